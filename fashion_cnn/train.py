@@ -258,14 +258,13 @@ class NotebookProgress(keras.callbacks.Callback):
         else: self.handle.update(content, raw=True)
 
 # %% ../nbs/07_train.ipynb #cell-028
-def judge(model: keras.Model,   # gives probabilities
+def judge(model: keras.Model,   # compiled, gives probabilities
           split: Split,         # labelled
-         ) -> tuple:            # ({'loss', 'accuracy', 'images'}, probabilities float32 (N, classes))
-    "Cross-entropy and accuracy of a model on a split."
-    probabilities = model.predict(split.x, batch_size=500, verbose=0)
-    given_to_truth = probabilities[np.arange(len(split)), split.y]
-    return {"loss": float(-np.log(np.clip(given_to_truth, 1e-7, 1)).mean()),
-            "accuracy": float((probabilities.argmax(1) == split.y).mean()), "images": len(split)}, probabilities
+         ) -> dict:             # 'loss' (cross-entropy, nats), 'accuracy' (0 to 1), 'images'
+    "Cross-entropy and accuracy of a model on a split, as Keras measures them after every epoch."
+    figures = model.evaluate(split.x, split.y, batch_size=500, verbose=0, return_dict=True)
+    right = round(figures["accuracy"] * len(split))    # a whole number of images; Keras' mean is rounded to 32 bits
+    return {"loss": float(figures["loss"]), "accuracy": right / len(split), "images": len(split)}
 
 # %% ../nbs/07_train.ipynb #cell-029
 def _settle(recipe, data, epochs, seed, limit):
@@ -351,15 +350,16 @@ def _conclude(model, recipe, data, keeper, stopped, limit, folder):
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state
     for variable, value in zip(model.variables, chosen): variable.assign(value)
     compile_model(model, recipe, len(keeper.batches))    # a fresh optimizer: its memory belongs to the checkpoint
-    judged = {name: judge(model, split) for name, split in data.splits().items() if len(split)}
-    kept = [name for name in ("validation", "test") if name in judged]
+    metrics = {name: judge(model, split) for name, split in data.splits().items() if len(split)}
+    kept = {name: split for name, split in data.splits().items() if len(split) and name != "train"}
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    run = Run(recipe, keeper.history, metrics={name: figures for name, (figures, _) in judged.items()},
+    run = Run(recipe, keeper.history, metrics=metrics,
               data={"source": data.source, "class_names": list(data.class_names), "input_shape": list(data.input_shape),
                     "classes": data.classes, "images": {name: len(split) for name, split in data.splits().items()},
                     "fingerprint": data.fingerprint, "limit": limit},
               parameters={"total": model.count_params(), "trainable": trainable}, stopped=stopped,
-              labels={name: data.splits()[name].y for name in kept}, probabilities={name: judged[name][1] for name in kept},
+              labels={name: split.y for name, split in kept.items()},
+              probabilities={name: model.predict(split.x, batch_size=500, verbose=0) for name, split in kept.items()},
               environment={**environment(), "backend": keras.backend.backend()}, weights_hash=weights_hash(model), model=model)
     if folder: run.save(folder)
     return run

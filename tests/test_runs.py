@@ -1,0 +1,146 @@
+"Recipes and runs: what survives JSON, rounding, and a disk that is full."
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from fashion_cnn.runs import (SIMPLE, Recipe, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack,
+                              write_atomically)
+
+options = st.dictionaries(st.text(min_size=1), st.integers() | st.lists(st.integers()) | st.text(), max_size=3)
+
+
+@given(st.builds(Recipe, name=st.text(), network=st.text(), network_options=options, reported=options,
+                 learning_rate=st.floats(1e-9, 10), batch_size=st.integers(1, 4096), epochs=st.integers(1, 1000),
+                 keep=st.sampled_from(["best", "last"]), seed=st.integers(0, 2**31),
+                 early_stopping=st.none() | st.fixed_dictionaries({"patience": st.integers(0, 50)}),
+                 schedule=st.none() | st.fixed_dictionaries({"name": st.sampled_from(["plateau", "cosine", "steps"])})))
+def test_recipe_survives_json(recipe):
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_tuples_and_lists_make_the_same_recipe():
+    assert Recipe("a", "deeper", {"filters": (1, 2, 3)}) == Recipe("a", "deeper", {"filters": [1, 2, 3]})
+
+
+@pytest.mark.parametrize("change, says", [
+    ({"epochs": 0}, "at least 1. Received: 0"), ({"epochs": -3}, "at least 1. Received: -3"),
+    ({"epochs": 2.5}, "whole number. Received: 2.5"), ({"batch_size": True}, "whole number"),
+    ({"learning_rate": 0}, "above 0"), ({"learning_rate": float("nan")}, "above 0"), ({"learning_rate": "fast"}, "above 0"),
+    ({"keep": "bets"}, "'best'"), ({"monitor": "val_los"}, "'val_loss'"), ({"seed": -1}, "at least 0"),
+    ({"schedule": {"name": "cosinus"}}, "'cosine'"), ({"schedule": {"name": "plateau", "patienc": 3}}, "'patience'"),
+    ({"early_stopping": {"patiense": 3}}, "'patience'"), ({"learning_rates": 1}, "'learning_rate'")])
+def test_bad_recipes_are_refused_with_a_hint(change, says):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        Recipe("a", "deeper").replace(**change)
+    assert says in str(caught.value)
+
+
+def test_unknown_field_in_json_is_named():
+    with pytest.raises(ValueError, match="'epochs'"):
+        Recipe.from_json('{"name": "a", "network": "deeper", "epoch": 3}')
+
+
+def random_probabilities(seed, images, classes):
+    scores = np.random.default_rng(seed).normal(size=(images, classes)) * 5
+    exact = np.exp(scores - scores.max(1, keepdims=True))
+    return (exact / exact.sum(1, keepdims=True)).astype(np.float32)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(2, 12))
+def test_rounding_changes_no_decision(seed, images, classes):
+    exact = random_probabilities(seed, images, classes)
+    levels = quantize(exact)
+    again = dequantize(unpack(pack(levels)))
+    assert (again.argmax(1) == exact.argmax(1)).all()
+    assert np.allclose(again.sum(1), 1, atol=1e-6) and abs(again - exact).max() < 0.03
+
+
+@given(st.integers(2, 40))
+def test_rounding_keeps_the_first_of_exact_ties(classes):
+    even = np.full((1, classes), 1 / classes, np.float32)
+    assert quantize(even).argmax() == even.argmax() == 0
+
+
+def test_best_epoch_is_the_first_of_equals():
+    history = {"val_loss": [3.0, 1.0, 1.0], "val_accuracy": [0.5, 0.9, 0.95]}
+    assert best_epoch(history) == 2 and best_epoch(history, "val_accuracy") == 3
+
+
+def made_up_run(images=50):
+    probabilities = random_probabilities(0, images, 4)
+    return Run(Recipe("made-up", "deeper", seed=3), {"loss": [1.0], "accuracy": [0.5], "val_loss": [1.1], "val_accuracy": [0.4],
+               "learning_rate": [0.001], "seconds": [0.1]}, {"test": {"loss": 1.0, "accuracy": 0.5, "images": images}},
+               {"source": "invented", "class_names": list("abcd"), "input_shape": [8, 8, 1], "classes": 4,
+                "images": {"test": images}, "fingerprint": "", "limit": None}, {"total": 1, "trainable": 1}, "finished",
+               labels={"test": np.arange(images) % 4}, probabilities={"test": probabilities})
+
+
+def test_record_round_trip(tmp_path):
+    run = made_up_run()
+    again = recorded("made-up", tmp_path)[0] if run.record(tmp_path) else None
+    assert again.recipe == run.recipe and all(getattr(again, name) == getattr(run, name) for name in SIMPLE)
+    assert (again.labels["test"] == run.labels["test"]).all()
+    assert (again.probabilities["test"].argmax(1) == run.probabilities["test"].argmax(1)).all()
+    assert recorded("another", tmp_path) == []
+    with pytest.raises(ValueError, match="without its weights"):
+        again.model
+
+
+def test_record_that_is_broken_names_the_file(tmp_path):
+    path = made_up_run().record(tmp_path)
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(ValueError, match="made-up-seed3.json"):
+        from_record(path)
+
+
+def test_missing_run_says_what_was_expected(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no run here"):
+        Run.load(tmp_path)
+
+
+def test_records_that_ship_are_small_and_whole():
+    for run in recorded():
+        assert (run.probabilities["test"].argmax(1) == run.labels["test"]).mean() == run.metrics["test"]["accuracy"]
+        assert run.data["images"]["test"] == len(run.labels["test"]) and len(run.history["loss"]) == run.epochs
+    for path in __import__("fashion_cnn.runs").runs.RECORDED.glob("*.json"):
+        assert path.stat().st_size <= 60_000, path.name
+
+
+# A limit on file sizes makes the system refuse a write in the middle, as a full disk does
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_full_disk_leaves_the_old_file(tmp_path):
+    path = write_atomically(tmp_path / "result", b"old")
+    code = FULL + f"from fashion_cnn.runs import write_atomically; write_atomically({str(path)!r}, b'x' * 50_000)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and "what was saved there before is untouched" in done.stderr
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_full_disk_while_recording_leaves_the_old_record(tmp_path):
+    made_up_run().record(tmp_path)
+    before = (tmp_path / "made-up-seed3.json").read_bytes()
+    code = FULL + ("import sys; sys.path.insert(0, sys.argv[2]); from test_runs import made_up_run\n"
+                   "made_up_run(images=20_000).record(sys.argv[1])")
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(__import__("pathlib").Path(__file__).parent)],
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and "untouched" in done.stderr
+    assert (tmp_path / "made-up-seed3.json").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_new_files_have_ordinary_rights(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert write_atomically(tmp_path / "ours", b"x").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_record_is_plain_json(tmp_path):
+    content = json.loads(made_up_run().record(tmp_path).read_text())
+    assert content["recipe"]["name"] == "made-up" and set(content["packed"]) == {"labels", "probabilities"}

@@ -1,0 +1,311 @@
+"Training: the same weights every time, whatever happens on the way."
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fashion_cnn.data import Dataset, load
+from fashion_cnn.runs import Recipe, Run
+
+keras = pytest.importorskip("keras")
+from fashion_cnn import train as training            # noqa: E402
+from fashion_cnn.models import build                        # noqa: E402
+from fashion_cnn.train import Batches, compile_model, learning_rate, train   # noqa: E402
+
+RECIPE = Recipe("trial", network="deeper", epochs=4, batch_size=32, learning_rate=0.002,
+                schedule={"name": "plateau", "patience": 1, "factor": 0.5}, early_stopping={"patience": 3})   # the rate falls on the way
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("sketch").limited(200)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    return train(RECIPE, data, out=tmp_path_factory.mktemp("runs") / "undisturbed", progress=False)
+
+
+def hash_of_model(run):
+    "The weights as they are in the saved file, not as the run says they are."
+    digest = hashlib.sha256()
+    for weight in Run.load(run.folder).model.weights:
+        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+    return digest.hexdigest()
+
+
+def test_saved_model_is_the_trained_model(undisturbed, data):
+    assert hash_of_model(undisturbed) == undisturbed.weights_hash
+    again = Run.load(undisturbed.folder)
+    assert np.allclose(again.predict(data.test), undisturbed.probabilities["test"], atol=1e-6)
+    assert again.history == undisturbed.history and again.recipe == undisturbed.recipe
+
+
+def test_same_seed_same_weights_other_seed_other_weights(undisturbed, data):
+    assert train(RECIPE, data, progress=False).weights_hash == undisturbed.weights_hash
+    assert train(RECIPE, data, progress=False, seed=1).weights_hash != undisturbed.weights_hash
+
+
+def test_weights_do_not_depend_on_what_ran_before(undisturbed, data):
+    np.random.seed(99)
+    keras.utils.set_random_seed(99)
+    keras.layers.Dropout(0.5)(np.ones((2, 2), "float32"), training=True)
+    assert train(RECIPE, data, progress=False).weights_hash == undisturbed.weights_hash
+
+
+PROGRAM = """
+import sys
+from fashion_cnn.data import load
+from fashion_cnn.runs import Recipe
+from fashion_cnn.train import train
+train(Recipe.from_json(sys.argv[2]), load("sketch").limited(200), out=sys.argv[1])
+"""
+
+
+def test_killed_in_the_middle_of_an_epoch(undisturbed, data, tmp_path):
+    "SIGKILL, a moment after the second epoch has begun."
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path / "run"), RECIPE.to_json()],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    for line in process.stdout:
+        if line.startswith("epoch 1/"):
+            time.sleep(0.02)
+            process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert (tmp_path / "run" / "checkpoint.npz").exists() and not (tmp_path / "run" / "run.json").exists()
+    resumed = train(RECIPE, data, out=tmp_path / "run", progress=False)
+    assert hash_of_model(resumed) == undisturbed.weights_hash
+    same = [name for name in resumed.history if name != "seconds"]
+    assert all(resumed.history[name] == undisturbed.history[name] for name in same)
+
+
+class Interrupt(keras.callbacks.Callback):
+    "Presses Ctrl-C, with a real signal, at one batch of one epoch."
+
+    def __init__(self, epoch, batch):
+        super().__init__()
+        self.at, self.epoch = (epoch, batch), None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupted_by_the_keyboard(undisturbed, data, tmp_path, monkeypatch):
+    plain = training.rules
+    monkeypatch.setattr(training, "rules", lambda recipe: [*plain(recipe), Interrupt(2, 3)])
+    stopped = train(RECIPE, data, out=tmp_path / "run", progress=False)
+    assert stopped.stopped == "interrupted" and stopped.epochs == 2 and len(stopped.history["val_loss"]) == 2
+    best = stopped.best_epoch - 1
+    assert stopped.metrics["validation"]["accuracy"] == pytest.approx(stopped.history["val_accuracy"][best], abs=1e-6)
+    assert Run.load(tmp_path / "run").stopped == "interrupted"
+    monkeypatch.setattr(training, "rules", plain)
+    resumed = train(RECIPE, data, out=tmp_path / "run", progress=False)
+    assert resumed.epochs == undisturbed.epochs and hash_of_model(resumed) == undisturbed.weights_hash
+
+
+def test_interrupted_before_the_first_epoch_keeps_nothing(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "rules", lambda recipe: [Interrupt(0, 0)])
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, data, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+class Dead(BaseException):
+    "Stands for the end of the process: nothing catches it."
+
+
+@pytest.mark.parametrize("replacement", [1, 2, 5, 6, 7])
+def test_dies_while_writing(replacement, undisturbed, data, tmp_path, monkeypatch):
+    "The process ends at the n-th moment in which a file would be moved into place: checkpoints first, then the run."
+    moves, real = [], os.replace
+
+    def dying(source, target):
+        moves.append(target)
+        if len(moves) == replacement:
+            raise Dead
+        real(source, target)
+    monkeypatch.setattr(os, "replace", dying)
+    with pytest.raises(Dead):
+        train(RECIPE, data, out=tmp_path / "run", progress=False)
+    monkeypatch.setattr(os, "replace", real)
+    assert not (tmp_path / "run" / "run.json").exists()
+    assert hash_of_model(train(RECIPE, data, out=tmp_path / "run", progress=False)) == undisturbed.weights_hash
+
+
+def test_full_disk_keeps_the_earlier_run(undisturbed, data, tmp_path, monkeypatch):
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    other = train(RECIPE.replace(epochs=1, seed=5), data, progress=False)
+    real = os.replace
+
+    def full(source, target):
+        if str(target).endswith(("run.json", ".npz")):
+            raise OSError(28, "No space left on device")
+        real(source, target)
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="untouched"):
+        other.save(folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_really_full_disk_while_training(tmp_path):
+    "The system itself refuses to write more: one clear error, and no half-written file."
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+    done = subprocess.run([sys.executable, "-c", limit + PROGRAM, str(tmp_path / "run"), RECIPE.to_json()],
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and "could not write" in done.stderr and "Free some room" in done.stderr
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_twice_into_the_same_folder(undisturbed, data):
+    "The second call finds the run and does not train."
+    began = (undisturbed.folder / "run.json").stat().st_mtime_ns
+    assert train(RECIPE, data, out=undisturbed.folder).weights_hash == undisturbed.weights_hash
+    assert (undisturbed.folder / "run.json").stat().st_mtime_ns == began
+
+
+def test_another_experiment_is_not_overwritten(undisturbed, data, tmp_path):
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
+    with pytest.raises(ValueError, match="learning_rate 0.002 there, 0.1 here.*resume=False"):
+        train(RECIPE.replace(learning_rate=0.1), data, out=folder)
+    with pytest.raises(ValueError, match="other images"):
+        train(RECIPE, data.limited(100), out=folder)
+    (folder / "run.json").unlink()
+    with pytest.raises(ValueError, match="another experiment"):
+        train(RECIPE.replace(learning_rate=0.1), data, out=folder)
+
+
+def test_starting_over_replaces(undisturbed, data, tmp_path):
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
+    other = train(RECIPE.replace(seed=7, epochs=1), data, out=folder, resume=False, progress=False)
+    assert Run.load(folder).weights_hash == other.weights_hash != undisturbed.weights_hash
+    assert len(list(folder.glob("model-*"))) == 1 and len(list(folder.glob("predictions-*"))) == 1
+
+
+def test_more_epochs_continue(data, tmp_path):
+    recipe = RECIPE.replace(schedule=None, early_stopping=None, epochs=1)
+    train(recipe, data, out=tmp_path / "run", progress=False)
+    longer = train(recipe, data, epochs=3, out=tmp_path / "run", progress=False)
+    assert longer.epochs == 3 and longer.weights_hash == train(recipe, data, epochs=3, progress=False).weights_hash
+    with pytest.raises(ValueError, match="3 epochs of this experiment already"):
+        train(recipe, data, epochs=2, out=tmp_path / "run")
+
+
+def test_early_stopping_resumes_in_the_same_state(data, tmp_path):
+    "No improvement is ever large enough, so the third epoch is the last, whether or not the process ended before it."
+    recipe = RECIPE.replace(early_stopping={"patience": 2, "min_delta": 1e6}, epochs=6)
+    whole = train(recipe, data, progress=False)
+    assert whole.stopped == "early" and whole.epochs == 3
+    train(recipe, data, epochs=2, out=tmp_path / "run", progress=False)
+    resumed = train(recipe, data, out=tmp_path / "run", progress=False)
+    assert resumed.stopped == "early" and resumed.weights_hash == whole.weights_hash
+    assert train(recipe, data, epochs=20, out=tmp_path / "run", progress=False).epochs == 3
+
+
+def test_rules_follow_validation():
+    "Told a history by hand, Keras' callbacks lower the rate after one stall and stop after three."
+    model = compile_model(build("deeper", (8, 8, 1), 3), RECIPE, 10)
+    plateau, stopping = training.rules(RECIPE)
+    rates = []
+    for rule in (plateau, stopping):
+        rule.set_model(model)
+        rule.on_train_begin()
+    for epoch, loss in enumerate([1.0, 0.8, 0.9, 0.9, 0.9]):
+        for rule in (plateau, stopping):
+            rule.on_epoch_end(epoch, {"val_loss": loss})
+        rates.append(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)))
+    assert rates == pytest.approx([0.002, 0.002, 0.001, 0.0005, 0.00025]) and model.stop_training
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_which_weights_are_kept(keep, data):
+    run = train(RECIPE.replace(learning_rate=0.02, schedule=None, early_stopping=None, epochs=6, keep=keep), data, progress=False)
+    epoch = run.best_epoch - 1 if keep == "best" else -1
+    assert run.metrics["validation"]["loss"] == pytest.approx(run.history["val_loss"][epoch], rel=1e-3)
+
+
+def test_every_image_once_an_epoch(data):
+    batches = Batches(data.train, 64, seed=3)
+    seen = [np.concatenate([batches.order[i * 64:(i + 1) * 64] for i in range(len(batches))])]
+    batches.start(1)
+    assert sorted(seen[0]) == list(range(len(data.train))) and (batches.order != seen[0]).any()
+    assert [len(batches[i][1]) for i in range(len(batches))] == [64, 64, 64, 8]
+    assert batches[0][0].dtype == np.uint8
+
+
+def test_schedules_against_their_formulas():
+    steps, plan = 10, Recipe("plan", "deeper", learning_rate=0.01, epochs=10)
+    cosine = learning_rate(plan.replace(schedule={"name": "cosine"}), steps)
+    assert float(cosine(50)) == pytest.approx(0.005) and float(cosine(100)) == pytest.approx(0, abs=1e-9)
+    warm = learning_rate(plan.replace(schedule={"name": "cosine", "warmup_epochs": 2}), steps)
+    assert float(warm(10)) == pytest.approx(0.005) and float(warm(20)) == pytest.approx(0.01)
+    again = learning_rate(plan.replace(schedule={"name": "cosine-restarts", "first_epochs": 2, "final": 0.1}), steps)
+    assert float(again(0)) == pytest.approx(0.01) and float(again(20)) == pytest.approx(0.01)
+    stairs = learning_rate(plan.replace(schedule={"name": "steps", "after": [2, 4], "factors": [0.1, 0.01]}), steps)
+    assert [round(float(stairs(step)), 6) for step in (5, 30, 90)] == [0.01, 0.001, 0.0001]
+
+
+@pytest.mark.parametrize("arguments, error, says", [
+    (dict(recipe=RECIPE.replace(network="deper")), ValueError, "Did you mean 'deeper'"),
+    (dict(recipe=RECIPE.replace(optimizer="adm")), ValueError, "Did you mean 'adam'"),
+    (dict(recipe="deeper"), TypeError, "recipes.get"), (dict(epochs=0), ValueError, "epochs must be at least 1"),
+    (dict(epochs=-1), ValueError, "Received: -1"), (dict(seed=-1), ValueError, "seed"), (dict(limit=0), ValueError, "0"),
+    (dict(recipe=RECIPE.replace(network_options={"filter": 3})), ValueError, "no option 'filter'")])
+def test_bad_arguments_write_nothing(arguments, error, says, data, tmp_path):
+    with pytest.raises(error, match=says):
+        train(**{"recipe": RECIPE, "data": data, "out": tmp_path / "run", **arguments})
+    assert not (tmp_path / "run").exists()
+
+
+def test_divergence_is_explained(data, tmp_path):
+    with pytest.raises(ValueError, match="diverged.*smaller learning_rate"):
+        train(RECIPE.replace(optimizer="sgd", learning_rate=1e20, schedule=None), data, out=tmp_path / "run", progress=False)
+
+
+def test_empty_split_is_explained(data):
+    none = data.train.take(np.arange(0))
+    with pytest.raises(ValueError, match="the validation split .* is empty"):
+        train(RECIPE, Dataset(data.train, none, data.test, data.class_names, data.source))
+
+
+def test_colour_images_train(tmp_path):
+    from fashion_cnn.data import Split
+    random = np.random.default_rng(0)
+    def split(n): return Split(random.integers(0, 256, (n, 16, 20, 3)).astype(np.uint8), np.arange(n) % 3)
+    data = Dataset(split(30), split(12), split(12), ("a", "b", "c"), "noise")
+    run = train(RECIPE.replace(epochs=1), data, out=tmp_path / "run", progress=False)
+    assert run.probabilities["test"].shape == (12, 3)
+    with pytest.raises(ValueError, match=r"\(16, 20, 3\)"):
+        run.predict(data.test.x[:, :8])
+
+
+def test_terminal_leaves_one_line_an_epoch(data):
+    done = subprocess.run([sys.executable, "-c", PROGRAM.replace(', out=sys.argv[1]', ', epochs=2'), "", RECIPE.to_json()],
+                          capture_output=True, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    lines = done.stdout.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["epoch", "epoch", "trial:"], done.stdout + done.stderr
+    assert "\r" not in done.stdout and "\x1b" not in done.stdout
+
+
+def test_a_folder_that_cannot_be_written(data, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError):
+        train(RECIPE.replace(epochs=1), data, out=tmp_path / "file" / "run", progress=False)
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_run_json_is_readable_by_people(undisturbed):
+    content = json.loads((undisturbed.folder / "run.json").read_text())
+    assert content["recipe"]["name"] == "trial" and content["data"]["source"].startswith("sketches")
+    assert content["environment"]["keras"] == keras.__version__ and content["parameters"]["total"] > content["parameters"]["trainable"]
