@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MAX_BYTES', 'CIFAR10_NAMES', 'FASHION_SHA256', 'CIFAR10_SHA256', 'CIFAR10_MD5', 'FIVE_GROUPS', 'Split', 'quick',
            'as_pixels', 'as_labels', 'Dataset', 'from_arrays', 'read', 'sources', 'relabel', 'load', 'duplicates',
-           'Description', 'describe']
+           'Description', 'describe', 'save_npy', 'save_csv']
 
 # %% ../nbs/02_data.ipynb #cell-002
 import contextlib
@@ -21,8 +21,6 @@ import re
 import socket
 import tarfile
 import threading
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -33,10 +31,10 @@ import numpy as np
 
 from .sketch import CLASS_NAMES
 
-# %% ../nbs/02_data.ipynb #cell-005
+# %% ../nbs/02_data.ipynb #cell-008
 @dataclass(frozen=True, eq=False)
 class Split:
-    "Images with their labels: `x` uint8 (N, H, W, C) 0..255, `y` int64 (N,) from 0, or None where nobody has labelled them."
+    "Images `x`, uint8 (N, H, W, C) 0..255, and labels `y`, int64 (N,) from 0, or None where nobody labelled them."
     x: np.ndarray  # images, uint8 (N, H, W, C), C is 1 (grey) or 3 (colour)
     y: np.ndarray | None = None  # labels, int64 (N,), counted from 0
     ids: np.ndarray | None = None  # the file's own numbers or names of the images, (N,)
@@ -57,18 +55,19 @@ class Split:
         pick = lambda a: None if a is None else a[indices]
         return replace(self, x=pick(self.x), y=pick(self.y), ids=pick(self.ids))
 
-# %% ../nbs/02_data.ipynb #cell-006
+# %% ../nbs/02_data.ipynb #cell-009
 def _shape_text(x):
     return "x".join(map(str, x.shape[1:]))
 
 
 def _check_split(x, y, ids):
     if getattr(x, "dtype", None) != np.uint8 or x.ndim != 4:
-        raise ValueError("x must be uint8 of shape (images, height, width, channels); from_arrays() and as_pixels() convert "
-                         f"other forms. Received: {getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}")
+        raise ValueError("x must be uint8 of shape (images, height, width, channels); from_arrays() and as_pixels() "
+                         f"convert other forms. Received: {getattr(x, 'dtype', type(x).__name__)} "
+                         f"{getattr(x, 'shape', '')}")
     if y is not None and (y.dtype != np.int64 or y.shape != (len(x),)):
-        raise ValueError(f"y must be int64 of shape ({len(x)},), one label for each image; as_labels() converts other forms. "
-                         f"Received: {y.dtype} {y.shape}")
+        raise ValueError(f"y must be int64 of shape ({len(x)},), one label for each image; as_labels() converts other "
+                         f"forms. Received: {y.dtype} {y.shape}")
     if ids is not None and len(ids) != len(x):
         raise ValueError(f"there must be one id for each image. Received: {len(ids)} ids for {len(x)} images")
 
@@ -77,7 +76,7 @@ def quick() -> bool:  # True while the notebooks are tested
     "Whether a short run is wanted (environment variable FASHION_CNN_QUICK=1): few images and few steps."
     return os.environ.get("FASHION_CNN_QUICK", "") not in ("", "0")
 
-# %% ../nbs/02_data.ipynb #cell-011
+# %% ../nbs/02_data.ipynb #cell-014
 _ROWS = 1024  # images converted at a time, so that no array of the data set's size is ever made twice
 
 
@@ -91,8 +90,8 @@ def _images_last(x):
         return x
     if x.ndim == 4 and x.shape[1] in (1, 3):
         raise ValueError(f"the channels stand first; np.moveaxis(x, 1, -1) puts them last. Received shape: {x.shape}")
-    raise ValueError("images must have the shape (N, height, width), (N, height, width, 1 or 3), or (N, pixels) with a square "
-                     f"number of pixels. Received shape: {x.shape}")
+    raise ValueError("images must have the shape (N, height, width), (N, height, width, 1 or 3), or (N, pixels) with "
+                     f"a square number of pixels. Received shape: {x.shape}")
 
 
 def _refuse_pixel(part, bad, start, rule):
@@ -106,13 +105,14 @@ def _top(x):
     for i in range(0, len(x), _ROWS):
         part = x[i:i + _ROWS]
         if not (part.min() >= 0 and part.max() <= 255):
-            _refuse_pixel(part, ~((part >= 0) & (part <= 255)), i, "pixels must lie between 0 and 255 (or 0 and 1), none missing")
+            rule = "pixels must lie between 0 and 255 (or 0 and 1), none missing"
+            _refuse_pixel(part, ~((part >= 0) & (part <= 255)), i, rule)
         top = max(top, part.max())
     return top
 
 
-def as_pixels(x,             # (N, H, W), (N, H, W, C) or (N, pixels): whole numbers 0..255, floats 0..1 or 0..255, or booleans
-             ) -> np.ndarray:  # uint8 (N, H, W, C)
+def as_pixels(x,  # (N, H, W), (N, H, W, C) or (N, pixels): whole numbers 0..255, floats 0..1 or 0..255, booleans
+              ) -> np.ndarray:  # uint8 (N, H, W, C)
     "Images as uint8 (N, H, W, C) from 0 to 255; ValueError for NaN, negative, too large or ambiguous pixels."
     x = _images_last(np.asarray(x))
     if x.dtype == np.uint8 or not len(x):
@@ -129,15 +129,17 @@ def _to_bytes(x, scale, top):
         part = x[i:i + _ROWS]
         out[i:i + _ROWS] = np.rint(part * scale) if scale != 1 else part
         if scale == 1 and x.dtype.kind == "f" and (part != out[i:i + _ROWS]).any():
-            _refuse_pixel(part, part != out[i:i + _ROWS], i, f"floats up to {top:g} must be whole numbers from 0 to 255 (np.rint "
-                          "rounds); only if none is above 1 are they read as 0..1")
+            rule = (f"floats up to {top:g} must be whole numbers from 0 to 255 (np.rint rounds); only if none is above "
+                    "1 are they read as 0..1")
+            _refuse_pixel(part, part != out[i:i + _ROWS], i, rule)
     return out
 
-# %% ../nbs/02_data.ipynb #cell-012
+# %% ../nbs/02_data.ipynb #cell-015
 def _from_one_hot(y):
     wrong = np.flatnonzero((y.sum(1) != 1) | (y.max(1) != 1) | (y.min(1) != 0))
     if len(wrong):
-        raise ValueError(f"a one-hot label is a row of zeros with a single one. Received: {y[wrong[0]].tolist()} in row {wrong[0]}")
+        raise ValueError(f"a one-hot label is a row of zeros with a single one. Received: {y[wrong[0]].tolist()} in "
+                         f"row {wrong[0]}")
     return y.argmax(1)
 
 
@@ -158,20 +160,23 @@ def as_labels(y,                 # (N,) whole numbers or words, (N, 1), or one-h
               class_names=None,  # the names in their order; words are sorted where it is not given
               first=0,           # the number of the first class in `y`: 1 in the course .npy files
              ) -> tuple:         # labels int64 (N,) from 0, and the class names or None
-    "Labels as int64 (N,) counted from 0; ValueError for fractions, negative numbers, unknown words, rows that are not one-hot."
+    "Labels as int64 (N,) from 0; ValueError for fractions, negative numbers, unknown words, wrong one-hot rows."
     y = np.asarray(y)
     if y.ndim == 2:
         y = y[:, 0] if y.shape[1] == 1 else _from_one_hot(y) + first
     if y.ndim != 1:
         raise ValueError(f"labels must have the shape (N,), (N, 1) or (N, classes). Received shape: {y.shape}")
-    if y.dtype.kind in "USO" and len(y):
+    if y.dtype == object and not any(isinstance(w, (str, bytes)) for w in y):
+        y = np.array(y.tolist())
+    if y.dtype.kind not in "biuf" and len(y):
         return _from_words(y, class_names)
     wrong = np.flatnonzero(~((y >= first) & (y < first + 10000) & (y == np.floor(y))))
     if len(wrong):
-        raise ValueError(f"labels must be whole numbers from {first} up (10,000 classes at most). Received: {y[wrong[0]]} for image {wrong[0]}")
+        raise ValueError(f"labels must be whole numbers from {first} up (10,000 classes at most). Received: "
+                         f"{y[wrong[0]]} for image {wrong[0]}")
     return y.astype(np.int64) - first, class_names
 
-# %% ../nbs/02_data.ipynb #cell-015
+# %% ../nbs/02_data.ipynb #cell-018
 @dataclass(frozen=True, eq=False)
 class Dataset:
     "Three splits of one source, and the names of its classes."
@@ -212,12 +217,13 @@ class Dataset:
     def __repr__(self):
         return _dataset_text(self)
 
-# %% ../nbs/02_data.ipynb #cell-016
+# %% ../nbs/02_data.ipynb #cell-019
 def _split_named(data, name):
     if name not in data.splits():
         raise ValueError(f"a data set has the splits train, validation and test. Received: {name!r}")
     if not len(data.splits()[name]):
-        raise ValueError(f"{data.source} has no {name} images here: the split scheme left none. Load it with test_split=0.1 and "
+        raise ValueError(f"{data.source} has no {name} images here: the split scheme left none. Load it with "
+                         "test_split=0.1 and "
                          'split="stratified", or judge on another split')
     return data.splits()[name]
 
@@ -242,7 +248,7 @@ def _dataset_text(data):
     names = ", ".join(f"{i} {name}" for i, name in enumerate(data.class_names[:20]))
     return "\n".join(lines + [f"  classes: {names}{', ...' if data.classes > 20 else ''}"])
 
-# %% ../nbs/02_data.ipynb #cell-020
+# %% ../nbs/02_data.ipynb #cell-023
 def _shares(counts, n):  # images of each class, (K,); n wanted altogether -> how many of each class, (K,), sum n
     exact = counts * n / max(counts.sum(), 1)
     whole = np.floor(exact).astype(int)
@@ -261,7 +267,7 @@ def _portion(y, n, seed=0):  # labels (N,) -> indices of n of them, (n,), strati
 def _rest(n, taken, seed):  # the other indices of 0..n-1, in random order
     return np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), taken))
 
-# %% ../nbs/02_data.ipynb #cell-023
+# %% ../nbs/02_data.ipynb #cell-029
 def _halves(rest, letter, seed):
     from sklearn.model_selection import train_test_split
     first, second = train_test_split(rest, test_size=0.5, random_state=seed)
@@ -288,26 +294,28 @@ def _stratified(y, validation_split, test_split, seed):
 def _check_fractions(validation_split, test_split, split, seed):
     for name, value in (("validation_split", validation_split), ("test_split", test_split)):
         if not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
-            raise ValueError(f"{name} is the fraction of images put aside, from 0 up to but not including 1. Received: {value!r}")
+            raise ValueError(f"{name} is the fraction of images put aside, from 0 up to but not including 1. Received: "
+                             f"{value!r}")
     if validation_split + test_split >= 1:
-        raise ValueError("validation_split and test_split leave nothing to train on. "
-                         f"Received: {validation_split} and {test_split}")
+        raise ValueError(f"validation_split and test_split leave nothing to train on. Received: {validation_split} and "
+                         f"{test_split}")
     if split not in ("stratified", *"ABCDE"):
         raise ValueError(f'split must be "stratified" or one of the letters A to E. Received: {split!r}')
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed must be a whole number from 0 up. Received: {seed!r}")
 
-# %% ../nbs/02_data.ipynb #cell-024
+# %% ../nbs/02_data.ipynb #cell-030
 def _check_classes(y, class_names, what):
     found, names = np.unique(y), class_names or range(int(y.max(initial=-1)) + 1)
     if len(found) and found[-1] >= len(names):
-        raise ValueError(f"{what}: label {found[-1]} (image {np.argmax(y)}) is out of range; "
-                         f"{len(names)} class names allow 0 to {len(names) - 1}")
+        raise ValueError(f"{what}: label {found[-1]} (image {np.argmax(y)}) is out of range; {len(names)} class names "
+                         f"allow 0 to {len(names) - 1}")
     missing = np.setdiff1d(np.arange(len(names)), found)
     if len(missing):
         name = f" ({class_names[missing[0]]})" if class_names else ""
-        raise ValueError(f"{what}: class {missing[0]}{name} has no image, while labels go up to {len(names) - 1}. Is a class missing, or "
-                         f"label {found[-1] if len(found) else '?'} (image {np.argmax(y) if len(y) else '?'}) out of range?")
+        raise ValueError(f"{what}: class {missing[0]}{name} has no image, while labels go up to {len(names) - 1}. Is a "
+                         f"class missing, or label {found[-1] if len(found) else '?'} (image "
+                         f"{np.argmax(y) if len(y) else '?'}) out of range?")
 
 
 def _check_parts(parts, what):
@@ -316,8 +324,8 @@ def _check_parts(parts, what):
         raise ValueError(f"{what} has test images only; read() reads them")
     for name, part in parts.items():
         if part.y is None:
-            raise ValueError(f"{what}: the images{' for ' + name if name != 'all' else ''} have no labels, so nothing can be trained or "
-                             "judged with them; read() reads unlabelled images, for predictions")
+            raise ValueError(f"{what}: the images{' for ' + name if name != 'all' else ''} have no labels, so nothing "
+                             "can be trained or judged with them; read() reads unlabelled images, for predictions")
         if part.x.shape[1:] != pool.x.shape[1:]:
             raise ValueError(f"{what}: training images are {_shape_text(pool.x)}, test images {_shape_text(part.x)}")
     if not len(pool):
@@ -331,17 +339,23 @@ def _dataset(parts, class_names, source, validation_split=0.2, test_split=0.1, s
     _check_classes(pool.y, names, source)
     names = tuple(names or (f"class {i}" for i in range(int(pool.y.max()) + 1)))
     if test is not None and len(test) and test.y.max() >= len(names):
-        raise ValueError(f"{source}: test label {test.y.max()} is out of range, training labels end at {len(names) - 1}")
-    indices = _stratified(pool.y, validation_split, 0 if test is not None else test_split, seed) if split == "stratified" else \
-        _as_assigned(len(pool), split, seed)
+        raise ValueError(f"{source}: test label {test.y.max()} is out of range, training labels end at "
+                         f"{len(names) - 1}")
+    if split == "stratified":
+        indices = _stratified(pool.y, validation_split, test_split if test is None else 0, seed)
+    else:
+        indices = _as_assigned(len(pool), split, seed)
     train, validation, own = (pool.take(np.arange(0) if i is None else i) for i in indices)
     if len(np.unique(train.y)) < len(names):
-        few = names[np.setdiff1d(np.arange(len(names)), train.y)[0]]
-        raise ValueError(f"{source}: no image of {few!r} is left to train on; it has {int((pool.y == names.index(few)).sum())} image(s)")
-    data = Dataset(train, validation, own if test is None or split in ("A", "B") else test, names, source)
+        few = np.setdiff1d(np.arange(len(names)), train.y)[0]
+        raise ValueError(f"{source}: of class {names[few]!r} no image is left to train on. Received: "
+                         f"{np.sum(pool.y == few)}")
+    if test is not None and split not in ("A", "B"):
+        own = test.take(np.arange(len(test)))  # a copy, as files give read-only arrays
+    data = Dataset(train, validation, own, names, source)
     return data if limit is None else data.limited(limit, seed)
 
-# %% ../nbs/02_data.ipynb #cell-026
+# %% ../nbs/02_data.ipynb #cell-032
 def from_arrays(x,                  # images in any form that as_pixels() takes
                 y,                  # labels in any form that as_labels() takes
                 x_test=None,        # official test images, if there are any
@@ -378,29 +392,33 @@ def _check_ids(ids):
         ids = ids.astype(np.int64)
     values, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
-        raise ValueError(f"every Id may occur once. Received: Id {values[counts > 1][0]} {counts.max()} times")
+        value = values[counts > 1][0]
+        first, second = np.flatnonzero(ids == value)[:2]
+        raise ValueError(f"every Id may occur once. Received: Id {value} for image {first} and image {second}")
     return ids
 
-# %% ../nbs/02_data.ipynb #cell-035
+# %% ../nbs/02_data.ipynb #cell-041
 MAX_BYTES = 4 * 2 ** 30  # no reader unpacks more than this, whatever a file's header says
 
 
 @contextlib.contextmanager
-def _reading(path):  # every error raised inside becomes one ValueError that starts with the file's name
-    name = PureWindowsPath(path).name
+def _reading(path, name=None):  # every error raised inside becomes one ValueError that starts with the file's name
+    name = name or PureWindowsPath(path).name or "this folder"
     try:
         yield
     except Exception as error:
         if isinstance(error, OSError) and (error.errno is not None or isinstance(error, FileNotFoundError)):
             raise
-        damaged = f"the file is truncated, damaged or of another kind ({type(error).__name__}: {error})"
+        reason = re.sub(r" <.*>", "", str(error))  # Pillow names an object in memory
+        damaged = f"the file is truncated, damaged or of another kind ({type(error).__name__}: {reason})"
         text = str(error) if isinstance(error, ValueError) and not isinstance(error, UnicodeError) else damaged
         raise ValueError(text if text.startswith(name + ":") else f"{name}: {text}") from None
 
 
 def _size_check(size, what="the content"):
     if size > MAX_BYTES:
-        raise ValueError(f"{what} would take {size:,} bytes of memory; at most {MAX_BYTES:,} are read. Is the file damaged?")
+        raise ValueError(f"{what} would take {size:,} bytes of memory; at most {MAX_BYTES:,} are read. Is the file "
+                         "damaged?")
 
 
 class _Unzip:
@@ -418,14 +436,14 @@ def _opened(path):
     raw = Path(path).read_bytes()
     return _Unzip(raw) if raw[:2] == b"\x1f\x8b" else io.BytesIO(raw)
 
-# %% ../nbs/02_data.ipynb #cell-036
+# %% ../nbs/02_data.ipynb #cell-042
 def _idx_shape(file, axes):  # reads the header; axes: how many there may be
     magic = file.read(4)
     if len(magic) < 4:
         raise ValueError("the file is empty or truncated: an IDX file starts with a header of at least 8 bytes")
     if magic[:3] != b"\0\0\x08" or magic[3] not in axes:
-        raise ValueError("wrong magic number: an IDX file of images starts with 00 00 08 03, one of labels with 00 00 08 01. "
-                         f"Received: {magic.hex(' ')}")
+        raise ValueError("wrong magic number: an IDX file of images starts with 00 00 08 03, one of labels with 00 00 "
+                         f"08 01. Received: {magic.hex(' ')}")
     sizes = file.read(4 * magic[3])
     return tuple(int.from_bytes(sizes[i:i + 4], "big") for i in range(0, len(sizes), 4))
 
@@ -442,18 +460,20 @@ def _idx(path, axes=(1, 3, 4)):  # -> uint8 array of the shape that the header s
                              + (f"{len(raw):,} (truncated)" if len(raw) < size else "more"))
         return np.frombuffer(raw, np.uint8).reshape(shape)
 
-# %% ../nbs/02_data.ipynb #cell-040
+# %% ../nbs/02_data.ipynb #cell-046
 def _idx_file(folder, part, kind):  # the file's path, or None
     stems = [f"{prefix}-{kind}{dot}idx{axes}-ubyte" for prefix in (("t10k", "test") if part == "test" else ("train",))
              for dot in "-." for axes in (1, 3, 4)]
-    return next((folder / (stem + end) for stem in stems for end in ("", ".gz") if (folder / (stem + end)).is_file()), None)
+    paths = (folder / (stem + end) for stem in stems for end in ("", ".gz"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _idx_folder(folder):
     files = {(p, k): _idx_file(folder, p, k) for p in ("train", "test") for k in ("images", "labels")}
     if not any(files.values()):
         return None
-    missing = [f"{'t10k' if p == 'test' else p}-{k}-idx{3 if k == 'images' else 1}-ubyte(.gz)" for (p, k), f in files.items() if not f]
+    usual = {"train": "train", "test": "t10k", "images": "images-idx3", "labels": "labels-idx1"}
+    missing = [f"{usual[p]}-{usual[k]}-ubyte(.gz)" for (p, k), f in files.items() if not f]
     if missing:
         raise FileNotFoundError(f"{folder.name}: of the four IDX files {' and '.join(missing)} is missing")
     return {p: _idx_pair(files[p, "images"], files[p, "labels"]) for p in ("train", "test")}
@@ -472,8 +492,9 @@ def _idx_single(path):  # images, with the labels lying beside them if there are
                   if n != path.name and (path.parent / n).is_file()), None)
     return {"all": _idx_pair(path, found)}
 
-# %% ../nbs/02_data.ipynb #cell-042
-_NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")), "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+# %% ../nbs/02_data.ipynb #cell-048
+_NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")),
+             "test": (("x_test", "y_test"), ("test_images", "test_labels")),
              "all": (("x", "y"), ("images", "labels"), ("features", "target"), ("data", "labels"))}
 
 
@@ -481,21 +502,31 @@ def _npz_keys(found):
     keys = {part: next((pair for pair in pairs if pair[0] in found), None) for part, pairs in _NPZ_KEYS.items()}
     keys = {part: pair for part, pair in keys.items() if pair}
     if not keys or "all" in keys and len(keys) > 1:
-        raise ValueError("an .npz of images holds x and y, or x_train, y_train, x_test and y_test (or images and labels). "
-                         f"Received: {', '.join(found) or 'no arrays'}")
+        raise ValueError("an .npz of images holds x and y, or x_train, y_train, x_test and y_test (or images and "
+                         f"labels). Received: {', '.join(found) or 'no arrays'}")
     return keys
+
+
+def _npz_array(arrays, key):
+    try:
+        return arrays[key] if key in arrays.files else None
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError(f"refused: {key} holds Python objects, which could run code; only plain arrays are "
+                         "read") from None
 
 
 def _npz(path):
     with _reading(path), zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as arrays:
         _size_check(sum(item.file_size for item in archive.infolist()))
-        get, parts, names = lambda k: arrays[k] if k in arrays.files else None, {}, None
+        get, parts, names = functools.partial(_npz_array, arrays), {}, None
         for part, (images, labels) in _npz_keys(arrays.files).items():
             parts[part] = _split_of(get(images), get(labels), get("ids") if part == "all" else None, names)
             names = parts[part].class_names
         return parts
 
-# %% ../nbs/02_data.ipynb #cell-046
+# %% ../nbs/02_data.ipynb #cell-052
 class _PickledDtype:  # stands in for numpy.dtype
     __slots__ = ("code", "order")
 
@@ -553,32 +584,35 @@ class _ArraysOnly(pickle.Unpickler):
 def _as_array(value):  # a stand-in -> the array it describes; other values unchanged
     if not isinstance(value, _PickledArray):
         return value
-    if value.dtype.code == "O":
+    if value.dtype.code[:1] == "O":
         return np.array(value.data, dtype=object)
     if not re.fullmatch(r"b1|[iu][1248]|f[248]|[SU]\d{1,4}", value.dtype.code) or value.dtype.order not in "<>|=":
         raise ValueError(f"an array of unknown type {value.dtype.code!r}")
-    data = value.data.encode("latin1") if isinstance(value.data, str) else value.data
-    return np.frombuffer(data, value.dtype.order + value.dtype.code).reshape(value.shape, order="F" if value.fortran else "C")
+    dtype = np.dtype(value.dtype.order + value.dtype.code)
+    if len(value.data) != math.prod(value.shape) * dtype.itemsize:
+        raise ValueError(f"the file is damaged: an array of shape {value.shape} cannot have {len(value.data):,} bytes")
+    return np.frombuffer(value.data, dtype).reshape(value.shape, order="F" if value.fortran else "C")
 
-# %% ../nbs/02_data.ipynb #cell-047
+# %% ../nbs/02_data.ipynb #cell-053
 def _unpickled(file):  # an open file -> what the pickle holds, stand-ins for arrays
     try:
         return _ArraysOnly(file, encoding="bytes").load()
-    except pickle.UnpicklingError as error:
+    except Exception as error:
         if "asks for" not in str(error):
-            raise
-        raise ValueError(f"refused: the file is a pickle that wants to run code ({str(error).removeprefix('it ')}). Only numbers, texts, "
-                         "lists, dictionaries and NumPy arrays are read; nothing was run") from None
+            raise pickle.UnpicklingError(str(error)) from None
+        raise ValueError(f"refused: the file is a pickle that wants to run code ({str(error).removeprefix('it ')}). "
+                         "Only numbers, texts, lists, dictionaries and NumPy arrays are read; nothing was "
+                         "run") from None
 
 
 def _named_arrays(content):  # a dictionary with text or bytes as keys -> the same with text and arrays
-    if isinstance(content, _PickledArray) and content.dtype.code == "O" and isinstance(content.data, list) and content.data:
+    if isinstance(content, _PickledArray) and isinstance(content.data, list) and content.data:
         content = content.data[0]
     if not isinstance(content, dict):
         raise ValueError(f"a dictionary of arrays was expected. Received: {type(content).__name__.strip('_')}")
     return {k.decode() if isinstance(k, bytes) else str(k): _as_array(v) for k, v in content.items()}
 
-# %% ../nbs/02_data.ipynb #cell-051
+# %% ../nbs/02_data.ipynb #cell-057
 def _npy_content(path):
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with open(path, "rb") as file:
@@ -593,15 +627,16 @@ def _npy(path):
     with _reading(path):
         content = _npy_content(path)
         if "features" not in content:
-            raise ValueError('the course file is a dictionary with "features", "target" (labels from 1) and perhaps "id". '
+            raise ValueError('the course file is a dictionary with "features", "target" (labels from 1) and perhaps '
+                             '"id". '
                              f"Received: {', '.join(content) or 'nothing'}")
         ids = content.get("id", content.get("ids"))
         part = _split_of(content["features"], content.get("target"), ids, first=1)
-        if part.y is None or part.class_names:
-            return {"all": part}
-        return {"all": replace(part, class_names=tuple(f"class {i + 1}" for i in range(int(part.y.max(initial=-1)) + 1)))}
+        if part.y is not None and not part.class_names:
+            part = replace(part, class_names=tuple(f"class {i + 1}" for i in range(part.y.max(initial=-1) + 1)))
+        return {"all": part}
 
-# %% ../nbs/02_data.ipynb #cell-052
+# %% ../nbs/02_data.ipynb #cell-058
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -609,7 +644,8 @@ def _cifar_batch(raw, name):  # the bytes of one batch file -> images (N, 32, 32
     with _reading(name):
         content = _named_arrays(_unpickled(io.BytesIO(raw)))
         if not {"data", "labels"} <= set(content):
-            raise ValueError(f'a CIFAR-10 batch is a dictionary with "data" and "labels". Received: {", ".join(content)}')
+            raise ValueError('a CIFAR-10 batch is a dictionary with "data" and "labels". Received: '
+                             f'{", ".join(content)}')
         data = np.asarray(content["data"])
         if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
             raise ValueError(f"CIFAR-10 images are rows of 3,072 bytes. Received: {data.dtype} {data.shape}")
@@ -625,6 +661,10 @@ def _cifar(batches):  # {file name: bytes} -> parts
     return parts
 
 
+def _cifar_single(path):
+    return {"all": _split_of(*_cifar_batch(path.read_bytes(), path.name), class_names=CIFAR10_NAMES)}
+
+
 def _is_batch(name):
     return re.fullmatch(r"data_batch_\d+|test_batch", name)
 
@@ -632,7 +672,7 @@ def _is_batch(name):
 def _cifar_folder(folder):
     return _cifar({f.name: f.read_bytes() for f in folder.iterdir() if _is_batch(f.name)})
 
-# %% ../nbs/02_data.ipynb #cell-056
+# %% ../nbs/02_data.ipynb #cell-062
 _BLOCK = 4 * 2 ** 20  # bytes of text read at a time
 
 
@@ -640,7 +680,8 @@ def _blocks(file):  # whole lines, some megabytes at a time
     left = b""
     while block := file.read(_BLOCK):
         block = (left + block).replace(b"\r\n", b"\n") if b"\r" in block else left + block
-        cut = block.rfind(b"\n") + 1
+        whole = block[:block.rfind(b"\n") + 1].rstrip(b"\n")  # empty lines at the end are dropped
+        cut = len(whole) + 1 if whole else 0
         left = block[cut:]
         if len(left) > _BLOCK:
             raise ValueError(f"one line is longer than {_BLOCK:,} bytes; is this a text file?")
@@ -656,7 +697,8 @@ def _digits(block, width):  # whole numbers (rows, width), or None where there i
     marks, ends = digits[ends[3:]], ends[3:]
     lengths = np.diff(ends, prepend=2) - 1
     lines = marks == 218  # a line end, 10 - 48; a comma is 44 - 48 = 252
-    if not (lines | (marks == 252)).all() or lines.sum() * width != len(ends) or not lines[width - 1::width].all() or not lengths.min(initial=1):
+    regular = lines.sum() * width == len(ends) and lines[width - 1::width].all()
+    if not (regular and (lines | (marks == 252)).all() and lengths.min(initial=1)):
         return None
     units, tens, hundreds = (digits[ends - k] for k in (1, 2, 3))
     tens[lengths < 2], hundreds[lengths < 3] = 0, 0
@@ -671,7 +713,7 @@ def _with_long(values, block, ends, lengths, width):  # fills in the numbers of 
     values[long] = [int(block[ends[i] - lengths[i]:ends[i]]) for i in long]
     return values.reshape(-1, width)
 
-# %% ../nbs/02_data.ipynb #cell-057
+# %% ../nbs/02_data.ipynb #cell-063
 @dataclass(frozen=True)
 class _Columns:
     names: list  # as in the header
@@ -684,11 +726,13 @@ def _columns(line):
     names = [c.strip().strip('"') for c in line.decode("utf-8-sig").rstrip("\r\n").split(",")]
     lower = [c.lower() for c in names]
     find = lambda *wanted: next((lower.index(w) for w in wanted if w in lower), None)
-    columns = _Columns(names, find("id"), find("label", "target"), slice(sum(w in lower for w in ("id", "label", "target")), None))
+    leading = sum(w in lower for w in ("id", "label", "target"))
+    columns = _Columns(names, find("id"), find("label", "target"), slice(leading, None))
     if ";" in line.decode("utf-8-sig") and len(names) == 1:
-        raise ValueError("the columns are separated by semicolons; commas are expected (save it again as comma-separated)")
+        raise ValueError("the columns are separated by semicolons; commas are expected (save it again as "
+                         "comma-separated)")
     numbers = [re.fullmatch(r"(?:pixel_?)?(\d+)", c) for c in lower[columns.pixels]]
-    if not numbers or None in numbers:
+    if not numbers or None in numbers or len(names[0]) > 1 and names[0].isdigit():
         raise ValueError("the header must be Id,Label,1,2,...,784 (labelled) or Id,0,1,...,783 (unlabelled). "
                          f"Received: {','.join(names[:4])}{',...' if len(names) > 4 else ''}")
     _check_columns([int(n[1]) for n in numbers], columns, lower)
@@ -699,21 +743,23 @@ def _check_columns(numbers, columns, lower):
     first, side = min(numbers[0], 1), math.ceil(math.sqrt(len(numbers)))
     missing = sorted(set(range(first, first + side ** 2)) - set(numbers))
     if missing:
-        raise ValueError(f"column {missing[0]} is missing: {side ** 2} pixels ({side} x {side}) were expected in the columns {first} to "
-                         f"{first + side ** 2 - 1}. Received: {len(numbers)} pixel columns")
+        raise ValueError(f"column {missing[0]} is missing: {side ** 2} pixels ({side} x {side}) were expected in the "
+                         f"columns {first} to {first + side ** 2 - 1}. Received: {len(numbers)} pixel columns")
     if numbers != sorted(numbers) or len(set(numbers)) < len(numbers):
         raise ValueError(f"the pixel columns must stand in order, each once. Received: {numbers[:3]} ... {numbers[-1]}")
     if columns.id is None and not lower[-1].startswith("pixel"):
         raise ValueError("column Id is missing: the header must start with Id")
 
-# %% ../nbs/02_data.ipynb #cell-058
+# %% ../nbs/02_data.ipynb #cell-064
 def _number(cell, line, column):
     try:
         value = float(cell)
     except ValueError:
-        raise ValueError(f"line {line}, column {column}: a number was expected. Received: {cell.decode(errors='replace')!r}") from None
+        raise ValueError(f"line {line}, column {column}: a number was expected. Received: "
+                         f"{cell.decode(errors='replace')!r}") from None
     if not 0 <= value <= 255 or value > 1 and value != int(value):
-        raise ValueError(f"line {line}, column {column}: pixels must be whole numbers from 0 to 255, or all from 0 to 1. Received: {value:g}")
+        raise ValueError(f"line {line}, column {column}: pixels must be whole numbers from 0 to 255, or all from 0 to "
+                         f"1. Received: {value:g}")
     return value
 
 
@@ -732,7 +778,8 @@ def _patient(block, columns, line):  # ids, labels, pixels of lines that are not
         for to, at in ((ids, columns.id), (labels, columns.label)):
             to.append(None if at is None else _plain(cells[at]))
             if at is not None and str(to[-1]).lower() in ("", "nan", "null", "none"):
-                raise ValueError(f"line {line}, column {columns.names[at]}: it is empty. Received: {cells[at].decode()!r}")
+                raise ValueError(f"line {line}, column {columns.names[at]}: it is empty. Received: "
+                                 f"{cells[at].decode()!r}")
         pixels.append(_row(cells[columns.pixels], columns.names[columns.pixels], line))
     return ids, labels, np.array(pixels)
 
@@ -746,8 +793,8 @@ def _row(cells, names, line):
         pass
     return np.array([_number(cell, line, name) for cell, name in zip(cells, names)], np.float32)
 
-# %% ../nbs/02_data.ipynb #cell-059
-def _rows(block, columns, line):  # one block of lines -> ids, labels, pixels: uint8, or float32 where there are fractions
+# %% ../nbs/02_data.ipynb #cell-065
+def _rows(block, columns, line):  # one block of lines -> ids, labels, pixels (uint8; float32 if there are fractions)
     values = _digits(block, len(columns.names))
     if values is None:
         ids, labels, pixels = _patient(block, columns, line)
@@ -755,29 +802,44 @@ def _rows(block, columns, line):  # one block of lines -> ids, labels, pixels: u
     pixels = values[:, columns.pixels]
     if pixels.max() > 255:
         row, column = np.argwhere(pixels > 255)[0]
-        raise ValueError(f"line {line + row}, column {columns.names[columns.pixels][column]}: pixels must be whole numbers from 0 to 255. "
-                         f"Received: {pixels[row, column]}")
+        name = columns.names[columns.pixels][column]
+        raise ValueError(f"line {line + row}, column {name}: pixels must be whole numbers from 0 to 255. Received: "
+                         f"{pixels[row, column]}")
     pick = lambda at: [None] * len(values) if at is None else values[:, at].tolist()
     return pick(columns.id), pick(columns.label), pixels.astype(np.uint8)
 
 
-def _joined(pieces):  # pixels of all blocks -> uint8
+def _joined(pieces, names):  # pixels of all blocks -> uint8
     if all(p.dtype == np.uint8 for p in pieces):
         return np.concatenate(pieces)
-    tops = [p.max() for p in pieces]
-    if max(tops) > 1:
-        raise ValueError(f"some pixels are fractions below 1 and others go up to {max(tops):g}; either all must lie from 0 to 1, or all must "
-                         "be whole numbers from 0 to 255")
+    top, before = max(p.max() for p in pieces), 0
+    for piece in pieces if top > 1 else ():
+        for row, column in np.argwhere(piece != np.rint(piece))[:1]:
+            raise ValueError(f"line {2 + before + row}, column {names[column]}: a fraction, while other pixels go up "
+                             f"to {top:g}; either all must lie from 0 to 1, or all must be whole numbers from 0 to "
+                             f"255. Received: {piece[row, column]:g}")
+        before += len(piece)
     return np.concatenate([np.rint(p * np.float32(255)).astype(np.uint8) for p in pieces])
 
 
-def _all_words_or_numbers(labels, column):
+def _all_words_or_numbers(labels, columns):  # -> an array, or None where there is no such column
+    if columns.label is None:
+        return None
     kinds = [isinstance(w, str) for w in labels]
     if any(kinds) and not all(kinds):
         odd = kinds.index(sum(kinds) * 2 < len(kinds))
-        raise ValueError(f"line {odd + 2}, column {column}: {'a number' if not kinds[odd] else 'text'} among labels that are "
-                         f"{'text' if not kinds[odd] else 'numbers'}. Received: {labels[odd]!r}")
-    return labels
+        one, others = ("text", "numbers") if kinds[odd] else ("a number", "text")
+        raise ValueError(f"line {odd + 2}, column {columns.names[columns.label]}: {one} among labels that are "
+                         f"{others}. Received: {labels[odd]!r}")
+    return np.array(labels)
+
+
+def _with_lines(pixels, labels, ids):  # errors about an image say its line, too
+    try:
+        return _split_of(pixels, labels, ids)
+    except ValueError as error:
+        text = re.sub(r"image (\d+)", lambda m: f"image {m[1]} (line {int(m[1]) + 2})", str(error))
+        raise ValueError(text) from None
 
 
 def _csv(path):
@@ -794,22 +856,25 @@ def _csv(path):
             line += len(rows[2])
         if not pixels:
             raise ValueError("the file has a header and no images")
-        labels = None if columns.label is None else np.array(_all_words_or_numbers(labels, columns.names[columns.label]))
-        return {"all": _split_of(_joined(pixels), labels, None if columns.id is None else np.array(ids))}
+        labels = _all_words_or_numbers(labels, columns)
+        pixels = _joined(pixels, columns.names[columns.pixels])
+        return {"all": _with_lines(pixels, labels, None if columns.id is None else np.array(ids))}
 
-# %% ../nbs/02_data.ipynb #cell-062
-_PICTURES, _PARTS = (".png", ".jpg", ".jpeg"), {"train": "train", "training": "train", "test": "test", "testing": "test"}
+# %% ../nbs/02_data.ipynb #cell-068
+_PICTURES = (".png", ".jpg", ".jpeg")
+_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 
 
 def _tar_files(path):  # (path inside, bytes) of every file in a tar archive
     total = 0
     with tarfile.open(path) as archive:
         for member in archive:
-            parts = Path(member.name.replace("\\", "/")).parts
+            parts = tuple(p for p in member.name.replace("\\", "/").split("/") if p not in ("", "."))
             if member.isdir():
                 continue
             if ".." in parts or member.name.startswith(("/", "\\")) or not member.isfile():
-                raise ValueError(f"refused: an archive of pictures holds plain files with relative names. Received: {member.name!r}")
+                raise ValueError("refused: an archive of pictures holds plain files with relative names. Received: "
+                                 f"{member.name!r}")
             total += member.size
             _size_check(total)
             yield parts, archive.extractfile(member).read()
@@ -822,29 +887,34 @@ def _folder_files(folder):
 
 def _picture(parts, raw, size=None, resize=False):  # the bytes of a PNG or JPEG -> uint8 (H, W) or (H, W, 3)
     from PIL import Image
-    with _reading("/".join(parts)), Image.open(io.BytesIO(raw), formats=("PNG", "JPEG")) as image:
+    with _reading(None, "/".join(parts)), Image.open(io.BytesIO(raw), formats=("PNG", "JPEG")) as image:
         if max(image.size) > 4096:
-            raise ValueError(f"pictures may have 4096 pixels a side at most. Received: {image.size[0]} x {image.size[1]}")
+            raise ValueError(f"pictures may have 4096 pixels a side at most. Received: {image.size[0]} x "
+                             f"{image.size[1]}")
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"pictures with more than 8 bits a pixel are not read. Received: mode {image.mode}")
         if size and not resize and image.size != size:
-            raise ValueError(f"the picture has {image.height} x {image.width} pixels, the first one has {size[1]} x {size[0]}; "
-                             "image_size=(height, width) brings all to one size")
-        image = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+            raise ValueError(f"the picture has {image.height} x {image.width} pixels, the first one has {size[1]} x "
+                             f"{size[0]}; image_size=(height, width) brings all to one size")
+        mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        image = image if image.mode == mode else image.convert(mode)
         return np.asarray(image.resize(size) if resize else image)
 
 
 def _decoded(files, image_size):  # all pictures, in one array (N, H, W) or (N, H, W, 3)
     size = tuple(image_size[::-1]) if image_size else _picture(*files[0]).shape[1::-1]
     _size_check(len(files) * 3 * math.prod(size), f"{len(files):,} pictures")
+    some = [files[i:i + 256] for i in range(0, len(files), 256)]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        images = list(pool.map(lambda f: _picture(*f, size, image_size is not None), files))
+        decode = lambda fs: [_picture(*f, size, image_size is not None) for f in fs]
+        images = [image for images in pool.map(decode, some) for image in images]
     colour = any(i.ndim == 3 for i in images)
     return np.stack([i if i.ndim == 3 or not colour else np.repeat(i[..., None], 3, axis=2) for i in images])
 
 
 def _pictures(files, image_size=None):  # (path inside, bytes) -> parts
-    files = sorted((f for f in files if f[0][-1].lower().endswith(_PICTURES) and not f[0][-1].startswith(".")), key=lambda f: f[0])
+    is_picture = lambda name: name.lower().endswith(_PICTURES) and not name.startswith(".")
+    files = sorted((f for f in files if is_picture(f[0][-1])), key=lambda f: f[0])
     if not files:
         raise ValueError(f"no pictures ({', '.join(_PICTURES)}) were found in it")
     return _sorted_parts(_decoded(files, image_size), [f[0] for f in files])
@@ -855,11 +925,12 @@ def _sorted_parts(images, names):
     if set(classes) == {None}:
         return {"all": _split_of(images, None, [n[-1] for n in names])}
     if None in classes:
-        raise ValueError(f"{names[classes.index(None)][-1]} lies beside the class folders; every picture must lie in its class's folder")
+        raise ValueError(f"{names[classes.index(None)][-1]} lies beside the class folders; every picture must lie in "
+                         "its class's folder")
     above = [n[-3].lower() if len(n) > 2 else "" for n in names]
     if set(above) & {"val", "valid", "validation"}:
-        raise ValueError("only train/ and test/ are read on top of class folders: the validation split is drawn from train/. Received: "
-                         f"{', '.join(sorted(set(above)))}")
+        raise ValueError("only train/ and test/ are read on top of class folders: the validation split is drawn from "
+                         f"train/. Received: {', '.join(sorted(set(above)))}")
     part_of = np.array([_PARTS.get(a, "all") for a in above])
     if len(set(part_of)) > 1 and "all" in part_of:
         raise ValueError("some pictures lie below train/ or test/ and others do not")
@@ -867,16 +938,16 @@ def _sorted_parts(images, names):
 
 
 def _per_part(images, classes, part_of):
-    class_names, parts = tuple(sorted(set(classes))), {}
+    class_names, parts = tuple(sorted(set(classes.tolist()))), {}
     for part in sorted(set(part_of), reverse=True):
         chosen = part_of == part
-        missing = sorted(set(class_names) - set(classes[chosen]))
+        missing = sorted(set(class_names) - set(classes[chosen].tolist()))
         if missing:
             raise ValueError(f"class folder {missing[0]!r} is missing or empty in {part}/")
         parts[str(part)] = _split_of(images[chosen], classes[chosen], None, class_names)
     return parts
 
-# %% ../nbs/02_data.ipynb #cell-064
+# %% ../nbs/02_data.ipynb #cell-070
 def _tar(path, image_size):
     with _reading(path):
         files = list(_tar_files(path))
@@ -906,8 +977,9 @@ def _kind(path):  # a reader for one file, chosen by its first bytes and its nam
     if path.suffix.lower() == ".npy" or start == b"\x93NUM":
         return _npy
     if start[:1] == b"\x80" or _is_batch(path.name):
-        return lambda p: {"all": next(iter(_cifar({"test_batch": p.read_bytes()}).values()))}
-    if re.search(r"\.(tar|tgz|txz|tbz2?)(\.|$)", path.name.lower()) or inside[257:262] == b"ustar" or start in (b"\xfd7zX", b"BZh9"):
+        return _cifar_single
+    packed = inside[257:262] == b"ustar" or start in (b"\xfd7zX", b"BZh9")
+    if packed or re.search(r"\.(tar|tgz|txz|tbz2?)(\.|$)", path.name.lower()):
         return None
     return _csv
 
@@ -917,7 +989,8 @@ def _existing(path):  # a path as text or Path, also with Windows' backslashes -
     if not path.exists() and "\\" in str(path):
         path = Path(str(path).replace("\\", "/"))
     if not path.exists():
-        raise FileNotFoundError(f"there is no file or folder {str(path)!r}; the named sources are {', '.join(sources())}")
+        raise FileNotFoundError(f"there is no file or folder {str(path)!r}; the named sources are "
+                                f"{', '.join(sources())}")
     return path
 
 
@@ -934,20 +1007,22 @@ def read(path,             # a file or folder in any format of this chapter
          part=None,        # "train" or "test", where it holds both
          image_size=None,  # (height, width) to bring pictures of different sizes to
          ) -> Split:       # uint8 images; labels and ids where the file has them
-    "The images of one file, labelled or not; FileNotFoundError if it is not there, ValueError if it is damaged or of another kind."
+    "The images of one file, labelled or not; FileNotFoundError if it is missing, ValueError if it is damaged."
     parts = _parts(path, image_size)
     if part is None and len(parts) == 1:
         return next(iter(parts.values()))
     if part not in parts:
-        raise ValueError(f"{PureWindowsPath(path).name} holds {' and '.join(parts)}; choose with part={next(iter(parts))!r}. Received: {part!r}")
+        name, first = PureWindowsPath(path).name, next(iter(parts))
+        raise ValueError(f"{name} holds {' and '.join(parts)}; choose with part={first!r}. Received: {part!r}")
     return parts[part]
 
-# %% ../nbs/02_data.ipynb #cell-067
+# %% ../nbs/02_data.ipynb #cell-073
 FASHION_SHA256 = {  # of the decoded uint8 bytes: 60,000 and 10,000 images of 28 x 28, and their labels
     ("train", "x"): "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
     ("train", "y"): "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
     ("test", "x"): "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
     ("test", "y"): "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9"}
+_FASHION_SHAPE = (60000, 28, 28, 1)
 CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"  # of cifar-10-python.tar.gz
 CIFAR10_MD5 = {  # of the files inside it, as its authors publish them
     "data_batch_1": "c99cafc152244af753f735de768cd75f", "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -956,23 +1031,26 @@ CIFAR10_MD5 = {  # of the files inside it, as its authors publish them
 
 
 def _is_fashion(parts):
-    if set(parts) != {"train", "test"} or parts["train"].x.shape != (60000, 28, 28, 1):
+    if set(parts) != {"train", "test"} or parts["train"].x.shape != _FASHION_SHAPE:
         return False
     arrays = {(p, k): getattr(s, k) for p, s in parts.items() for k in "xy"}
-    return all(a is not None and hashlib.sha256(np.ascontiguousarray(a, np.uint8)).hexdigest() == FASHION_SHA256[k] for k, a in arrays.items())
+    same = lambda key, a: hashlib.sha256(np.ascontiguousarray(a, np.uint8)).hexdigest() == FASHION_SHA256[key]
+    return all(a is not None and same(key, a) for key, a in arrays.items())
 
 
 def _wrong_content(place, what):
-    return ValueError(f"{place.name} does not hold the content of {what} (its checksum differs). Delete it and load again, "
-                      "or read the file for what it is with load(its path)")
+    return ValueError(f"{place.name} does not hold the content of {what} (its checksum differs); load(its path) reads "
+                      "it for what it is")
 
-# %% ../nbs/02_data.ipynb #cell-069
+# %% ../nbs/02_data.ipynb #cell-075
 _TITLES = {"fashion-mnist": "Fashion-MNIST", "five-groups": "Fashion-MNIST in five groups", "cifar10": "CIFAR-10",
            "sketch": "sketches (drawn by fashion_cnn, not photographs)"}
 _NAMES_INSIDE = {"fashion-mnist": ("fashion-mnist", ""),
-                 "cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz", "cifar10-jpeg.tar.xz", "cifar10-jpeg", "")}
+                 "cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz",
+                             "cifar10-jpeg.tar.xz", "cifar10-jpeg", "")}
 _CACHED = {"fashion-mnist": ("fashion-mnist",),
-           "cifar10": ("cifar-10-batches-py-target/cifar-10-batches-py", "cifar-10-batches-py", "cifar-10-batches-py.tar.gz")}
+           "cifar10": ("cifar-10-batches-py-target/cifar-10-batches-py", "cifar-10-batches-py",
+                       "cifar-10-batches-py.tar.gz")}
 _HOSTS = {"fashion-mnist": "https://storage.googleapis.com", "cifar10": "https://www.cs.toronto.edu"}
 
 
@@ -988,9 +1066,14 @@ def _keras_cache():
 def _holds(place, name):
     if place.is_dir():
         inside = {p.name for p in place.iterdir()}
-        found = any("idx" in n and "ubyte" in n for n in inside) if name == "fashion-mnist" else any(map(_is_batch, inside))
-        return found or place.name == "cifar10-jpeg"
+        if name == "fashion-mnist":
+            return any("idx" in n and "ubyte" in n for n in inside)
+        return any(map(_is_batch, inside)) or place.name == "cifar10-jpeg"
     return place.is_file() and (name != "fashion-mnist" or place.suffix == ".npz")
+
+
+def _all_four(folder):  # whether Keras had finished downloading
+    return all(_idx_file(folder, p, k) for p in ("train", "test") for k in ("images", "labels"))
 
 
 def _inside(folder, names):
@@ -999,20 +1082,22 @@ def _inside(folder, names):
 
 def _place(name, path):  # the first file or folder that holds it (or None), and the places tried, in words
     if path is not None:
-        path, names = _existing(path), _NAMES_INSIDE[name]
-        return next((p for p in (_inside(path, names) if path.is_dir() else [path]) if _holds(p, name)), None), [f"path={str(path)!r}"]
+        path = _existing(path)
+        places = _inside(path, _NAMES_INSIDE[name]) if path.is_dir() else [path]
+        return next((p for p in places if _holds(p, name)), None), [f"path={str(path)!r}"]
     folder, cache = os.environ.get("FASHION_CNN_DATA"), _keras_cache()
     places = _inside(Path(folder).expanduser(), _NAMES_INSIDE[name]) if folder else []
-    places += _inside(cache, _CACHED[name])
+    places += [p for p in _inside(cache, _CACHED[name]) if name != "fashion-mnist" or _all_four(p)]
     tried = [f"FASHION_CNN_DATA = {folder!r} does not hold it" if folder else "FASHION_CNN_DATA is not set",
              f"Keras' cache {str(cache)!r} does not hold it"]
     return next((p for p in places if _holds(p, name)), None), tried
 
-# %% ../nbs/02_data.ipynb #cell-071
+# %% ../nbs/02_data.ipynb #cell-077
 def _answers(url, seconds):
+    from urllib import error, request  # imported here: urllib brings much that nobody needs who has the files
     try:
-        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
-    except urllib.error.HTTPError:
+        request.urlopen(request.Request(url, method="HEAD"), timeout=seconds).close()
+    except error.HTTPError:
         pass  # it answered, if only to say no
     return True
 
@@ -1065,9 +1150,13 @@ def _found(name, path):  # -> parts and title, checked
         tried.append(f"download through Keras from {_HOSTS[name]}: {problem or 'it left nothing in the cache'}")
     if place is None:
         raise _not_found(name, tried)
-    return _checked_fashion(place) if name == "fashion-mnist" else _checked_cifar(place)
+    try:
+        return _checked_fashion(place) if name == "fashion-mnist" else _checked_cifar(place)
+    except ValueError as error:
+        raise ValueError(f"{error}\nThis is what lies in {str(place)!r}; delete it there, and load({name!r}) looks on "
+                         "or downloads it again") from None
 
-# %% ../nbs/02_data.ipynb #cell-072
+# %% ../nbs/02_data.ipynb #cell-078
 def _checked_fashion(place):
     parts = _parts(place)
     if not _is_fashion(parts):
@@ -1077,7 +1166,8 @@ def _checked_fashion(place):
 
 def _cifar_original(place):  # whether the batches are the published ones, bit for bit
     if place.is_dir():
-        return all((place / n).is_file() and hashlib.md5((place / n).read_bytes()).hexdigest() == h for n, h in CIFAR10_MD5.items())
+        digests = {n: hashlib.md5((place / n).read_bytes()).hexdigest() for n in CIFAR10_MD5 if (place / n).is_file()}
+        return digests == CIFAR10_MD5
     return hashlib.sha256(place.read_bytes()).hexdigest() == CIFAR10_SHA256
 
 
@@ -1090,37 +1180,42 @@ def _checked_cifar(place):
     counts = {p: np.bincount(s.y, minlength=10).tolist() for p, s in parts.items() if s.y is not None}
     if counts != {"train": [5000] * 10, "test": [1000] * 10} or parts["train"].class_names != CIFAR10_NAMES or \
             parts["train"].x.shape[1:] != (32, 32, 3):
-        raise ValueError(f"{place.name} is not a copy of CIFAR-10: 5,000 training and 1,000 test images of 32x32x3 are expected in each of "
-                         f"{', '.join(CIFAR10_NAMES)}")
+        raise ValueError(f"{place.name} is not a copy of CIFAR-10: 5,000 training and 1,000 test images of 32x32x3 are "
+                         f"expected in each of {', '.join(CIFAR10_NAMES)}")
     return parts, "CIFAR-10 (JPEG copy)"
 
-# %% ../nbs/02_data.ipynb #cell-074
-FIVE_GROUPS = {"T-shirt/top": "Shirts", "Shirt": "Shirts", "Pullover": "Pullovers and coats", "Coat": "Pullovers and coats",
+# %% ../nbs/02_data.ipynb #cell-080
+FIVE_GROUPS = {"T-shirt/top": "Shirts", "Shirt": "Shirts",
+               "Pullover": "Pullovers and coats", "Coat": "Pullovers and coats",
                "Trouser": "Trousers and dresses", "Dress": "Trousers and dresses", "Sandal": "Sandals and sneakers",
                "Sneaker": "Sandals and sneakers", "Bag": "Bags and boots", "Ankle boot": "Bags and boots"}
 
 
 def relabel(data,     # a Dataset or a labelled Split
             mapping,  # {old: new}, by class name or number; classes that map to None are left out
-            ):        # the same kind of value, with new labels, numbered in the order in which the new names occur in `mapping`
-    "Give classes new names, join several into one, or leave some out; ValueError for a class that `mapping` does not mention."
+            ):        # the same kind of value; new labels are numbered in the order of `mapping`
+    "Give classes new names, join several into one, or leave some out; ValueError where `mapping` misses a class."
     old = data.class_names or tuple(range(int(data.y.max(initial=-1)) + 1))
     by_name = {name: mapping.get(name, mapping.get(i, "")) for i, name in enumerate(old)}
-    unknown = [k for k in mapping if k not in old and k not in range(len(old))] + [n for n, new in by_name.items() if new == ""]
+    unknown = [k for k in mapping if k not in old and k not in range(len(old))]
+    unknown += [name for name, new in by_name.items() if new == ""]
     if unknown:
-        raise ValueError(f"the mapping must mention every class once: {', '.join(map(str, old))}. Received or left out: {unknown[0]!r}")
+        raise ValueError(f"the mapping must mention every class once: {', '.join(map(str, old))}. Received or left "
+                         f"out: {unknown[0]!r}")
     new = tuple(dict.fromkeys(n for n in mapping.values() if n is not None))
     table = np.array([-1 if n is None else new.index(n) for n in by_name.values()])
     if isinstance(data, Split):
         return _relabelled(data, table, new)
-    return replace(data, class_names=tuple(map(str, new)), **{k: _relabelled(s, table, new) for k, s in data.splits().items()})
+    parts = {k: _relabelled(s, table, new) for k, s in data.splits().items()}
+    return replace(data, class_names=tuple(map(str, new)), **parts)
 
-# %% ../nbs/02_data.ipynb #cell-075
+# %% ../nbs/02_data.ipynb #cell-081
 def _relabelled(split, table, names):
     y = table[split.y]
-    return replace(replace(split, y=y, class_names=tuple(map(str, names))).take(y >= 0 if (y < 0).any() else slice(None)))
+    new = replace(split, y=y, class_names=tuple(map(str, names)))
+    return new.take(y >= 0) if (y < 0).any() else new
 
-# %% ../nbs/02_data.ipynb #cell-076
+# %% ../nbs/02_data.ipynb #cell-082
 @functools.lru_cache(1)
 def _sketches():
     from fashion_cnn.sketch import sketch_set
@@ -1139,16 +1234,17 @@ def _named(source, path):  # -> parts, title
 
 def _from_path(source, image_size):  # -> parts, title
     near = difflib.get_close_matches(str(source), sources(), 1, 0.5)
-    if isinstance(source, str) and not re.search(r"[./\\]", source) and not Path(source).exists():
-        raise ValueError(f"unknown data set {source!r}{f', did you mean {near[0]!r}?' if near else ''} Known names: {', '.join(sources())}; "
-                         "or give the path of a file or folder")
+    if isinstance(source, str) and not (source and (re.search(r"[./\\]", source) or Path(source).exists())):
+        guess = f", did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"unknown data set {source!r}{guess} Known names: {', '.join(sources())}; or give the path of "
+                         "a file or folder")
     parts = _parts(source, image_size)
-    return parts, "Fashion-MNIST" if _is_fashion(parts) else PureWindowsPath(_existing(source)).name
+    return parts, "Fashion-MNIST" if _is_fashion(parts) else _existing(source).resolve().name
 
-# %% ../nbs/02_data.ipynb #cell-077
-def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "sketch", or the path of a file or folder (text or Path)
-         *, validation_split=0.2,  # fraction of the labelled images for validation (of all of them, where there is no official test set)
-         test_split=0.1,          # fraction of all labelled images for the test, only where there is no official test set
+# %% ../nbs/02_data.ipynb #cell-083
+def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "sketch", or the path of a file or folder
+         *, validation_split=0.2,  # fraction for validation of the training images (of all, if there is no test set)
+         test_split=0.1,          # fraction of all images for the test, used only if there is no official test set
          split="stratified",      # or a letter "A" to "E": an assignment's own scheme, which ignores both fractions
          seed=0,                  # of the split; A always uses 0 and C 42, as they did
          limit=None,              # at most so many images in each split, stratified
@@ -1156,8 +1252,11 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
          class_names=None,        # names in the order of the labels, for files that hold numbers only
          image_size=None,         # (height, width) to bring pictures of different sizes to
          ) -> Dataset:            # uint8 images, int64 labels, three splits
-    "A data set, checked and split; FileNotFoundError where it cannot be found, ValueError where it is not what it should be."
+    "A data set, checked and split; FileNotFoundError if it cannot be found, ValueError if it is not what it should be."
     _check_fractions(validation_split, test_split, split, seed)
+    if path is not None and source not in ("fashion-mnist", "five-groups", "cifar10"):
+        raise ValueError("path= says where Fashion-MNIST or CIFAR-10 lies; for other files it is load(path). "
+                         f"Received: {source!r}")
     if source in sources():
         parts, title = _named(source, path)
         class_names = class_names or {"fashion-mnist": CLASS_NAMES}.get(source)
@@ -1166,19 +1265,21 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
         class_names = class_names or (CLASS_NAMES if title == "Fashion-MNIST" else None)
     return _dataset(parts, class_names, title, validation_split, test_split, split, seed, limit)
 
-# %% ../nbs/02_data.ipynb #cell-086
+# %% ../nbs/02_data.ipynb #cell-092
 def _digests(split):
     return [hashlib.blake2b(image, digest_size=16).digest() for image in np.ascontiguousarray(split.x)]
 
 
 def _moments(x):  # mean and standard deviation of all pixels, by counting the 256 values
-    counts = sum((np.bincount(x[i:i + _ROWS].ravel(), minlength=256) for i in range(0, len(x), _ROWS)), np.zeros(256, int))
+    counts = np.zeros(256, int)
+    for i in range(0, len(x), _ROWS):
+        counts += np.bincount(x[i:i + _ROWS].ravel(), minlength=256)
     total, values = max(counts.sum(), 1), np.arange(256)
     mean = (counts * values).sum() / total
     return mean, math.sqrt((counts * (values - mean) ** 2).sum() / total)
 
 
-def _twins(first, second, labels):  # images of `second` that also occur in `first`, and how many of them with another label only
+def _twins(first, second, labels):  # how many of `second` also occur in `first`, and of these with another label only
     known = {}
     for digest, label in zip(first, labels[0]):
         known.setdefault(digest, set()).add(int(label))
@@ -1187,7 +1288,7 @@ def _twins(first, second, labels):  # images of `second` that also occur in `fir
 
 
 def duplicates(data):  # Dataset -> pandas.DataFrame
-    "Exactly equal images across splits (rows such as `test images that are also in train`) and within each split, with label conflicts."
+    "How many images occur again, equal in every pixel, in another split or the same, and how many with another label."
     import pandas as pd
     parts = data.splits()
     digests = {k: _digests(s) for k, s in parts.items()}
@@ -1195,7 +1296,8 @@ def duplicates(data):  # Dataset -> pandas.DataFrame
     for one, two in (("train", "validation"), ("train", "test"), ("validation", "test")):
         rows[f"{two} images also in {one}"] = _twins(digests[one], digests[two], (parts[one].y, parts[two].y))
     for name, all_digests in digests.items():
-        rows[f"repeated within {name}"] = len(all_digests) - len(set(all_digests)), _conflicts(all_digests, parts[name].y)
+        repeated = len(all_digests) - len(set(all_digests))
+        rows[f"repeated within {name}"] = repeated, _conflicts(all_digests, parts[name].y)
     return pd.DataFrame(rows.values(), index=list(rows), columns=["images", "with another label"])
 
 
@@ -1203,7 +1305,7 @@ def _conflicts(digests, labels):  # repeated images whose label differs from the
     first = {}
     return sum(first.setdefault(d, label) != label for d, label in zip(digests, labels.tolist()))
 
-# %% ../nbs/02_data.ipynb #cell-087
+# %% ../nbs/02_data.ipynb #cell-093
 @dataclass(frozen=True, eq=False)
 class Description:
     "Three small tables about a data set; prints as text, shows as tables in a notebook."
@@ -1220,7 +1322,8 @@ class Description:
 
     def _repr_html_(self):
         from html import escape
-        tables = "".join(f"<div><h4>{title}</h4>{table.to_html(border=0)}</div>" for title, table in self._tables().items())
+        tables = "".join(f"<div><h4>{title}</h4>{table.to_html(border=0)}</div>"
+                         for title, table in self._tables().items())
         return f'<h3>{escape(self.title)}</h3><div style="display:flex;flex-wrap:wrap;gap:2em">{tables}</div>'
 
 
@@ -1231,11 +1334,72 @@ def _split_row(x):
 
 def describe(data: Dataset,     # three labelled splits
              ) -> Description:  # .splits, .counts and .duplicates are pandas tables
-    "What there is to know about a data set before training: sizes, classes, brightness, memory, and images that occur twice."
+    "What to know about a data set before training: sizes, classes, brightness, memory, and images that occur twice."
     import pandas as pd
     parts = data.splits()
     splits = pd.DataFrame([_split_row(s.x) for s in parts.values()], index=list(parts),
                           columns=["images", "shape", "type", "mean", "standard deviation", "MiB"])
-    counts = pd.DataFrame({k: np.bincount(s.y, minlength=data.classes) for k, s in parts.items()}, index=list(data.class_names))
+    counts = {k: np.bincount(s.y, minlength=data.classes) for k, s in parts.items()}
+    counts = pd.DataFrame(counts, index=list(data.class_names))
     counts["all"] = counts.sum(axis=1)
     return Description(f"{data.source}, {data.classes} classes", splits, counts, duplicates(data))
+
+# %% ../nbs/02_data.ipynb #cell-107
+@contextlib.contextmanager
+def _atomic(path):  # an open binary file that becomes `path` when all is written, and vanishes if anything fails
+    path = Path(path).expanduser()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(unfinished, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise type(error)(error.errno, f"{path.name} could not be written and was left as it was: "
+                                           f"{error.strerror}") from None
+        raise
+
+# %% ../nbs/02_data.ipynb #cell-108
+def _grey(split):
+    if split.x.shape[3] != 1 or not len(split):
+        raise ValueError(f"the course formats hold grey images, one at least. Received: {len(split)} images of "
+                         f"{_shape_text(split.x)}")
+    return split.x[..., 0]
+
+
+def _numbers(split):  # the ids, or 10000, 10001, ...
+    return np.arange(10000, 10000 + len(split)) if split.ids is None else split.ids
+
+
+def save_npy(split: Split,  # grey images; labels from 0, which are written from 1
+             path,          # where to; an existing file is replaced as a whole
+             ) -> None:
+    "Write the course file of assignments A and B: a pickled dictionary of `features`, `target` (both float64) or `id`."
+    content = {"features": _grey(split).astype(np.float64)}
+    if split.y is not None:
+        content["target"] = split.y + 1.0
+    if split.y is None or split.ids is not None:
+        content["id"] = _numbers(split)
+    with _atomic(path) as file:
+        np.save(file, np.array(content, dtype=object), allow_pickle=True)
+
+
+def save_csv(split: Split,  # square grey images; labels from 0 stay as they are
+             path,          # where to; an existing file is replaced as a whole
+             ) -> None:
+    "Write the table of assignment C: `Id,Label,1,...,784`, or `Id,0,...,783` for unlabelled images; `Id` from 10000."
+    x, texts = _grey(split).reshape(len(split), -1), [str(i) for i in range(256)]
+    if split.x.shape[1] != split.x.shape[2]:
+        raise ValueError(f"the course table holds square images. Received: {_shape_text(split.x)}")
+    columns = range(1, x.shape[1] + 1) if split.y is not None else range(x.shape[1])
+    starts = map(str, _numbers(split).tolist())
+    if split.y is not None:
+        starts = (f"{i},{label}" for i, label in zip(starts, split.y.tolist()))
+    with _atomic(path) as file:
+        file.write(",".join(["Id"] + ["Label"] * (split.y is not None) + list(map(str, columns))).encode() + b"\n")
+        for start, row in zip(starts, x):
+            file.write(f"{start},{','.join([texts[p] for p in row.tobytes()])}\n".encode())

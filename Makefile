@@ -1,0 +1,133 @@
+# fashion_cnn: `make` lists what there is. Everything is installed into .venv; nothing else on the machine is touched.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROJECT := settings.ini setup.py pyproject.toml
+
+export PATH := $(abspath $(BIN)):$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# One heading line and the seconds it took: $(call stage,heading,command)
+stage = @start=$$SECONDS; printf '\n== %s\n' '$(1)'; ( $(2) ) || exit 1; printf '   %s s\n' $$((SECONDS - start))
+
+# TensorFlow writes these lines to stderr before any setting can stop it
+quietly = 2> >(grep -vE '^(WARNING: All log messages before absl|[IW]0000 00:00)' >&2 || true)
+
+help:  ## this list
+	@echo 'fashion_cnn: learn convolutional networks by building, training and judging them'
+	@echo
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@echo
+	@echo '  make PYTHON=python3.12 demo   takes another Python (3.10 to 3.13)'
+
+demo: install  ## from nothing to a trained, judged network and a report, in a few minutes
+	@$(BIN)/fashion-cnn demo
+
+test: install-dev hooks clean-check export-check address-check notebooks site-check pytest  ## everything that is checked
+
+lab: install-dev hooks  ## JupyterLab on the notebooks
+	@cd nbs && jupyter lab
+
+docs: install-dev address  ## the site with Quarto into _docs, or without it a readable preview into _preview
+	@if command -v quarto >/dev/null; then \
+	  nbdev_docs --n_workers 2 && echo 'The site is in _docs: open _docs/index.html'; \
+	else \
+	  echo 'The site needs Quarto 1.7, which is not on the PATH: get it from https://quarto.org/docs/download/'; \
+	  echo 'and run `make docs` again. Until then, here is a readable preview of every notebook.'; \
+	  python tools/preview.py; \
+	fi
+
+bench: install-dev  ## the side-by-side measurements in benchmarks/, each printing a table
+	@shopt -s nullglob; files=(benchmarks/*.py); \
+	if ((!$${#files[@]})); then echo 'There is nothing in benchmarks/ yet.'; fi; \
+	for file in "$${files[@]}"; do printf '\n== %s\n' "$$file"; python "$$file"; done
+
+record: install  ## train recipes in full and record them: make record NAME="hw2-cnn brief"
+	@if [ -z '$(NAME)' ]; then \
+	  echo 'Which recipe? For example: make record NAME="hw2-cnn brief" (the names: make recipes)' >&2; exit 2; fi
+	@for name in $(NAME); do $(BIN)/fashion-cnn record $$name $(if $(SEEDS),--seeds $(SEEDS)); done
+
+recipes: install  ## the names of the recipes
+	@$(BIN)/fashion-cnn recipes
+
+# --- installing -----------------------------------------------------------------------------------------------------
+
+install: $(VENV)/.installed  ## the package and what it needs, into .venv
+	@:
+
+install-dev: $(VENV)/.installed-dev  ## the same, and what building and testing need
+	@:
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo 'There is no program called $(PYTHON) here.'; \
+	  echo 'Install Python 3.10 or newer, or name yours: make PYTHON=python3.12 demo'; exit 1; } >&2
+	@$(PYTHON) tools/environment.py $(VENV)
+
+chosen-python: $(BIN)/python
+ifeq ($(origin PYTHON),command line)
+	@$(PYTHON) tools/environment.py $(VENV) --chosen
+endif
+
+pip_install = @start=$$SECONDS; printf '== Installing %s into $(VENV) (once; TensorFlow alone is about 600 MB)\n' '$(1)'; \
+	$(BIN)/python -m pip install --quiet --no-compile --editable '$(1)' || { \
+	  echo 'Installing failed; the lines above say why. TensorFlow has packages for Python 3.10 to 3.13 only;'; \
+	  echo 'if this Python is another one: make clean-venv, then make PYTHON=python3.12 demo'; exit 1; } >&2; \
+	printf '   %s s\n' $$((SECONDS - start))
+
+$(VENV)/.installed: $(PROJECT) | chosen-python
+	$(call pip_install,.)
+	@touch $@
+
+$(VENV)/.installed-dev: $(PROJECT) | chosen-python
+	$(call pip_install,.[dev])
+	@touch $(VENV)/.installed $@
+
+hooks: install-dev  ## notebook merging and trust for git, cleaning on save for Jupyter (in a clone, not in CI)
+	@python tools/hooks.py
+
+# --- checking: each also runs alone ---------------------------------------------------------------------------------
+
+clean-check: install-dev  ## the stored notebooks carry no stray metadata
+	$(call stage,Notebooks are clean,python tools/in_step.py clean)
+
+export-check: install-dev  ## fashion_cnn/ is what the notebooks export
+	$(call stage,Library and notebooks are in step,python tools/in_step.py export)
+
+address-check: install-dev  ## badges, install cells, links and README.md are in step with settings.ini and index.ipynb
+	$(call stage,Addresses and README are in step,python tools/address.py --check && python tools/readme.py --check)
+
+notebooks: install-dev  ## every notebook from top to bottom, in quick mode
+	$(call stage,Notebooks run (quick mode),FASHION_CNN_QUICK=1 nbdev_test --n_workers 2 --timing $(quietly))
+
+site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site
+	$(call stage,The site is whole,python tools/site_check.py)
+
+pytest: install-dev  ## what a notebook cannot test: command line, files, browser
+	@printf '\n== Tests\n'
+	@FASHION_CNN_QUICK=1 python -m pytest
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+export: install-dev  ## write fashion_cnn/ from the notebooks, and clean them
+	@nbdev_export && nbdev_clean
+
+address: install-dev  ## write addresses from settings.ini, and README.md from nbs/index.ipynb
+	@python tools/address.py && python tools/readme.py
+
+clean:  ## remove what was built (site, preview, caches); keeps .venv and runs
+	@rm -rf _proc _docs _preview build dist *.egg-info .pytest_cache .hypothesis nbs/nbdev.yml
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+clean-venv:  ## remove .venv, to install again from scratch
+	@rm -rf $(VENV)
+
+.PHONY: help demo test lab docs bench record recipes install install-dev chosen-python hooks clean-check export-check \
+	address-check notebooks site-check pytest export address clean clean-venv

@@ -1,0 +1,126 @@
+"The command `fashion-cnn` as a shell sees it: output, errors, exit codes, files."
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fashion_cnn import recipes
+from fashion_cnn.cli import main
+
+COMMAND = [sys.executable, "-c", "from fashion_cnn.cli import main; raise SystemExit(main())"]
+TINY = ["--data", "sketch", "--limit", "150", "--epochs", "1"]
+
+
+def shell(*words, **environment):
+    "Run the command in a process of its own, with no data at hand."
+    plain = {name: value for name, value in os.environ.items() if name != "FASHION_CNN_DATA"}
+    return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, env={**plain, **environment})
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "trial"
+    assert main(["train", "deeper", *TINY, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_recipes_are_listed_fast_and_without_tensorflow():
+    code = "from fashion_cnn.cli import main; import sys; main(['recipes']); print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - began)
+    assert all(name in done.stdout for name in recipes.names()) and done.stdout.endswith("False False\n")
+    assert min(seconds) < 1, seconds
+
+
+@pytest.mark.parametrize("words, says", [
+    ([], "COMMAND"), (["trian"], "invalid choice"), (["train"], "NAME"), (["train", "deper"], "Did you mean 'deeper'"),
+    (["train", "deeper", "--epochs", "0"], "received '0'"), (["train", "deeper", "--epochs", "-2"], "--epochs"),
+    (["train", "deeper", "--epochs", "many"], "received 'many'"), (["train", "deeper", "--limit", "0"], "from 1 up"),
+    (["train", "deeper", "--seed", "x"], "from 0 up"), (["evaluate"], "RUN"), (["describe"], "DATA"),
+    (["evaluate", "x", "--split", "train"], "invalid choice"), (["record", "hw2-cn"], "Did you mean 'hw2-cnn'")])
+def test_bad_arguments_end_with_2(words, says, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words, says", [
+    (["evaluate", "nothing-here"], "there is no run here"), (["describe", "nothing-here"], "nothing-here"),
+    (["train", "deeper", "--data", "nothing-here", "--out", "OUT"], "nothing-here"),
+    (["train", "deeper", "--data", "fashion-mnst", "--out", "OUT"], "fashion-mnist")])
+def test_failures_end_with_1_and_one_message(words, says, tmp_path):
+    done = shell(*[str(tmp_path / "run") if word == "OUT" else word for word in words])
+    assert done.returncode == 1 and says in done.stderr
+    assert done.stderr.startswith("fashion-cnn: ") and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_of_every_command(capsys):
+    for name in ("demo", "recipes", "train", "evaluate", "describe", "record"):
+        with pytest.raises(SystemExit) as ended:
+            main([name, "--help"])
+        assert ended.value.code == 0 and name in capsys.readouterr().out
+
+
+def test_train_then_evaluate(run_folder, capsys):
+    assert json.loads((run_folder / "run.json").read_text())["recipe"]["epochs"] == 1
+    assert main(["evaluate", str(run_folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "sketches" in printed and "Ankle boot" in printed and re.search(r"accuracy \d+\.\d+ % \(", printed)
+    assert main(["evaluate", str(run_folder), "--split", "validation", "--data", "sketch"]) == 0
+    assert "macro average" in capsys.readouterr().out
+
+
+def test_training_again_goes_on_and_restart_starts_over(run_folder, capsys, tmp_path):
+    folder = shutil.copytree(run_folder, tmp_path / "run")
+    before = (folder / "run.json").read_bytes()
+    assert main(["train", "deeper", *TINY, "--out", str(folder)]) == 0 and (folder / "run.json").read_bytes() == before
+    assert main(["train", "deeper", *TINY, "--seed", "1", "--out", str(folder)]) == 1
+    assert "another experiment (seed 0 there, 1 here)" in capsys.readouterr().err
+    assert main(["train", "deeper", *TINY, "--seed", "1", "--restart", "--out", str(folder)]) == 0
+    assert json.loads((folder / "run.json").read_text())["recipe"]["seed"] == 1
+
+
+def test_describe(capsys):
+    assert main(["describe", "sketch"]) == 0
+    assert "Trouser" in capsys.readouterr().out
+
+
+def test_demo_without_data_says_that_it_draws(tmp_path):
+    done = shell("demo", "--epochs", "1", "--out", tmp_path / "demo", KERAS_HOME=str(tmp_path / "empty"))
+    assert done.returncode == 0, done.stderr
+    assert "Fashion-MNIST could not be had" in done.stdout and "sketches" in done.stdout
+    for row in ("data set", "network", "parameters", "epochs", "seconds", "accuracy (95 % interval)", "macro F1"):
+        assert row in done.stdout
+    assert done.stderr == ""                                   # no start-up noise of TensorFlow
+    page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert "sketches" in page and not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_report_opens_offline_in_a_browser(run_folder, tmp_path, monkeypatch):
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if not chromium:
+        assert not os.environ.get("CI"), "CI must have chromium"
+        pytest.skip("no chromium here")
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "--data", "sketch", "--epochs", "1", "--out", "demo"]) == 0
+    with playwright.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic",
+                                         "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        page = browser.new_context(offline=True).new_page()
+        problems = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.goto((tmp_path / "demo" / "report.html").as_uri())
+        widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+        assert len(widths) >= 5 and min(widths) > 100 and problems == []
+        assert "Confusion" in page.inner_text("main") and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        browser.close()

@@ -1,0 +1,296 @@
+"The project around the notebooks: what it requires, how fast it imports, and the tools that keep it in step."
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+import address
+import hooks
+import in_step
+import pages
+import readme
+
+ROOT = pages.ROOT
+LIGHT = ["sketch", "data", "runs", "recipes", "evaluate", "plots", "cli"]
+# What Colab preloads; requiring more than this would replace a package there and force a restart
+COLAB = {"tensorflow": "2.20.0", "keras": "3.13.2", "numpy": "2.1.3", "matplotlib": "3.10.0", "scikit-learn": "1.6.1",
+         "seaborn": "0.13.2", "scipy": "1.16.0", "pandas": "2.2.2", "pillow": "11.0.0", "ipywidgets": "7.7.1",
+         "ipython": "7.34.0", "tqdm": "4.67.1"}
+
+
+def python(code, **environment):
+    "What a fresh Python prints for `code`."
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def project(tmp_path):
+    "A small project: settings, site, one library notebook, one lesson, a home page."
+    for name in ("settings.ini", "_quarto.yml", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "nbs" / "course").mkdir(parents=True)
+    (tmp_path / "fashion_cnn").mkdir()
+    (tmp_path / "fashion_cnn" / "__init__.py").write_text((ROOT / "fashion_cnn" / "__init__.py").read_text())
+    write(tmp_path, "01_tiny.ipynb", markdown("# Tiny\n\n> One function"), code("#| default_exp tiny"),
+          code("#| export\ndef one():\n    \"One.\"\n    return 1"), code("assert one() == 1"))
+    write(tmp_path, "index.ipynb", markdown("# Home\n\n> All of it"),
+          markdown("[tiny](01_tiny.ipynb), [code](https://github.com/fashion-cnn/fashion_cnn/blob/main/LICENSE)"),
+          code("#| hide\nsecret = 1"), code("#| eval: false\nsix = 2 * 3"))
+    write(tmp_path, "course/01_lesson.ipynb", markdown("# Lesson\n\n> Learn"), code("1 + 1"))
+    return tmp_path
+
+
+def markdown(source):
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def code(source, *outputs):
+    return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": list(outputs), "source": source}
+
+
+def write(root, path, *cells):
+    "A notebook in the form nbdev gives it."
+    nb = {"cells": [{**cell, "id": f"cell-{i}"} for i, cell in enumerate(cells)], "nbformat": 4, "nbformat_minor": 5,
+          "metadata": {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}}
+    pages.write(nb, root / "nbs" / path)
+
+
+# --- requirements and imports -----------------------------------------------------------------------------------------
+
+def test_requirements_are_lower_bounds_that_colab_meets():
+    for text in pages.settings()["requirements"].split():
+        requirement = Requirement(text)
+        (bound,) = requirement.specifier
+        assert bound.operator == ">=", f"{text}: only a lower bound"
+        assert Version(bound.version) <= Version(COLAB[requirement.name]), f"{text}: Colab has {COLAB[requirement.name]}"
+
+
+def test_development_requirements_are_pinned_and_apart():
+    values = pages.settings()
+    names = {Requirement(text).name for text in values["requirements"].split()}
+    for text in values["dev_requirements"].split():
+        requirement = Requirement(text)
+        assert requirement.name not in names, f"{text}: students need no {requirement.name}"
+        assert [bound.operator for bound in requirement.specifier][0] in ("==", "<"), f"{text}: not pinned"
+
+
+def test_setup_reads_settings():
+    done = subprocess.run([sys.executable, "setup.py", "--name", "--version", "--license"], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.stdout.split()[-3:] == ["fashion_cnn", pages.settings()["version"], "Apache-2.0"], done.stderr
+
+
+def test_oldest_python_is_said_once_and_the_same():
+    oldest = pages.settings()["min_python"]
+    source = (ROOT / "tools" / "environment.py").read_text()
+    assert f"OLDEST = ({oldest.replace('.', ', ')})" in source
+    assert f"Python {oldest}" in (ROOT / "README.md").read_text()
+
+
+def test_import_is_instant_and_brings_no_tensorflow():
+    out = [json.loads(python(
+        "import json, sys, time; start = time.perf_counter(); import fashion_cnn; "
+        "print(json.dumps([time.perf_counter() - start, sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules))]))"
+    )) for _ in range(3)]
+    assert min(seconds for seconds, _ in out) < 0.3
+    assert out[0][1] == []
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_light_modules_bring_no_tensorflow(name):
+    heavy = python(f"import sys, fashion_cnn.{name}; print(*{{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules))")
+    assert heavy == ""
+
+
+def test_modules_are_imported_when_first_used():
+    assert python("import fashion_cnn; print(fashion_cnn.sketch.__name__)") == "fashion_cnn.sketch"
+    assert "sketch" in python("import fashion_cnn; print(dir(fashion_cnn))")
+    assert "its modules: " in python("import fashion_cnn\ntry: fashion_cnn.nothing\nexcept AttributeError as e: print(e)")
+
+
+def test_version_is_that_of_settings():
+    assert python("import fashion_cnn; print(fashion_cnn.__version__)") == pages.settings()["version"]
+
+
+# --- the tools --------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def with_nbdev(monkeypatch):
+    "nbdev's commands, of the Python that runs the tests, on the PATH."
+    folder = Path(sys.executable).parent
+    if not (folder / "nbdev_export").exists():
+        pytest.skip("nbdev is not installed beside this Python")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("IN_TEST", raising=False)
+
+
+def export(root):
+    subprocess.run(["nbdev_export"], cwd=root, check=True, capture_output=True)
+
+
+def test_export_check_sees_every_difference(project, with_nbdev):
+    assert in_step.out_of_step(project) == ["fashion_cnn/_modidx.py", "fashion_cnn/tiny.py"]
+    export(project)
+    assert in_step.out_of_step(project) == []
+    assert "__getattr__" in (project / "fashion_cnn" / "__init__.py").read_text(), "nbdev_export keeps __init__.py"
+    assert not (project / "pyproject.toml").exists(), "nbdev_export writes no pyproject.toml"
+    tiny = project / "fashion_cnn" / "tiny.py"
+    tiny.write_text(tiny.read_text() + "# by hand\n")
+    (project / "fashion_cnn" / "gone.py").write_text("# AUTOGENERATED! DO NOT EDIT! File to edit: ../nbs/09_gone.ipynb.\n")
+    before = tiny.read_bytes()
+    assert in_step.out_of_step(project) == ["fashion_cnn/gone.py", "fashion_cnn/tiny.py"]
+    assert tiny.read_bytes() == before, "the check touches nothing"
+
+
+def test_clean_check_sees_stray_metadata(project, with_nbdev):
+    assert in_step.unclean(project) == []
+    path = project / "nbs" / "01_tiny.ipynb"
+    path.write_text(path.read_text().replace('"execution_count": null', '"execution_count": 7', 1))
+    before = path.read_bytes()
+    assert in_step.unclean(project) == ["nbs/01_tiny.ipynb"]
+    assert path.read_bytes() == before, "the check touches nothing"
+
+
+def test_address_is_written_everywhere_once(project):
+    assert address.out_of_step(project) == ["nbs/course/01_lesson.ipynb"]
+    address.out_of_step(project, mend=True)
+    assert address.out_of_step(project) == []
+    cells = pages.read(project / "nbs" / "course" / "01_lesson.ipynb")["cells"]
+    assert [address.is_badge(cell) for cell in cells] == [False, True, False, False]
+    assert [address.is_install(cell) for cell in cells] == [False, False, True, False]
+    assert "/github/fashion-cnn/fashion_cnn/blob/main/nbs/course/01_lesson.ipynb)" in cells[1]["source"]
+    assert compile(cells[2]["source"], "install", "exec")
+
+
+def test_a_new_address_reaches_notebooks_and_site(project):
+    address.out_of_step(project, mend=True)
+    settings = project / "settings.ini"
+    text = settings.read_text()
+    for key, value in (("user", "school"), ("repo", "garments"), ("branch", "trunk")):
+        text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+    settings.write_text(text)
+    assert address.address(project) == {"name": "school/garments", "branch": "trunk",
+                                        "site": "https://school.github.io/garments"}
+    found = address.out_of_step(project, mend=True)
+    assert found == ["nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "_quarto.yml"]
+    assert address.out_of_step(project) == []
+    for name in ("_quarto.yml", "CONTRIBUTING.md", "nbs/index.ipynb", "nbs/course/01_lesson.ipynb"):
+        text = (project / name).read_text()
+        assert "fashion-cnn/fashion_cnn" not in text and "school/garments" in text, name
+    assert "/github/school/garments/blob/trunk/nbs/course/" in (project / "nbs/course/01_lesson.ipynb").read_text()
+
+
+def test_address_and_readme_of_this_tree_are_in_step():
+    assert address.out_of_step() == []
+    assert readme.out_of_step() == []
+
+
+def test_readme_is_the_home_page(project):
+    assert readme.out_of_step(project) == ["README.md"]
+    readme.write(project)
+    assert readme.out_of_step(project) == []
+    text = (project / "README.md").read_text()
+    assert "# Home" in text and "secret" not in text and "#|" not in text
+    assert "[tiny](nbs/01_tiny.ipynb)" in text, "links work from the top of the repository"
+    assert "```python\nsix = 2 * 3\n```" in text
+    assert "](https://github.com/fashion-cnn/fashion_cnn/blob/main/LICENSE)" in text
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\((?![a-z]+:|#)([^)\s#]+)", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_hooks_stay_in_the_clone(tmp_path, monkeypatch):
+    if not shutil.which("git"):
+        pytest.skip("no git")
+    monkeypatch.setattr(hooks, "ROOT", tmp_path)
+    hooks.git("init", "--quiet")
+    hooks.install_git(Path("/usr/bin"))
+    hook = tmp_path / ".git" / "hooks" / "post-merge"
+    assert os.access(hook, os.X_OK) and hooks.MARK in hook.read_text()
+    assert "nbdev_merge" in hooks.git("config", "--local", "merge.nbdev-merge.driver").stdout
+    hook.write_text("#!/bin/sh\necho mine\n")
+    hooks.install_git(Path("/usr/local/bin"))
+    assert "mine" in hook.read_text(), "somebody's own hook is left alone"
+    hooks.install_jupyter(tmp_path)
+    assert compile((tmp_path / "etc/jupyter/jupyter_server_config.py").read_text(), "config", "exec")
+    attributes = (ROOT / ".gitattributes").read_text()
+    assert "*.ipynb merge=nbdev-merge" in attributes
+
+
+def run_environment(folder, *arguments, source=None):
+    tool = ROOT / "tools" / "environment.py"
+    if source:
+        tool = folder / "environment.py"
+        tool.write_text(source)
+    return subprocess.run([sys.executable, str(tool), *arguments], capture_output=True, text=True, cwd=folder)
+
+
+def test_a_python_that_is_too_old_says_so_in_two_lines(tmp_path):
+    source = (ROOT / "tools" / "environment.py").read_text()
+    done = run_environment(tmp_path, "env", source=re.sub(r"OLDEST = \(.*?\)", "OLDEST = (9, 9)", source))
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 2
+    assert "needs Python 9.9 or newer" in done.stderr and "make PYTHON=" in done.stderr
+    assert not (tmp_path / "env").exists()
+
+
+def test_a_python_without_venv_says_so_in_two_lines(tmp_path):
+    source = (ROOT / "tools" / "environment.py").read_text()
+    done = run_environment(tmp_path, "env", source=source.replace("import ensurepip", "import ensurepip_is_missing"))
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 2
+    assert "venv module is not installed" in done.stderr and "apt-get install python3" in done.stderr
+
+
+def test_another_python_than_the_one_in_the_environment_is_refused(tmp_path):
+    fake = tmp_path / "env" / "bin" / "python"
+    fake.parent.mkdir(parents=True)
+    fake.write_text("#!/bin/sh\necho 3.1\n")
+    fake.chmod(0o755)
+    assert run_environment(tmp_path, "env").returncode == 0
+    done = run_environment(tmp_path, "env", "--chosen")
+    assert done.returncode == 1 and "already holds Python 3.1" in done.stderr and "clean-venv" in done.stderr
+
+
+def make(*arguments):
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True,
+                          env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")})
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_make_lists_its_targets_and_knows_its_stages():
+    listed = make().stdout
+    for target in ("demo", "test", "lab", "docs", "bench", "record", "clean"):
+        assert f"make {target}" in listed
+    for target in ("demo", "test", "docs", "bench"):
+        assert make("--dry-run", target).returncode == 0, target
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_make_with_a_python_that_is_not_there_says_so():
+    done = make("VENV=/nonexistent/environment", "PYTHON=python-that-is-not-there", "demo")
+    assert done.returncode == 2
+    assert "There is no program called python-that-is-not-there here." in done.stderr
+    assert "make PYTHON=" in done.stderr
+
+
+def test_scripts_and_workflows_are_whole():
+    import yaml
+    assert subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")]).returncode == 0
+    for name in ("test.yml", "docs.yml"):
+        flow = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+        assert flow["jobs"] and all("timeout-minutes" in job or "environment" in job for job in flow["jobs"].values())
+    assert re.search(r"version: 1\.7\.\d+", (ROOT / ".github" / "workflows" / "docs.yml").read_text()), "Quarto is pinned"
+    assert (ROOT / "nbs" / "_quarto.yml").resolve() == ROOT / "_quarto.yml"
+    assert "Apache License" in (ROOT / "LICENSE").read_text()

@@ -1,0 +1,282 @@
+"""Is the site whole? Processes the notebooks as nbdev does before Quarto, then looks at every page.
+
+    python tools/site_check.py
+
+Each check is a function (root) -> list of problems, one line each; tests/test_site.py shows each one failing.
+"""
+import ast
+import base64
+import json
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+
+from pages import (ROOT, anchors, directives, exported_names, headings, is_hidden, notebooks, page_name, prose, read,
+                   sidebar, title)
+
+NOTEBOOK_KB, FIGURE_KB = 450, 80
+MACHINE = re.compile(r"(?<![\w.:/])(/(?:home|root|tmp|work|Users|private|opt|mnt)/\w[^\s\"'<>)]*|[A-Z]:\\\\?Users\\\w+)")
+EXAMPLE = re.compile(r"/home/(?:you|me|student)\b|/Users/you\b")
+LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?(?:\s+[\"'][^)]*)?\)")
+
+
+def pages(root):
+    "Every notebook: (path below nbs/, its content)."
+    return [(path, read(root / "nbs" / path)) for path in notebooks(root)]
+
+
+def valid(root):
+    "Every file is a notebook of format 4.5."
+    problems = []
+    for path in notebooks(root):
+        try:
+            nbformat.validate(nbformat.from_dict(json.loads((root / "nbs" / path).read_text(encoding="utf-8"))))
+        except (nbformat.ValidationError, ValueError) as error:
+            problems.append(f"{path}: not a valid notebook: {str(error).splitlines()[0]}")
+    return problems
+
+
+def in_sidebar(root):
+    "Every notebook stands in the sidebar exactly once, and every entry of the sidebar is a notebook."
+    listed = Counter(path.as_posix() for _, part in sidebar(root) for path in part)
+    there = {path.as_posix() for path in notebooks(root)}
+    names = Counter(page_name(path).as_posix() for path in notebooks(root))
+    return [*(f"{name}: not in the sidebar of _quarto.yml" for name in sorted(there - listed.keys())),
+            *(f"{name}: in the sidebar of _quarto.yml, but there is no such notebook"
+              for name in sorted(listed.keys() - there)),
+            *(f"{name}: {n} times in the sidebar of _quarto.yml" for name, n in listed.items() if n > 1),
+            *(f"{name}: {n} notebooks would be written to this page" for name, n in names.items() if n > 1)]
+
+
+def front_matter(root):
+    "The first cell holds a title and a subtitle and nothing else: the site takes them and drops the rest of the cell."
+    problems = []
+    for path, nb in pages(root):
+        cell = nb["cells"][0] if nb["cells"] else {"cell_type": None, "source": ""}
+        name, subtitle = title(nb)
+        if cell["cell_type"] != "markdown" or not name:
+            problems.append(f"{path}: the first cell must be `# title` and `> subtitle`. Received: {cell['source'][:40]!r}")
+        elif not subtitle:
+            problems.append(f"{path}: no `> subtitle` under the title")
+        elif rest := [line for line in cell["source"].splitlines()
+                      if line.strip() and not re.match(r"# |> |- [\w-]+:", line)]:
+            problems.append(f"{path}: the site drops what follows title and subtitle in the first cell: {rest[0][:60]!r}")
+    return problems
+
+
+def heading_order(root):
+    "One H1, then no level skipped."
+    problems = []
+    for path, nb in pages(root):
+        levels = [level for level, _, _ in headings(nb)]
+        if levels.count(1) != 1:
+            problems.append(f"{path}: {levels.count(1)} headings of level 1, instead of one")
+        for (before, _, _), (level, text, _) in zip(headings(nb), headings(nb)[1:]):
+            if level > before + 1:
+                problems.append(f"{path}: heading {text!r} goes from level {before} to level {level}")
+    return problems
+
+
+def links_of(nb):
+    "Every link and picture in the prose of a notebook: (is picture, text, target)."
+    for cell in nb["cells"]:
+        if cell["cell_type"] != "markdown":
+            continue
+        text = prose(cell["source"])
+        for mark, label, target in LINK.findall(text):
+            yield bool(mark), label, target
+            for inner_mark, inner_label, inner_target in LINK.findall(label):
+                yield bool(inner_mark), inner_label, inner_target
+        for tag in re.findall(r"<(?:img|a)\b[^>]*>", text):
+            target = re.search(r"\b(?:src|href)=[\"']([^\"']+)", tag)
+            alt = re.search(r"\balt=[\"']([^\"']*)", tag)
+            if target:
+                yield tag.startswith("<img"), alt[1] if alt else "", target[1]
+
+
+def links(root):
+    "Links between pages lead to a notebook of the site, and to a heading or a documented name on it."
+    problems = []
+    known = {path.as_posix(): anchors(nb) for path, nb in pages(root)}
+    for path, nb in pages(root):
+        for picture, _, target in links_of(nb):
+            if re.match(r"[a-zA-Z][\w+.-]*:|//", target):
+                continue
+            name, _, anchor = target.partition("#")
+            place = (root / "nbs" / path.parent / name).resolve() if name else (root / "nbs" / path).resolve()
+            try:
+                below = place.relative_to((root / "nbs").resolve()).as_posix()
+            except ValueError:
+                problems.append(f"{path}: {target} leads out of the site")
+                continue
+            if not place.is_file():
+                problems.append(f"{path}: {target} leads nowhere")
+            elif name and not picture and place.suffix == ".ipynb" and below not in known:
+                problems.append(f"{path}: {target} is no page of the site")
+            elif anchor and anchor not in known.get(below, ()):
+                problems.append(f"{path}: {target}: there is no heading or name #{anchor} on that page")
+    return problems
+
+
+def alt_texts(root):
+    "Every picture in the prose says what it shows."
+    return [f"{path}: picture {target} has no alternative text"
+            for path, nb in pages(root) for picture, label, target in links_of(nb) if picture and not label.strip()]
+
+
+def returns(root):
+    "What the library's functions give back, by name, where their signature says so."
+    found = {}
+    for file in (root / "fashion_cnn").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.returns is not None:
+                found.setdefault(node.name, set()).add(ast.unparse(node.returns))
+    return {name for name, kinds in found.items() if "None" not in kinds}
+
+
+def shows(source, returning=()):
+    "Whether a cell certainly shows something when it runs: it prints, or it ends in a value."
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # magics
+        return False
+    if not body or source.rstrip().endswith(";"):
+        return False
+    for node in body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "print":
+            return True
+    last = body[-1].value if isinstance(body[-1], ast.Expr) else None
+    if isinstance(last, ast.Call):
+        name = getattr(last.func, "id", getattr(last.func, "attr", ""))
+        return name in returning
+    return isinstance(last, (ast.Name, ast.Subscript, ast.BinOp, ast.Compare, ast.Tuple, ast.List, ast.Dict, ast.JoinedStr))
+
+
+def outputs(root):
+    "Stored outputs are complete, without errors, warnings or the debris of progress bars."
+    problems, returning = [], returns(root)
+    for path, nb in pages(root):
+        for number, cell in enumerate(nb["cells"]):
+            if cell["cell_type"] != "code" or is_hidden(cell):
+                continue
+            where = f"{path}, cell {number}"
+            if (not cell["outputs"] and directives(cell["source"]).get("eval") != "false"
+                    and shows(cell["source"], returning)):
+                problems.append(f"{where}: no stored output; run the notebook in full: {cell['source'].splitlines()[-1][:60]!r}")
+            for output in cell["outputs"]:
+                text = "".join(output.get("text", "")) + "".join(output.get("data", {}).get("text/plain", ""))
+                if output["output_type"] == "error":
+                    problems.append(f"{where}: a stored error: {output['ename']}: {output['evalue'][:60]}")
+                elif output.get("name") == "stderr":
+                    problems.append(f"{where}: stored noise on stderr: {text.strip().splitlines()[0][:60]!r}")
+                elif "\r" in text.replace("\r\n", "\n") or "\b" in text or "\x1b[" in text:
+                    problems.append(f"{where}: stored debris of a progress bar")
+                if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                    problems.append(f"{where}: a stored widget, which is dead on a published page; show a figure beside it")
+    return problems
+
+
+def machine_paths(root):
+    "Nothing stored names a folder of the machine it was made on."
+    problems = []
+    for path, nb in pages(root):
+        for number, cell in enumerate(nb["cells"]):
+            texts = [cell["source"]]
+            for output in cell.get("outputs", []):
+                texts += [json.dumps({kind: data for kind, data in output.get("data", {}).items()
+                                      if not kind.startswith("image/")}), "".join(output.get("text", "")),
+                          "\n".join(output.get("traceback", []))]
+            problems += [f"{path}, cell {number}: a path of some machine: {match[0][:60]}" for text in texts
+                         for match in MACHINE.finditer(text) if not EXAMPLE.match(match[0])]
+    return problems
+
+
+def sizes(root):
+    "Notebooks and their figures stay small."
+    problems = []
+    for path, nb in pages(root):
+        if (kb := (root / "nbs" / path).stat().st_size / 1000) > NOTEBOOK_KB:
+            problems.append(f"{path}: {kb:.0f} kB, at most {NOTEBOOK_KB}")
+        for number, cell in enumerate(nb["cells"]):
+            for output in cell.get("outputs", []):
+                for kind, data in output.get("data", {}).items():
+                    data = "".join(data) if kind.startswith("image/") else ""
+                    kb = (len(data) if kind == "image/svg+xml" else len(base64.b64decode(data or ""))) / 1000
+                    if kb > FIGURE_KB:
+                        problems.append(f"{path}, cell {number}: a figure of {kb:.0f} kB, at most {FIGURE_KB}")
+    return problems
+
+
+CHECKS = [valid, in_sidebar, front_matter, heading_order, links, alt_texts, outputs, machine_paths, sizes]
+
+
+def check(root=ROOT):
+    "Every problem of the site, one line each. A file that is no notebook is all that is said about the rest."
+    return valid(root) or [problem for each in CHECKS[1:] for problem in each(root)]
+
+
+def process():
+    "What nbdev does before Quarto renders: front matter, documentation of exported names, hidden cells. Gives _proc."
+    from nbdev.quarto import refresh_quarto_yml  # nbdev_proc_nbs would begin by installing Quarto
+    from nbdev.serve import proc_nbs
+    refresh_quarto_yml()
+    with muted():
+        return Path(proc_nbs(n_workers=2, force=True))
+
+
+@contextmanager
+def muted():
+    "Keep back what TensorFlow writes to the terminal's stderr when notebooks import it; only a traceback says more."
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def processed(root, folder):
+    "What nbdev made is complete: every page with title, description and file name, every exported name documented."
+    problems = []
+    for path, nb in pages(root):
+        if not (folder / path).exists():
+            problems.append(f"{path}: nbdev made no page of it")
+            continue
+        page = read(folder / path)
+        head = page["cells"][0]["source"] if page["cells"] else ""
+        problems += [f"{path}: the processed page has no {key}" for key in ("title", "description", "output-file")
+                     if not re.search(rf"^{key}: ", head, flags=re.MULTILINE)]
+        documented = "\n".join(cell["source"] for cell in page["cells"])
+        problems += [f"{path}: {name} is exported, but not documented on the page"
+                     for cell in nb["cells"] for name in exported_names(cell)
+                     if "." not in name and "hide" not in directives(cell["source"])
+                     and f"show_doc({name})" not in documented]
+    if (folder / "_quarto.yml").is_symlink() or not (folder / "_quarto.yml").is_file():
+        problems.append("_quarto.yml: nbdev did not copy it; nbs/_quarto.yml must be a link to it")
+    return problems
+
+
+def main(root=ROOT):
+    problems = check(root)
+    if not valid(root):
+        try:
+            problems += processed(root, process())
+        except Exception as error:  # whatever a cell raises while its documentation is made
+            reasons = [line for line in str(error.__cause__).splitlines() if re.match(r"[\w.]+(Error|Exception)\b", line)]
+            problems.append("\n    ".join(["nbdev could not process the notebooks:", *str(error).splitlines(), *reasons[:1]]))
+    if problems:
+        sys.exit("\n".join([f"The site has {len(problems)} problem(s):", *(f"  {line}" for line in problems)]))
+    print(f"   {len(notebooks(root))} pages")
+
+
+if __name__ == "__main__":
+    sys.path.append(str(ROOT))  # nbdev's workers take it over, so that this also runs without installing
+    main()
