@@ -64,20 +64,20 @@ def show_summary(run: Run):
 
 # %% ../nbs/13_cli.ipynb #cell-013
 def demo_data(source: str | None):
-    "The data set asked for; without a wish Fashion-MNIST, or sketches where it cannot be had (said aloud)."
+    "Name and data set: the one asked for; without a wish Fashion-MNIST, or sketches where it cannot be had (said aloud)."
     from fashion_cnn.data import load
-    if source: return load(source)
-    try: return load("fashion-mnist")
+    if source: return source, load(source)
+    try: return "fashion-mnist", load("fashion-mnist")
     except FileNotFoundError as error:
         print(f"Fashion-MNIST could not be had, so this demo runs on drawn sketches instead. The reason:\n  {error}\n", flush=True)
-        return load("sketch")
+        return "sketch", load("sketch")
 
 
 def demo(arguments):
     "Train a small network, judge it, and write a report that opens in a browser."
-    data = demo_data(arguments.data)
+    name, data = demo_data(arguments.data)
     print(f"{data}\n", flush=True)
-    recipe = recipes.get("deeper").replace(name="demo", epochs=arguments.epochs, keep="best")
+    recipe = recipes.get("deeper").replace(name="demo", data=name, split="stratified", epochs=arguments.epochs, keep="best", reported={})
     run = trainer()(recipe, data, seed=arguments.seed, out=arguments.out, resume=False)
     show_summary(run)
     write_report(run, data, Path(arguments.out) / "report.html")
@@ -91,17 +91,17 @@ def write_report(run, data, path):
     print(f"\nThe report, with samples, curves, confusion and the worst mistakes: {path}", flush=True)
 
 # %% ../nbs/13_cli.ipynb #cell-014
-def data_of(arguments, recipe: Recipe):
+def data_of(arguments, recipe: Recipe, limit: int | None = None):
     "The data set for a recipe, split as the recipe says."
     from fashion_cnn.data import load
-    return load(arguments.data or recipe.data, split=recipe.split, validation_split=recipe.validation_split)
+    return load(arguments.data or recipe.data, split=recipe.split, validation_split=recipe.validation_split, limit=limit)
 
 
 def train_recipe(arguments):
     "Train a recipe, or go on with it, and save the run."
     recipe = recipes.get(arguments.name)
     changes = {name: value for name in ("epochs", "seed") if (value := getattr(arguments, name)) is not None}
-    recipe = recipe.replace(**changes)
+    recipe = recipe.replace(data=arguments.data or recipe.data, **changes)
     out = Path(arguments.out or f"runs/{recipe.name}-seed{recipe.seed}")
     data = data_of(arguments, recipe)
     print(data, flush=True)
@@ -122,7 +122,8 @@ def evaluate_run(arguments):
         judged = Evaluation(split.y, probabilities, run.data["class_names"])
     else: judged = Evaluation.of(run, arguments.split)
     print(f"\n{judged}\n\n{judged.report().round(4).to_string()}")
-    if arguments.report: write_report(run, data_of(arguments, run.recipe), Path(arguments.report))
+    if arguments.report:
+        write_report(run, data_of(argparse.Namespace(data=None), run.recipe, run.data["limit"]), Path(arguments.report))
 
 
 def describe_data(arguments):

@@ -21,9 +21,12 @@ def checked_labels(labels,        # true classes, integers (N,)
                    classes: int,  # how many classes there are: labels run from 0 to classes - 1
                   ) -> np.ndarray: # int64 (N,)
     "`labels` as int64, or a ValueError that says what is wrong with them."
-    if labels is None: _refuse("Judging needs the true labels, and this split has none (an unlabelled contest file?).", "labels=None")
+    if labels is None:
+        _refuse("Judging needs the true labels, and this split has none (an unlabelled contest file?).", "labels=None")
     y = np.asarray(labels)
-    if y.ndim != 1: _refuse("Labels must have shape (N,); one-hot labels become that with labels.argmax(axis=1).", f"shape {y.shape}")
+    if y.ndim != 1:
+        _refuse("Labels must have shape (N,); one-hot labels become that with labels.argmax(axis=1).",
+                f"shape {y.shape}")
     if y.dtype.kind not in "iufb": _refuse("Labels must be class numbers from 0.", f"dtype {y.dtype}")
     if not len(y): _refuse("At least one labelled image is needed.", "0 images")
     wrong = ~np.isfinite(y) | (y != np.floor(y)) | (y < 0) | (y >= classes)
@@ -37,15 +40,17 @@ def checked_probabilities(probabilities,   # softmax output (N, K), K at least 2
     "`probabilities` as float32 with rows that sum to 1, or a ValueError that says what is wrong with them."
     p = np.asarray(probabilities)
     if p.ndim != 2 or p.shape[1] < 2 or p.dtype.kind not in "fiub":
-        _refuse("Probabilities must be numbers of shape (images, classes), at least two classes.", f"shape {p.shape}, dtype {p.dtype}")
+        _refuse("Probabilities must be numbers of shape (images, classes), at least two classes.",
+                f"shape {p.shape}, dtype {p.dtype}")
     sums = p.sum(axis=1, dtype=np.float64)
     if not np.isfinite(sums).all():
         _refuse("Probabilities must be finite: a network that gives NaN has diverged, try a smaller learning rate.",
                 f"{(~np.isfinite(sums)).sum()} rows with NaN or infinity")
     bad = (abs(sums - 1) > TOLERANCE) | (p < -1e-6).any(axis=1)
     if bad.any():
+        row = bad.argmax()
         _refuse("Each row of probabilities must be at least 0 and sum to 1; logits become that with softmax.",
-                f"row {bad.argmax()} with sum {sums[bad.argmax()]:.4g} and smallest value {p[bad.argmax()].min():.4g}, {bad.sum()} such rows")
+                f"row {row} with sum {sums[row]:.4g} and smallest value {p[row].min():.4g}, {bad.sum()} such rows")
     scale = np.where(abs(sums - 1) > 1e-4, sums, 1)[:, None]
     return np.clip(p / scale, 0, None).astype(np.float32)
 
@@ -63,7 +68,7 @@ def wilson(correct: int,             # how many are right
 def cross_entropy(labels: np.ndarray,         # true classes, integers (N,)
                   probabilities: np.ndarray,  # (N, K), rows sum to 1
                  ) -> float:                  # mean of -ln(probability of the true class), in nats
-    "Mean cross-entropy, with probabilities held away from 0 by float32's epsilon so that one certain error does not make it infinite."
+    "Mean cross-entropy; probabilities below float32's epsilon count as that, so one certain error is not infinite."
     given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.clip(given, np.finfo(np.float32).eps, 1)).mean())
 
@@ -88,7 +93,7 @@ def _whole(n):
 # %% ../nbs/09_evaluate.ipynb #cell-034
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    "What predictions are worth: labels and probabilities of one split, and every measure computed from them when asked for."
+    "What predictions are worth: labels and probabilities of one split, and measures computed from them when asked."
     labels: np.ndarray           # true classes, integers from 0, shape (N,)
     probabilities: np.ndarray    # softmax output, shape (N, K); kept as float32
     class_names: tuple = None    # K names; '0', '1', ... if None
@@ -102,68 +107,94 @@ class Evaluation:
         labels = checked_labels(self.labels, probabilities.shape[1])
         names = tuple(map(str, range(probabilities.shape[1]) if self.class_names is None else self.class_names))
         if len(labels) != len(probabilities):
-            _refuse("Labels and probabilities must belong to the same images.", f"{len(labels)} labels, {len(probabilities)} rows of probabilities")
+            _refuse("Labels and probabilities must belong to the same images.",
+                    f"{len(labels)} labels, {len(probabilities)} rows of probabilities")
         if len(names) != probabilities.shape[1]:
-            _refuse("There must be one class name per column of the probabilities.", f"{len(names)} names, {probabilities.shape[1]} columns")
-        for field, value in dict(labels=labels, probabilities=probabilities, class_names=names).items(): object.__setattr__(self, field, value)
+            _refuse("There must be one class name per column of the probabilities.",
+                    f"{len(names)} names, {probabilities.shape[1]} columns")
+        for field, value in dict(labels=labels, probabilities=probabilities, class_names=names).items():
+            object.__setattr__(self, field, value)  # the way past `frozen`, for once
 
     @classmethod
     def of(cls, run,         # a `Run`, recorded or trained
-           split="test",     # 'test' or 'validation' as judged in training, or a labelled `Split` to predict now (needs the model)
+           split="test",     # name of a split judged in training, or a labelled `Split` to predict now
           ) -> "Evaluation":
         "The evaluation of a run: from its stored probabilities, or of images it has not seen."
         stored = isinstance(split, str)
         if stored and (split not in run.probabilities or split not in run.labels):
-            _refuse(f"This run holds predictions for {sorted(run.probabilities) or 'no split'}; pass one of these, or a Split to predict.", repr(split))
-        if not stored: checked_labels(split.y, run.data["classes"])
-        return cls(run.labels[split] if stored else split.y, run.probabilities[split] if stored else run.predict(split),
-                   run.data["class_names"], run.data["source"] if stored else "", run.recipe.name, split if stored else "", run.recipe.seed)
+            _refuse(f"This run holds predictions for {sorted(run.probabilities) or 'no split'}; pass one of these, "
+                    "or a Split to predict.", repr(split))
+        about = dict(class_names=run.data["class_names"], name=run.recipe.name, seed=run.recipe.seed)
+        if stored:
+            return cls(run.labels[split], run.probabilities[split], source=run.data["source"], split=split, **about)
+        checked_labels(split.y, run.data["classes"])
+        return cls(split.y, run.predict(split), **about)
 
     images = property(lambda self: len(self.labels), doc="How many images were judged.")
     classes = property(lambda self: self.probabilities.shape[1], doc="How many classes the network tells apart.")
 
     @cached_property
-    def predictions(self): "Decision per image, int64 (N,)."; return self.probabilities.argmax(axis=1)
+    def predictions(self):
+        "Decision per image, int64 (N,)."
+        return self.probabilities.argmax(axis=1)
 
     @property
-    def accuracy(self): "Share of right decisions."; return float((self.predictions == self.labels).mean())
+    def accuracy(self):
+        "Share of right decisions."
+        return float((self.predictions == self.labels).mean())
 
     @property
-    def interval(self): "95 % Wilson interval of the accuracy, (low, high)."; return wilson((self.predictions == self.labels).sum(), self.images)
+    def interval(self):
+        "95 % Wilson interval of the accuracy, (low, high)."
+        return wilson((self.predictions == self.labels).sum(), self.images)
 
     @property
-    def loss(self): "Mean cross-entropy in nats."; return cross_entropy(self.labels, self.probabilities)
+    def loss(self):
+        "Mean cross-entropy in nats."
+        return cross_entropy(self.labels, self.probabilities)
 
     def scores(self, average="macro"):
-        "Precision, recall, F1 and support as scikit-learn gives them; `average` is 'macro', 'weighted', 'micro' or None (arrays over classes)."
+        "Precision, recall, F1 and support; `average` is 'macro', 'weighted', 'micro' or None (arrays over classes)."
         from sklearn.metrics import precision_recall_fscore_support
-        return precision_recall_fscore_support(self.labels, self.predictions, labels=range(self.classes), average=_average(average), zero_division=0)
+        return precision_recall_fscore_support(self.labels, self.predictions, labels=range(self.classes),
+                                               average=_average(average), zero_division=0)
 
-    def precision(self, average="macro"): "Of what is called a class, the share that is one."; return self.scores(average)[0]
-    def recall(self, average="macro"): "Of what is a class, the share that is found."; return self.scores(average)[1]
-    def f1(self, average="macro"): "Harmonic mean of precision and recall, averaged over classes."; return self.scores(average)[2]
+    def precision(self, average="macro"):
+        "Of what is called a class, the share that is one."
+        return self.scores(average)[0]
+
+    def recall(self, average="macro"):
+        "Of what is a class, the share that is found."
+        return self.scores(average)[1]
+
+    def f1(self, average="macro"):
+        "Harmonic mean of precision and recall, averaged over classes."
+        return self.scores(average)[2]
 
     def report(self):
         "A DataFrame: precision, recall, F1 and number of images per class, then their macro and weighted averages."
         import pandas as pd
-        rows = np.vstack([np.transpose(self.scores(None)), [[*self.scores(a)[:3], self.images] for a in ("macro", "weighted")]])
-        table = pd.DataFrame(rows, columns=["precision", "recall", "f1", "images"], index=[*self.class_names, "macro average", "weighted average"])
-        return table.astype({"images": int})
+        averages = [[*self.scores(average)[:3], self.images] for average in ("macro", "weighted")]
+        return pd.DataFrame(np.vstack([np.transpose(self.scores(None)), averages]),
+                            columns=["precision", "recall", "f1", "images"],
+                            index=[*self.class_names, "macro average", "weighted average"]).astype({"images": int})
 
     def confusion(self, normalize=None):
-        "Rows are true, columns predicted classes: counts, or shares of each truth ('true') or of each prediction ('pred'); an empty class gives 0."
+        "Rows are true, columns predicted classes: counts, or shares of each row ('true') or column ('pred')."
         from sklearn.metrics import confusion_matrix
-        if normalize not in (None, "true", "pred"): _refuse("normalize must be None (counts), 'true' or 'pred'.", repr(normalize))
+        if normalize not in (None, "true", "pred"):
+            _refuse("normalize must be None (counts), 'true' or 'pred'.", repr(normalize))
         return confusion_matrix(self.labels, self.predictions, labels=range(self.classes), normalize=normalize)
 
     def most_wrong(self, n=16):
-        "A DataFrame of the `n` most confident mistakes, worst first: index into the split, truth, prediction, and the probability given to each."
+        "A DataFrame of the `n` most confident mistakes: index into the split, truth, prediction, probability of each."
         import pandas as pd
-        index = np.flatnonzero(self.predictions != self.labels)
-        given, truth = self.probabilities[index, self.predictions[index]], self.probabilities[index, self.labels[index]]
-        order = np.lexsort((index, truth, -given))[:_whole(n)]
-        index, names = index[order], np.array(self.class_names, dtype=object)
-        return pd.DataFrame({"index": index, "truth": names[self.labels[index]], "prediction": names[self.predictions[index]],
+        wrong = np.flatnonzero(self.predictions != self.labels)
+        given, truth = (self.probabilities[wrong, what[wrong]] for what in (self.predictions, self.labels))
+        order = np.lexsort((wrong, truth, -given))[:_whole(n)]
+        index, names = wrong[order], np.array(self.class_names, dtype=object)
+        return pd.DataFrame({"index": index, "truth": names[self.labels[index]],
+                             "prediction": names[self.predictions[index]],
                              "probability": given[order], "truth_probability": truth[order]})
 
     def most_confused(self, n=5):
@@ -171,14 +202,17 @@ class Evaluation:
         import pandas as pd
         counts, names = self.confusion(), self.class_names
         cells = [(counts[t, p], t, p) for t, p in zip(*np.nonzero(counts)) if t != p]
-        rows = [(names[t], names[p], c, c / counts[t].sum()) for c, t, p in sorted(cells, key=lambda cell: -cell[0])[:_whole(n)]]
+        largest = sorted(cells, key=lambda cell: -cell[0])[:_whole(n)]
+        rows = [(names[t], names[p], c, c / counts[t].sum()) for c, t, p in largest]
         return pd.DataFrame(rows, columns=["truth", "prediction", "images", "share"])
 
     @property
     def caption(self):
-        "What was judged on what, for the line below a figure: 'Fashion-MNIST, test split, 10,000 images; hw2-cnn, seed 0'."
-        data = ", ".join(filter(None, [self.source, self.split and f"{self.split} split", f"{self.images:,} image{'s' * (self.images != 1)}"]))
-        return "; ".join([data, *filter(None, [", ".join(filter(None, [self.name, f"seed {self.seed}" * (self.seed is not None)]))])])
+        "What was judged on what: 'Fashion-MNIST, test split, 10,000 images; hw2-cnn, seed 0'."
+        images = f"{self.images:,} image{'s' * (self.images != 1)}"
+        data = [self.source, self.split and f"{self.split} split", images]
+        judged = [self.name, "" if self.seed is None else f"seed {self.seed}"]
+        return "; ".join(filter(None, (", ".join(filter(None, part)) for part in (data, judged))))
 
     def __repr__(self): return f"Evaluation: accuracy {percent(self.accuracy, self.interval)}, {self.caption}"
 
@@ -189,7 +223,9 @@ def summary(run,                           # a `Run` with test predictions
     "The row that describes a run: what was trained on what, how long, and how good it is on unseen images."
     evaluation = evaluation or Evaluation.of(run)
     epochs, total = len(run.history["loss"]), run.parameters.get("total")
-    return {"data set": run.data["source"], "network": run.recipe.name, "parameters": "unknown" if total is None else f"{total:,}",
-            "epochs": f"{epochs} (best: {run.best_epoch})" if run.best_epoch else f"{epochs}", "seconds": f"{run.seconds:,.0f}",
-            f"{evaluation.split or 'test'} accuracy (95 % interval)": percent(evaluation.accuracy, evaluation.interval, 2),
+    return {"data set": run.data["source"], "network": run.recipe.name,
+            "parameters": "unknown" if total is None else f"{total:,}",
+            "epochs": f"{epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
+            f"{evaluation.split or 'test'} accuracy (95 % interval)":
+                percent(evaluation.accuracy, evaluation.interval, 2),
             "macro F1": f"{evaluation.f1():.4f}"}

@@ -11,7 +11,7 @@ import numpy as np
 import keras
 from keras import layers
 
-# %% ../nbs/03_models.ipynb #cell-013
+# %% ../nbs/03_models.ipynb #cell-014
 def cm6_cnn(input_shape: tuple,           # (height, width, channels)
             classes: int,                 # how many
             filters: tuple = (32, 64),    # of each convolution
@@ -30,7 +30,7 @@ def cm6_cnn(input_shape: tuple,           # (height, width, channels)
     model.add(layers.Dense(classes, activation="softmax", name="probabilities"))
     return model
 
-# %% ../nbs/03_models.ipynb #cell-015
+# %% ../nbs/03_models.ipynb #cell-016
 def brief(input_shape: tuple,         # (height, width, channels)
           classes: int,               # how many
           filters: int = 32,          # of the convolution
@@ -49,7 +49,7 @@ def brief(input_shape: tuple,         # (height, width, channels)
         layers.Dense(classes, activation="softmax", name="probabilities"),
     ], name="brief")
 
-# %% ../nbs/03_models.ipynb #cell-017
+# %% ../nbs/03_models.ipynb #cell-018
 def deeper(input_shape: tuple,               # (height, width, channels)
            classes: int,                     # how many
            filters: tuple = (32, 64, 64),    # of the three convolutions
@@ -76,7 +76,7 @@ def deeper(input_shape: tuple,               # (height, width, channels)
         layers.Dense(classes, activation="softmax", name="probabilities"),
     ], name="deeper")
 
-# %% ../nbs/03_models.ipynb #cell-019
+# %% ../nbs/03_models.ipynb #cell-020
 def hw2_cnn(input_shape: tuple,                          # (height, width, channels)
             classes: int,                                # how many
             filters: tuple = (32, 64, 128, 256, 512),    # of each stage
@@ -98,14 +98,14 @@ def hw2_cnn(input_shape: tuple,                          # (height, width, chann
     model.add(layers.Dense(classes, activation="softmax", name="probabilities"))
     return model
 
-# %% ../nbs/03_models.ipynb #cell-021
+# %% ../nbs/03_models.ipynb #cell-022
 NETWORKS = {"cm6-cnn": cm6_cnn, "brief": brief, "deeper": deeper, "hw2-cnn": hw2_cnn}
 
 def names() -> list[str]:
     "The networks that `build` can build."
     return list(NETWORKS)
 
-# %% ../nbs/03_models.ipynb #cell-022
+# %% ../nbs/03_models.ipynb #cell-023
 def build(name: str,            # one of `names()`
           input_shape: tuple,   # (height, width, channels) of the images
           classes: int,         # how many, at least 2
@@ -125,14 +125,14 @@ def build(name: str,            # one of `names()`
                                                  f"Received: {option}={options[option]!r}")
     return NETWORKS[name](tuple(input_shape), int(classes), **options)
 
-# %% ../nbs/03_models.ipynb #cell-026
+# %% ../nbs/03_models.ipynb #cell-027
 def _operations(layer) -> int:
     "Multiplications and additions of one layer for one image; 0 for layers that hardly compute."
     if not isinstance(layer, (layers.Conv2D, layers.Dense)): return 0
     positions = int(np.prod(layer.output.shape[1:-1]))   # 1 for a dense layer after flatten
     return 2 * positions * int(np.prod(layer.kernel.shape))
 
-# %% ../nbs/03_models.ipynb #cell-027
+# %% ../nbs/03_models.ipynb #cell-028
 def layer_table(model: keras.Model,  # built
                ):                    # pandas.DataFrame: layer, type, output shape, parameters, trainable, MFLOPs; last row the sum
     "What each layer puts out and what it costs; a multiplication and an addition are two operations."

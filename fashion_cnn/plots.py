@@ -18,7 +18,8 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from .evaluate import Evaluation, percent, summary
 
 # %% ../nbs/10_plots.ipynb #cell-008
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito's palette, without the pale yellow
+# Okabe and Ito's palette, without the pale yellow
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "os^Dv*P"
 INK, FAINT = "#1a1a1a", "#5f6368"
 
@@ -44,10 +45,11 @@ def png(figure: Figure,    # any matplotlib figure
     "A figure as PNG bytes, on white, a third of matplotlib's size: for `widgets.Image`, a file or a page."
     from PIL import Image
     drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=dpi, facecolor="white", transparent=False)
+    figure.savefig(drawn, format="png", dpi=dpi, facecolor="white", pil_kwargs={"compress_level": 1})
     image = Image.open(drawn).convert("RGB")
-    if not image.getcolors(4096): return drawn.getvalue()  # photographs keep all their colours
-    image.quantize(128, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    few_colours = image.getcolors(4096) is not None  # photographs have more, and keep them
+    if few_colours: image = image.quantize(128, dither=Image.Dither.NONE)
+    image.save(packed, format="png")
     return packed.getvalue()
 
 def _tidy(axis, grid="y"):
@@ -86,7 +88,7 @@ def _rgb(images):
 def mosaic(images: np.ndarray,  # uint8 (N, H, W, 1 or 3)
            columns: int,        # images per row
            gap: int = 2,        # white pixels between them
-          ) -> np.ndarray:      # uint8 (height, width, 3): all images in one picture, row by row, a gap below and right of each
+          ) -> np.ndarray:      # uint8 (height, width, 3): row by row, a gap below and right of each image
     "Many small images as one picture."
     x = _rgb(images)
     rows = -(-len(x) // columns)
@@ -107,7 +109,7 @@ def _rows(y, names, columns, random):
     return [random.permutation(np.flatnonzero(y == label))[:columns] for label in range(len(names))]
 
 def _framed(picture, names, title, caption, pixels=640):
-    "A picture of rows drawn at a whole number of dots per pixel, so that it stays sharp and its file small; row names at the left."
+    "A picture of rows at a whole number of dots per pixel: it stays sharp, its file small; row names at the left."
     height, width = picture.shape[:2]
     zoom = pixels // width if width <= pixels else pixels / width
     left, top, bottom = 24 + 1.25 * max(_width(name, 9.5) for name in names), 34, 34
@@ -116,7 +118,7 @@ def _framed(picture, names, title, caption, pixels=640):
     figure.set_layout_engine("none")
     axis = figure.add_axes((left / total[0], bottom / total[1], width * zoom / total[0], height * zoom / total[1]))
     axis.imshow(picture, interpolation="nearest" if zoom >= 1 else "antialiased", aspect="auto")
-    axis.set(xticks=[], yticks=[(row + 0.5) * height / len(names) for row in range(len(names))], yticklabels=names)
+    axis.set(xticks=[], yticks=(np.arange(len(names)) + 0.5) * height / len(names), yticklabels=names)
     axis.tick_params(length=0, labelsize=9.5)
     axis.spines[:].set_visible(False)
     return figure
@@ -129,29 +131,38 @@ def sample_grid(data,                    # Dataset (its training images) or Spli
                ) -> Figure:              # one row per class (the first 20); without labels a plain grid of five rows
     "A sheet of random images, one row per class."
     chosen, names, source = _named(data, class_names, split)
-    random, labelled, blank = np.random.default_rng(seed), chosen.y is not None, np.full((columns, *chosen.x.shape[1:]), BLANK[chosen.x.shape[3]], np.uint8)
-    rows = _rows(chosen.y, names[:20], columns, random) if labelled else np.array_split(random.permutation(len(chosen))[:5 * columns], 5)
+    random, labelled = np.random.default_rng(seed), chosen.y is not None
+    if labelled: rows = _rows(chosen.y, names[:20], columns, random)
+    else: rows = np.array_split(random.permutation(len(chosen))[:5 * columns], 5)
+    blank = np.full((columns, *chosen.x.shape[1:]), BLANK[chosen.x.shape[3]], np.uint8)
     images = np.concatenate([np.concatenate([chosen.x[row], blank])[:columns] for row in rows])
-    caption = f"{source + ': ' if source else ''}{sum(map(len, rows)):,} of {_plural(len(chosen), 'image')}, drawn with seed {seed}"
-    return _framed(mosaic(images, columns), [_fit(name, 130, 9.5) for name in names[:20]] if labelled else [""] * 5,
-                   "Samples of each class" if labelled else "Samples (no labels)", caption)
+    caption = f"{sum(map(len, rows)):,} of {_plural(len(chosen), 'image')}, drawn with seed {seed}"
+    title, labels = "Samples (no labels)", [""] * 5
+    if labelled: title, labels = "Samples of each class", [_fit(name, 130, 9.5) for name in names[:20]]
+    return _framed(mosaic(images, columns), labels, title, ": ".join(filter(None, [source, caption])))
 
 # %% ../nbs/10_plots.ipynb #cell-017
+def _sizes(splits):
+    "Splits by size: '48,000 train, 12,000 validation, 10,000 test images'."
+    return ", ".join(f"{len(split):,} {name}" for name, split in splits.items()).removesuffix(" images") + " images"
+
 def class_counts(data,               # Dataset, or one labelled Split
                  class_names=None,   # names, where `data` has none
                 ) -> Figure:         # one panel of bars per split
     "How many images there are of each class, split by split."
-    splits = {name: split for name, split in (data.splits() if hasattr(data, "splits") else {"images": data}).items() if split.y is not None and len(split)}
+    splits = data.splits() if hasattr(data, "splits") else {"images": data}
+    splits = {name: split for name, split in splits.items() if split.y is not None and len(split)}
     if not splits: _refuse("Counting classes needs labels, and there are none.", "unlabelled or empty splits only")
     names = _named(data, class_names, next(iter(splits)))[1]
-    caption = f"{getattr(data, 'source', '') or 'Images'}: " + ", ".join(f"{len(split):,} {name}" for name, split in splits.items()) + (" images" if "images" not in splits else "")
+    caption = f"{getattr(data, 'source', '') or 'Labelled'}: {_sizes(splits)}"
     figure = sheet("Images per class", caption, 2.2 + 2.2 * max(len(splits), 2), 1.3 + 0.27 * max(len(names), 4))
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
     for axis, colour, (name, split) in zip(panels, COLOURS, splits.items()):
         counts = np.bincount(split.y, minlength=len(names))
         bars = _tidy(axis, "x").barh(range(len(names)), counts, color=colour, height=0.7)
         axis.bar_label(bars, [f"{n:,}" for n in counts], padding=2, fontsize=8, color=INK)
-        axis.set(title=name, xlim=(0, max(1, counts.max()) * 1.3), xlabel="number of images", yticks=range(len(names)), yticklabels=[_fit(name, 130, 10) for name in names])
+        axis.set(title=name, xlim=(0, max(1, counts.max()) * 1.3), xlabel="number of images")
+        axis.set_yticks(range(len(names)), [_fit(name, 130, 10) for name in names])
         axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     panels[0].invert_yaxis()
@@ -167,44 +178,58 @@ def _stacked(histories, key):
     return np.ma.masked_invalid(stack)
 
 def _curve(axis, stack, label, colour, line, marker):
-    "The mean of a stack of curves, with a band from lowest to highest where there are several."
+    "One curve; of several the mean and a band from lowest to highest as far as all of them go, then each on its own."
     if stack is None: return
+    if len(stack) > 1:
+        for row in stack: axis.plot(np.arange(1, len(row) + 1), row, line, color=colour, linewidth=0.7, alpha=0.6)
+        stack = stack[:, :stack.count(axis=1).min()]
     epochs = np.arange(1, stack.shape[1] + 1)
-    axis.plot(epochs, stack.mean(0), line, color=colour, marker=marker, markersize=4.5, markevery=max(1, len(epochs) // 20), linewidth=1.7, label=label)
+    axis.plot(epochs, stack.mean(0), line, color=colour, marker=marker, markersize=4.5, linewidth=1.7, label=label,
+              markevery=max(1, len(epochs) // 20))
     if len(stack) > 1: axis.fill_between(epochs, stack.min(0), stack.max(0), color=colour, alpha=0.2, linewidth=0)
 
 def _about(runs):
     "The caption of runs: data, images, and the seeds of each recipe."
-    first = runs[0].data
-    seeds = {name: sorted({run.recipe.seed for run in runs if run.recipe.name == name}) for name in dict.fromkeys(run.recipe.name for run in runs)}
-    images = " and ".join(f"{first['images'][name]:,} {name}" for name in ("train", "validation") if first.get("images", {}).get(name))
-    parts = [" and ".join(dict.fromkeys(run.data["source"] for run in runs)) + (f": {images} images" if images else "")]
-    return "; ".join(parts + [f"{name}, seed{'s' * (len(found) > 1)} {', '.join(map(str, found))}" for name, found in seeds.items()])
+    sizes, seeds = runs[0].data.get("images", {}), {}
+    for run in runs: seeds.setdefault(run.recipe.name, set()).add(run.recipe.seed)
+    images = " and ".join(f"{sizes[name]:,} {name}" for name in ("train", "validation") if sizes.get(name))
+    data = " and ".join(dict.fromkeys(run.data["source"] for run in runs)) + (f": {images} images" if images else "")
+    return "; ".join([data, *(f"{name}, seed{'s' * (len(found) > 1)} {', '.join(map(str, sorted(found)))}"
+                              for name, found in seeds.items())])
 
 def _looks(names):
     "Name, split, prefix in the history, colour, line and marker of each curve."
+    alone = len(names) == 1
     for (i, name), (j, split) in itertools.product(enumerate(names), enumerate(("train", "validation"))):
-        alone = len(names) == 1
-        yield name, split if alone else f"{name}, {split}", ("", "val_")[j], COLOURS[(j if alone else i) % 7], ("-", "--")[j], MARKERS[(j if alone else i) % 7]
+        look = (j if alone else i) % 7
+        yield (name, split if alone else f"{name}, {split}", ("", "val_")[j],
+               COLOURS[look], ("-", "--")[j], MARKERS[look])
+
+_UNITS = {"loss": "cross-entropy, nats", "accuracy": "share of images right"}
 
 def learning_curves(run,       # a `Run`, or a list of runs: seeds of one recipe, or several recipes
                    ) -> Figure: # loss at the left, accuracy at the right, by epoch
     "Loss and accuracy of training and validation by epoch, with the best epoch marked."
     runs = list(run) if isinstance(run, (list, tuple)) else [run]
-    if not runs or not all(len(r.history.get("loss", ())) for r in runs): _refuse("Learning curves need at least one finished epoch in each run.", f"{len(runs)} runs, one without epochs")
+    epochs = [len(r.history.get("loss", ())) for r in runs]
+    if not all(epochs) or not runs:
+        _refuse("Learning curves need runs with at least one finished epoch.", f"runs of {epochs} epochs")
     names = list(dict.fromkeys(r.recipe.name for r in runs))
     figure = sheet(f"Learning curves: {', '.join(names)}", _about(runs), 8.5, 3.9 + 0.2 * (len(names) > 1) * len(names))
-    for axis, metric, unit in zip(figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy, nats", "share of images right")):
+    for axis, (metric, unit) in zip(figure.subplots(1, 2), _UNITS.items()):
         for name, label, prefix, *look in _looks(names):
-            _curve(_tidy(axis), _stacked([r.history for r in runs if r.recipe.name == name], prefix + metric), label, *look)
+            histories = [r.history for r in runs if r.recipe.name == name]
+            _curve(_tidy(axis), _stacked(histories, prefix + metric), label, *look)
         if len(runs) == 1 and runs[0].history.get("val_loss"):
-            axis.axvline(runs[0].best_epoch, color=INK, linestyle=":", linewidth=1.3, label=f"best epoch: {runs[0].best_epoch}")
-        axis.set(xlabel="epoch", ylabel=f"{metric} ({unit})", xlim=(0.5, max(len(r.history["loss"]) for r in runs) + 0.5))
+            best = runs[0].best_epoch
+            axis.axvline(best, color=INK, linestyle=":", linewidth=1.3, label=f"best epoch: {best}")
+        axis.set(xlabel="epoch", ylabel=f"{metric} ({unit})", xlim=(0.5, max(epochs) + 0.5))
         axis.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         if metric == "loss": axis.set_ylim(bottom=0)
         else: axis.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=3 if len(names) == 1 else 2, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside upper right", ncols=3 if len(names) == 1 else 2, frameon=False,
+                  fontsize=9)
     return figure
 
 # %% ../nbs/10_plots.ipynb #cell-024
@@ -218,12 +243,14 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
     table, names, many = evaluation.confusion(normalize), evaluation.class_names, evaluation.classes > 20
     shown, right = np.asarray(table) if normalize is None else 100 * table, np.eye(evaluation.classes, dtype=bool)
     size = 2.4 + 0.46 * max(4, min(evaluation.classes, 20))
-    figure = sheet(f"Confusion: {_MEANING[normalize]}", f"{evaluation.caption}; accuracy {percent(evaluation.accuracy, evaluation.interval)}", size + 0.9, size)
+    caption = f"{evaluation.caption}; accuracy {percent(evaluation.accuracy, evaluation.interval)}"
+    figure = sheet(f"Confusion: {_MEANING[normalize]}", caption, size + 0.9, size)
     axis = figure.subplots()
     for hidden, colours in ((~right, "Blues"), (right, "Oranges")):
         top = max(shown[~hidden].max(), 1e-9)
-        seaborn.heatmap(shown, mask=hidden, annot=not many, fmt="d" if normalize is None else ".0f", cmap=colours, vmin=0, vmax=1.25 * top,
-                        cbar=False, linewidths=0.5, linecolor="white", square=True, annot_kws={"fontsize": 8.5}, ax=axis)
+        seaborn.heatmap(shown, mask=hidden, annot=not many, fmt="d" if normalize is None else ".0f", cmap=colours,
+                        vmin=0, vmax=1.25 * top, cbar=False, linewidths=0.5, linecolor="white", square=True,
+                        annot_kws={"fontsize": 8.5}, ax=axis)
     for text in axis.texts:
         if text.get_text() == "0": text.set_alpha(0.35)
     ticks, names = np.arange(evaluation.classes) + 0.5, [_fit(name, 130, 9) for name in names]
@@ -238,7 +265,7 @@ def _judged(evaluation, split):
     "The images that were judged; refuse others."
     images, labels = getattr(split, "x", split), getattr(split, "y", None)
     if len(images) != evaluation.images or (labels is not None and not np.array_equal(labels, evaluation.labels)):
-        _refuse(f"These are not the images that were judged: the evaluation is of {evaluation.images:,} images ({evaluation.caption}). Pass the same split.",
+        _refuse(f"These are not the images that were judged ({evaluation.caption}). Pass the same split.",
                 f"{len(images):,} images" + (" with other labels" if len(images) == evaluation.images else ""))
     return images
 
@@ -252,74 +279,122 @@ def most_wrong(evaluation: Evaluation,  # the judgement
     figure = sheet("The most confident mistakes", evaluation.caption, 8, 0.8 + 1.75 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes: axis.axis("off")
-    if not len(worst): figure.text(0.5, 0.5, f"No mistakes among {_plural(evaluation.images, 'image')}", ha="center", fontsize=11, color=INK)
+    if not len(worst): figure.text(0.5, 0.5, f"No mistakes among {_plural(evaluation.images, 'image')}", ha="center")
     for axis, row in zip(axes, worst.itertuples()):
         axis.imshow(_rgb(images[[row.index]])[0])
-        lines = [_fit(f"true: {row.truth}", 132, 8), _fit(f"taken for: {row.prediction}", 132, 8), f"with {percent(row.probability)}"]
-        axis.set_title("\n".join(lines), fontsize=8, color=INK)
+        lines = [_fit(f"true: {row.truth}", 132, 8), _fit(f"taken for: {row.prediction}", 132, 8)]
+        axis.set_title("\n".join([*lines, f"with {percent(row.probability)}"]), fontsize=8, color=INK)
     return figure
 
 # %% ../nbs/10_plots.ipynb #cell-031
-_STYLE = """:root{color-scheme:light dark;--ink:#1a1a1a;--faint:#5f6368;--paper:#fff;--line:#d8dadd;--bar:#cfe3f1;--accent:#0072B2}
-@media (prefers-color-scheme:dark){:root{--ink:#e8e8e8;--faint:#a5abb3;--paper:#16181b;--line:#3a3f45;--bar:#17415c;--accent:#56B4E9}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:56rem;padding:2rem 1.2rem 4rem;font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
-h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem}h2{font-size:1.2rem;margin:2.6rem 0 .6rem;border-bottom:1px solid var(--line);padding-bottom:.25rem}
-p.big{font-size:1.35rem;margin:.8rem 0 .2rem}p.big b{color:var(--accent)}.faint,figcaption{color:var(--faint);font-size:.9rem}
-figure{margin:1rem 0}figure img{max-width:100%;height:auto;display:block;background:#fff;border-radius:6px}figcaption{margin-top:.35rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.6rem 0;min-width:50%}
-th,td{padding:.3rem .8rem .3rem .4rem;border-bottom:1px solid var(--line);text-align:left;font-weight:normal;overflow-wrap:anywhere}thead th{font-weight:600}
-td.number,th.number{text-align:right}td.share{text-align:right;min-width:7rem;background:linear-gradient(90deg,var(--bar) var(--share),transparent var(--share));-webkit-print-color-adjust:exact;print-color-adjust:exact}
-@media print{:root{--ink:#000;--faint:#444;--paper:#fff;--line:#bbb;--bar:#dce9f3;--accent:#0072B2}body{max-width:none;padding:0;font-size:11pt}figure,tr{break-inside:avoid}h2{break-after:avoid}}"""
+_STYLE = """
+:root{color-scheme:light dark;
+  --ink:#1a1a1a;--faint:#5f6368;--paper:#fff;--line:#d8dadd;--bar:#cfe3f1;--accent:#0072B2}
+@media (prefers-color-scheme:dark){:root{
+  --ink:#e8e8e8;--faint:#a5abb3;--paper:#16181b;--line:#3a3f45;--bar:#17415c;--accent:#56B4E9}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:56rem;padding:2rem 1.2rem 4rem;font:16px/1.55 system-ui,sans-serif;
+  color:var(--ink);background:var(--paper)}
+h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem}
+h2{font-size:1.2rem;margin:2.6rem 0 .6rem;border-bottom:1px solid var(--line);padding-bottom:.25rem}
+p.big{font-size:1.35rem;margin:.8rem 0 .2rem}
+p.big b{color:var(--accent)}
+.faint{color:var(--faint);font-size:.9rem}
+figure{margin:1rem 0}
+figure img{max-width:100%;height:auto;display:block;background:#fff;border-radius:6px}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.6rem 0;min-width:50%}
+th,td{padding:.3rem .8rem .3rem .4rem;border-bottom:1px solid var(--line);text-align:left;font-weight:normal;
+  overflow-wrap:anywhere}
+thead th{font-weight:600}
+td.number,th.number{text-align:right}
+td.share{text-align:right;min-width:7rem;-webkit-print-color-adjust:exact;print-color-adjust:exact;
+  background:linear-gradient(90deg,var(--bar) var(--share),transparent var(--share))}
+@media print{
+  :root{--ink:#000;--faint:#444;--paper:#fff;--line:#bbb;--bar:#dce9f3;--accent:#0072B2}
+  body{max-width:none;padding:0;font-size:11pt}
+  figure,tr{break-inside:avoid}
+  h2{break-after:avoid}}
+"""
 
 def _picture(figure, alt):
-    return f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png(figure)).decode()}"></figure>'
+    "An image element with half as many dots again as it needs on a plain screen: sharper on a fine one and on paper."
+    code, width = base64.b64encode(png(figure, dpi=135)).decode(), round(90 * figure.get_figwidth())
+    return f'<figure><img alt="{escape(alt)}" width="{width}" src="data:image/png;base64,{code}"></figure>'
 
 def _cell(value, tag="td"):
     "One cell: text, a whole number, or a share of 1 with a bar behind it."
-    if isinstance(value, (float, np.floating)): return f'<td class="share" style="--share:{100 * value:.1f}%">{value:.3f}</td>'
+    if isinstance(value, (float, np.floating)):
+        return f'<td class="share" style="--share:{100 * value:.1f}%">{value:.3f}</td>'
     number = ' class="number"' if isinstance(value, (int, np.integer)) else ""
     return f"<{tag}{number}>{escape(f'{value:,}' if number else str(value))}</{tag}>"
 
 def _table(rows, header=()):
     "Rows of cells as an HTML table, the first cell of each a heading."
-    head = f"<thead><tr>{''.join(f'''<th{' class=number' if i else ''} scope=col>{escape(h)}</th>''' for i, h in enumerate(header))}</tr></thead>" if header else ""
-    body = "".join(f'<tr><th scope="row">{escape(str(first))}</th>{"".join(map(_cell, rest))}</tr>' for first, *rest in rows)
-    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
+    kind = itertools.chain(["name"], itertools.repeat("number"))
+    head = "".join(f'<th class="{k}" scope="col">{escape(text)}</th>' for k, text in zip(kind, header))
+    lines = [f'<th scope="row">{escape(str(first))}</th>{"".join(map(_cell, rest))}' for first, *rest in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 def _recipe_rows(recipe):
     "What a reader needs to repeat the run."
-    fields = "network network_options data split validation_split optimizer learning_rate schedule batch_size epochs early_stopping keep seed".split()
+    fields = ("network network_options data split validation_split optimizer learning_rate schedule batch_size epochs "
+              "early_stopping keep seed").split()
     said = lambda value: ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-    return [(field.replace("_", " "), said(getattr(recipe, field))) for field in fields if getattr(recipe, field, None) not in (None, {}, "")]
+    values = {field: getattr(recipe, field, None) for field in fields}
+    return [(field.replace("_", " "), said(value)) for field, value in values.items() if value not in (None, {}, "")]
 
 # %% ../nbs/10_plots.ipynb #cell-032
+def _data_part(data):
+    return _picture(sample_grid(data, columns=10), f"Samples of each class, {data.source}") \
+        + _picture(class_counts(data), "Number of images per class and split")
+
+def _confusion_part(evaluation):
+    pairs = [(f"{row.truth} taken for {row.prediction}", int(row.images), float(row.share))
+             for row in evaluation.most_confused().itertuples()]
+    return _picture(confusion_matrix(evaluation), "Confusion matrix in counts") \
+        + _picture(confusion_matrix(evaluation, "true"), "Confusion matrix in per cent of each true class") \
+        + (_table(pairs, ("commonest mistakes", "images", "share of that class")) if pairs else "")
+
+def _scores_part(evaluation):
+    table = evaluation.report()
+    rows = [(name, *map(float, row[:3]), int(row[3])) for name, row in zip(table.index, table.to_numpy())]
+    return _table(rows, ("class", "precision", "recall", "F1", "images"))
+
 def _sections(run, data, evaluation):
     "Heading, sentence and content of each part of the report."
-    names, seeds = evaluation.caption, f"{data.source}: " + ", ".join(f"{len(split):,} {name}" for name, split in data.splits().items()) + " images"
-    scores = [(name, *map(float, row[:3]), int(row[3])) for name, row in zip(evaluation.report().index, evaluation.report().to_numpy())]
-    pairs = [(f"{row.truth} taken for {row.prediction}", int(row.images), float(row.share)) for row in evaluation.most_confused().itertuples()]
-    yield "Summary", "", _table(summary(run, evaluation).items())
-    yield "The data", f"{seeds}.", _picture(sample_grid(data), f"Samples of each class, {data.source}") + _picture(class_counts(data), "Number of images per class and split")
-    yield "Learning curves", "Solid: training. Dashed: validation, which alone chooses the best epoch (dotted).", _picture(learning_curves(run), "Loss and accuracy by epoch")
-    yield "Confusion", "Rows are true classes, columns predicted ones. Blue is right, orange is wrong.", _picture(confusion_matrix(evaluation), "Confusion matrix in counts") \
-        + _picture(confusion_matrix(evaluation, "true"), "Confusion matrix in per cent of each true class") + (_table(pairs, ("commonest mistakes", "images", "share of that class")) if pairs else "")
-    yield "Class by class", "Precision: of what is called a class, the share that is one. Recall: of what is a class, the share that is found. F1 joins the two.", \
-        _table(scores, ("class", "precision", "recall", "F1", "images"))
-    yield "The most confident mistakes", "Hard images, odd images, and now and then a wrong label.", _picture(most_wrong(evaluation, data.test), "Gallery of the most confident mistakes")
-    yield "How it was made", ", ".join(f"{name} {value}" for name, value in run.environment.items() if isinstance(value, (str, int, float))), _table(_recipe_rows(run.recipe))
+    versions = [f"{name} {value}" for name, value in run.environment.items() if isinstance(value, (str, int, float))]
+    return [
+        ("Summary", "", _table(summary(run, evaluation).items())),
+        ("The data", f"{data.source}: {_sizes(data.splits())}.", _data_part(data)),
+        ("Learning curves", "Solid: training. Dashed: validation, which alone chooses the best epoch (dotted).",
+         _picture(learning_curves(run), "Loss and accuracy by epoch")),
+        ("Confusion", "Rows are true classes, columns predicted ones. Blue is right, orange is wrong.",
+         _confusion_part(evaluation)),
+        ("Class by class", "Precision: of what is called a class, the share that is one. Recall: of what is a class, "
+         "the share that is found. F1 joins the two.", _scores_part(evaluation)),
+        ("The most confident mistakes", "Hard images, odd images, and now and then a wrong label.",
+         _picture(most_wrong(evaluation, data.test), "Gallery of the most confident mistakes")),
+        ("How it was made", ", ".join(versions), _table(_recipe_rows(run.recipe)))]
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{style}</style></head>
+<body><main><h1>{title}</h1><p class="big"><b>{share:.1f}&nbsp;%</b> of {images} right
+(95&nbsp;% interval {low:.1f} to {high:.1f}&nbsp;%)</p><p class="faint">{caption}</p>
+{body}</main></body></html>
+"""
 
 def report(run,        # a `Run` with test predictions
            data,       # the Dataset it was trained and tested on
           ) -> str:    # one HTML page: style and pictures inside, no script, no link to anything outside
-    "A page about one run: summary, samples, curves, confusion, scores per class, worst mistakes, and how to repeat it."
+    "A page about one run: summary, samples, curves, confusion, scores per class, worst mistakes, how to repeat it."
     evaluation = Evaluation.of(run)
     _judged(evaluation, data.test)
-    title = escape(f"{run.recipe.name} on {data.source}")
-    parts = [f"<section><h2>{escape(head)}</h2>{f'<p>{escape(text)}</p>' if text else ''}{body}</section>" for head, text, body in _sections(run, data, evaluation)]
+    parts = [f"<section><h2>{head}</h2>{f'<p>{escape(text)}</p>' if text else ''}{body}</section>"
+             for head, text, body in _sections(run, data, evaluation)]
     low, high = evaluation.interval
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>{_STYLE}</style></head>
-<body><main><h1>{title}</h1><p class="big"><b>{percent(evaluation.accuracy)}</b> of {_plural(evaluation.images, "test image")} right
-(95 % interval {100 * low:.1f} to {100 * high:.1f} %)</p><p class="faint">{escape(evaluation.caption)}</p>
-{"".join(parts)}</main></body></html>
-"""
+    return _PAGE.format(title=escape(f"{run.recipe.name} on {data.source}"), style=_STYLE, body="\n".join(parts),
+                        images=_plural(evaluation.images, "test image"), caption=escape(evaluation.caption),
+                        share=100 * evaluation.accuracy, low=100 * low, high=100 * high)

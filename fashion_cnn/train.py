@@ -8,7 +8,7 @@ __all__ = ['OPTIMIZERS', 'Batches', 'learning_rate', 'compile_model', 'rules', '
            'NotebookProgress', 'judge', 'summary', 'train']
 
 # %% ../nbs/07_train.ipynb #cell-002
-import hashlib, io, json, math, time
+import hashlib, io, json, logging, math, time
 from pathlib import Path
 import numpy as np
 import keras
@@ -16,7 +16,7 @@ from .data import Dataset, Split, load
 from .models import build
 from .runs import Recipe, Run, best_epoch, environment, read_json, suggest, write_atomically
 
-# %% ../nbs/07_train.ipynb #cell-012
+# %% ../nbs/07_train.ipynb #cell-013
 class Batches(keras.utils.PyDataset):
     "The images of a split in batches, in an order that depends on seed and epoch alone."
 
@@ -40,7 +40,7 @@ class Batches(keras.utils.PyDataset):
         rows = self.order[number * self.batch_size:(number + 1) * self.batch_size]
         return self.split.x[rows], self.split.y[rows]
 
-# %% ../nbs/07_train.ipynb #cell-015
+# %% ../nbs/07_train.ipynb #cell-016
 def learning_rate(recipe: Recipe,          # its `schedule`, `learning_rate` and `epochs` are used
                   steps_per_epoch: int,    # batches in one epoch
                  ):                        # a number, or a keras LearningRateSchedule
@@ -59,7 +59,7 @@ def learning_rate(recipe: Recipe,          # its `schedule`, `learning_rate` and
         return schedules.PiecewiseConstantDecay(boundaries, [rate] + [rate * factor for factor in plan["factors"]])
     return rate
 
-# %% ../nbs/07_train.ipynb #cell-017
+# %% ../nbs/07_train.ipynb #cell-018
 OPTIMIZERS = ("adam", "adamw", "adamax", "nadam", "rmsprop", "sgd", "adagrad", "adadelta", "lion")
 
 def compile_model(model: keras.Model,     # gives probabilities
@@ -73,7 +73,7 @@ def compile_model(model: keras.Model,     # gives probabilities
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
-# %% ../nbs/07_train.ipynb #cell-018
+# %% ../nbs/07_train.ipynb #cell-019
 def rules(recipe: Recipe) -> list[keras.callbacks.Callback]:
     "Keras' own callbacks for what depends on validation: early stopping, learning rate on a plateau."
     def mode(monitor): return "min" if monitor.endswith("loss") else "max"
@@ -88,7 +88,7 @@ def rules(recipe: Recipe) -> list[keras.callbacks.Callback]:
                                                    mode=mode(stop["monitor"])))
     return found
 
-# %% ../nbs/07_train.ipynb #cell-020
+# %% ../nbs/07_train.ipynb #cell-021
 def get_state(model: keras.Model) -> list[np.ndarray]:
     "Everything that changes in training: weights, statistics, random seeds, the optimizer's memory."
     return [keras.ops.convert_to_numpy(variable).copy() for variable in [*model.variables, *model.optimizer.variables]]
@@ -107,7 +107,7 @@ def weights_hash(model: keras.Model) -> str:
     for weight in model.weights: digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
     return digest.hexdigest()
 
-# %% ../nbs/07_train.ipynb #cell-021
+# %% ../nbs/07_train.ipynb #cell-022
 class Checkpoint:
     "Training in the middle: state, best weights and history in one file that is replaced in one step."
 
@@ -136,7 +136,7 @@ class Checkpoint:
                            for kind in ("state_", "best_"))
         return state, best, note["history"], note["stopped"]
 
-# %% ../nbs/07_train.ipynb #cell-022
+# %% ../nbs/07_train.ipynb #cell-023
 def experiment_key(recipe: Recipe, data: Dataset) -> dict:
     "What makes two trainings the same experiment: all but names, reported figures and, where no schedule depends on it, length."
     key = json.loads(recipe.to_json())
@@ -153,7 +153,7 @@ def another_run(folder: Path, found: dict, asked: dict) -> str:
     return (f"the folder {folder.name!r} holds another experiment ({'; '.join(differ)}). Choose another folder, "
             "or pass resume=False to replace it")
 
-# %% ../nbs/07_train.ipynb #cell-023
+# %% ../nbs/07_train.ipynb #cell-024
 class Keeper(keras.callbacks.Callback):
     "Shuffles before each epoch, and after it notes the history, keeps the best weights and writes the checkpoint."
 
@@ -199,7 +199,7 @@ class Keeper(keras.callbacks.Callback):
         self.history, self.state = history, state
         if self.checkpoint: self.checkpoint.write(state, self.best, history, "early" if self.model.stop_training else "")
 
-# %% ../nbs/07_train.ipynb #cell-025
+# %% ../nbs/07_train.ipynb #cell-026
 def in_notebook() -> bool:
     "Whether a Jupyter or Colab kernel is running this."
     import sys
@@ -214,7 +214,7 @@ def describe_epoch(history: dict, epochs: int) -> str:
     return (f"epoch {len(history['loss'])}/{epochs}  loss {last['loss']:.4f}  accuracy {last['accuracy']:.4f}  "
             f"validation loss {last['val_loss']:.4f}  accuracy {last['val_accuracy']:.4f}  {last['seconds']:.1f} s")
 
-# %% ../nbs/07_train.ipynb #cell-026
+# %% ../nbs/07_train.ipynb #cell-027
 class TerminalProgress(keras.callbacks.Callback):
     "A bar for the running epoch, on a terminal only; a line for each finished one."
 
@@ -257,7 +257,10 @@ class NotebookProgress(keras.callbacks.Callback):
         if self.handle is None: display(content, raw=True)
         else: self.handle.update(content, raw=True)
 
-# %% ../nbs/07_train.ipynb #cell-028
+# %% ../nbs/07_train.ipynb #cell-029
+logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+
+# %% ../nbs/07_train.ipynb #cell-031
 def judge(model: keras.Model,   # compiled, gives probabilities
           split: Split,         # labelled
          ) -> dict:             # 'loss' (cross-entropy, nats), 'accuracy' (0 to 1), 'images'
@@ -266,7 +269,7 @@ def judge(model: keras.Model,   # compiled, gives probabilities
     right = round(figures["accuracy"] * len(split))    # a whole number of images; Keras' mean is rounded to 32 bits
     return {"loss": float(figures["loss"]), "accuracy": right / len(split), "images": len(split)}
 
-# %% ../nbs/07_train.ipynb #cell-029
+# %% ../nbs/07_train.ipynb #cell-032
 def _settle(recipe, data, epochs, seed, limit):
     "The recipe with its overrides, and the data set, checked."
     if not isinstance(recipe, Recipe):
@@ -293,7 +296,7 @@ def _finished(folder, recipe, data):
                          f"or pass resume=False. Received: epochs={recipe.epochs}")
     return run if run.stopped == "early" or run.epochs == recipe.epochs else None
 
-# %% ../nbs/07_train.ipynb #cell-030
+# %% ../nbs/07_train.ipynb #cell-033
 def _fit(model, recipe, data, batches, keeper, found, progress):
     "Run Keras' fit from where the checkpoint left off; returns why it ended."
     callbacks = rules(recipe)
@@ -319,7 +322,7 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
     return (f"{recipe.name}: {len(history['loss'])} epochs in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
             f"validation accuracy {history['val_accuracy'][best - 1]:.4f}")
 
-# %% ../nbs/07_train.ipynb #cell-031
+# %% ../nbs/07_train.ipynb #cell-034
 def train(recipe: Recipe,                    # what to do
           data: Dataset | str | Path,        # images, or what `load` takes
           *,
@@ -344,7 +347,7 @@ def train(recipe: Recipe,                    # what to do
     stopped = _fit(model, recipe, data, batches, keeper, checkpoint.read() if checkpoint and resume else None, progress)
     return _conclude(model, recipe, data, keeper, stopped, limit, folder)
 
-# %% ../nbs/07_train.ipynb #cell-032
+# %% ../nbs/07_train.ipynb #cell-035
 def _conclude(model, recipe, data, keeper, stopped, limit, folder):
     "Choose the weights, judge the three splits, make the run and save it."
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state

@@ -70,13 +70,15 @@ def test_help_of_every_command(capsys):
         assert ended.value.code == 0 and name in capsys.readouterr().out
 
 
-def test_train_then_evaluate(run_folder, capsys):
+def test_train_then_evaluate(run_folder, capsys, tmp_path):
     assert json.loads((run_folder / "run.json").read_text())["recipe"]["epochs"] == 1
     assert main(["evaluate", str(run_folder)]) == 0
     printed = capsys.readouterr().out
     assert "sketches" in printed and "Ankle boot" in printed and re.search(r"accuracy \d+\.\d+ % \(", printed)
     assert main(["evaluate", str(run_folder), "--split", "validation", "--data", "sketch"]) == 0
     assert "macro average" in capsys.readouterr().out
+    assert main(["evaluate", str(run_folder), "--report", str(tmp_path / "report.html")]) == 0    # finds data and limit again
+    assert "sketches" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_training_again_goes_on_and_restart_starts_over(run_folder, capsys, tmp_path):
