@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DATA_HELP', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary', 'demo_data', 'demo', 'write_report',
-           'data_of', 'train_recipe', 'evaluate_run', 'describe_data', 'record', 'positive', 'seed_number',
-           'recipe_name', 'parser', 'main']
+           'data_of', 'train_recipe', 'judge_other', 'evaluate_run', 'describe_data', 'record', 'positive',
+           'seed_number', 'recipe_name', 'parser', 'main']
 
 # %% ../nbs/13_cli.ipynb #cell-002
 import argparse, contextlib, os, sys
@@ -52,13 +52,13 @@ def show_recipes(arguments):
     print(text_table([{"recipe": recipe.name, "assignment": recipe.source, "data": recipe.data, "network": recipe.network,
                        "optimizer": recipe.optimizer, "batch": recipe.batch_size, "epochs": recipe.epochs,
                        "reported test accuracy": reported(recipe)} for recipe in chosen]))
-    print("\nReported figures are the original authors'; A to C measured on private course files.")
+    print("\nReported figures are the original authors'; those of A and B measured on private course files.")
 
 # %% ../nbs/13_cli.ipynb #cell-011
 def show_summary(run: Run):
     "Print what a run comes down to, as a table of two columns."
-    from fashion_cnn.evaluate import summary
-    rows = summary(run)
+    from fashion_cnn.evaluate import Evaluation, summary
+    rows = summary(run, Evaluation.of(run, "test" if "test" in run.labels else "validation"))
     width = max(map(len, rows))
     print("\n" + "\n".join(f"{key.ljust(width)}  {value}" for key, value in rows.items()))
 
@@ -81,6 +81,7 @@ def demo(arguments):
     run = trainer()(recipe, data, seed=arguments.seed, out=arguments.out, resume=False)
     show_summary(run)
     write_report(run, data, Path(arguments.out) / "report.html")
+    return 130 if run.stopped == "interrupted" else 0
 
 
 def write_report(run, data, path):
@@ -103,7 +104,7 @@ def train_recipe(arguments):
     changes = {name: value for name in ("epochs", "seed") if (value := getattr(arguments, name)) is not None}
     recipe = recipe.replace(data=arguments.data or recipe.data, **changes)
     out = Path(arguments.out or f"runs/{recipe.name}-seed{recipe.seed}")
-    data = data_of(arguments, recipe)
+    data = data_of(arguments, recipe, arguments.limit)
     print(data, flush=True)
     run = trainer()(recipe, data, limit=arguments.limit, out=out, resume=not arguments.restart)
     show_summary(run)
@@ -111,15 +112,22 @@ def train_recipe(arguments):
     return 130 if run.stopped == "interrupted" else 0
 
 # %% ../nbs/13_cli.ipynb #cell-015
+def judge_other(run: Run, data, split: str):
+    "The evaluation of a run on another data set, which must have the same classes."
+    from fashion_cnn.evaluate import Evaluation
+    if list(data.class_names) != list(run.data["class_names"]):
+        raise ValueError(f"this run tells {', '.join(run.data['class_names'])} apart, and {data.source} has other classes. "
+                         f"Received: {', '.join(data.class_names)}")
+    with hushed(): probabilities = run.predict(data.split(split))
+    return Evaluation(data.split(split).y, probabilities, data.class_names, data.source, run.name, split, run.recipe.seed)
+
+
 def evaluate_run(arguments):
     "Print how a saved run does on a split, class by class."
     from fashion_cnn.evaluate import Evaluation
     run = Run.load(arguments.run)
     print(run)
-    if arguments.data:
-        split = data_of(arguments, run.recipe).splits()[arguments.split]
-        with hushed(): probabilities = run.predict(split)
-        judged = Evaluation(split.y, probabilities, run.data["class_names"])
+    if arguments.data: judged = judge_other(run, data_of(arguments, run.recipe), arguments.split)
     else: judged = Evaluation.of(run, arguments.split)
     print(f"\n{judged}\n\n{judged.report().round(4).to_string()}")
     if arguments.report:
@@ -192,7 +200,7 @@ def parser() -> argparse.ArgumentParser:
     add("run", metavar="RUN", help="folder of a run")
     add("--split", choices=["validation", "test"], default="test", help="which images (default: test)")
     add("--data", help=f"judge on other images: {DATA_HELP}")
-    add("--report", metavar="FILE", help="also write a report as one HTML file")
+    add("--report", metavar="FILE", help="also write a report on the run's own test images, as one HTML file")
 
     command("describe", describe_data, "what is in a data set").add_argument("data", metavar="DATA", help=DATA_HELP)
 

@@ -7,7 +7,7 @@ __all__ = ['MAX_BYTES', 'CIFAR10_NAMES', 'FASHION_SHA256', 'CIFAR10_SHA256', 'CI
            'as_pixels', 'as_labels', 'Dataset', 'from_arrays', 'read', 'sources', 'relabel', 'load', 'duplicates',
            'Description', 'describe', 'save_npy', 'save_csv']
 
-# %% ../nbs/02_data.ipynb #cell-002
+# %% ../nbs/02_data.ipynb #cell-003
 import contextlib
 import difflib
 import functools
@@ -31,7 +31,7 @@ import numpy as np
 
 from .sketch import CLASS_NAMES
 
-# %% ../nbs/02_data.ipynb #cell-008
+# %% ../nbs/02_data.ipynb #cell-009
 @dataclass(frozen=True, eq=False)
 class Split:
     "Images `x`, uint8 (N, H, W, C) 0..255, and labels `y`, int64 (N,) from 0, or None where nobody labelled them."
@@ -55,7 +55,7 @@ class Split:
         pick = lambda a: None if a is None else a[indices]
         return replace(self, x=pick(self.x), y=pick(self.y), ids=pick(self.ids))
 
-# %% ../nbs/02_data.ipynb #cell-009
+# %% ../nbs/02_data.ipynb #cell-010
 def _shape_text(x):
     return "x".join(map(str, x.shape[1:]))
 
@@ -76,7 +76,7 @@ def quick() -> bool:  # True while the notebooks are tested
     "Whether a short run is wanted (environment variable FASHION_CNN_QUICK=1): few images and few steps."
     return os.environ.get("FASHION_CNN_QUICK", "") not in ("", "0")
 
-# %% ../nbs/02_data.ipynb #cell-014
+# %% ../nbs/02_data.ipynb #cell-015
 _ROWS = 1024  # images converted at a time, so that no array of the data set's size is ever made twice
 
 
@@ -134,7 +134,7 @@ def _to_bytes(x, scale, top):
             _refuse_pixel(part, part != out[i:i + _ROWS], i, rule)
     return out
 
-# %% ../nbs/02_data.ipynb #cell-015
+# %% ../nbs/02_data.ipynb #cell-016
 def _from_one_hot(y):
     wrong = np.flatnonzero((y.sum(1) != 1) | (y.max(1) != 1) | (y.min(1) != 0))
     if len(wrong):
@@ -176,7 +176,7 @@ def as_labels(y,                 # (N,) whole numbers or words, (N, 1), or one-h
                          f"{y[wrong[0]]} for image {wrong[0]}")
     return y.astype(np.int64) - first, class_names
 
-# %% ../nbs/02_data.ipynb #cell-018
+# %% ../nbs/02_data.ipynb #cell-019
 @dataclass(frozen=True, eq=False)
 class Dataset:
     "Three splits of one source, and the names of its classes."
@@ -217,7 +217,7 @@ class Dataset:
     def __repr__(self):
         return _dataset_text(self)
 
-# %% ../nbs/02_data.ipynb #cell-019
+# %% ../nbs/02_data.ipynb #cell-020
 def _split_named(data, name):
     if name not in data.splits():
         raise ValueError(f"a data set has the splits train, validation and test. Received: {name!r}")
@@ -248,7 +248,7 @@ def _dataset_text(data):
     names = ", ".join(f"{i} {name}" for i, name in enumerate(data.class_names[:20]))
     return "\n".join(lines + [f"  classes: {names}{', ...' if data.classes > 20 else ''}"])
 
-# %% ../nbs/02_data.ipynb #cell-023
+# %% ../nbs/02_data.ipynb #cell-024
 def _shares(counts, n):  # images of each class, (K,); n wanted altogether -> how many of each class, (K,), sum n
     exact = counts * n / max(counts.sum(), 1)
     whole = np.floor(exact).astype(int)
@@ -267,7 +267,7 @@ def _portion(y, n, seed=0):  # labels (N,) -> indices of n of them, (n,), strati
 def _rest(n, taken, seed):  # the other indices of 0..n-1, in random order
     return np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), taken))
 
-# %% ../nbs/02_data.ipynb #cell-029
+# %% ../nbs/02_data.ipynb #cell-030
 def _halves(rest, letter, seed):
     from sklearn.model_selection import train_test_split
     first, second = train_test_split(rest, test_size=0.5, random_state=seed)
@@ -304,7 +304,7 @@ def _check_fractions(validation_split, test_split, split, seed):
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed must be a whole number from 0 up. Received: {seed!r}")
 
-# %% ../nbs/02_data.ipynb #cell-030
+# %% ../nbs/02_data.ipynb #cell-031
 def _check_classes(y, class_names, what):
     found, names = np.unique(y), class_names or range(int(y.max(initial=-1)) + 1)
     if len(found) and found[-1] >= len(names):
@@ -355,7 +355,7 @@ def _dataset(parts, class_names, source, validation_split=0.2, test_split=0.1, s
     data = Dataset(train, validation, own, names, source)
     return data if limit is None else data.limited(limit, seed)
 
-# %% ../nbs/02_data.ipynb #cell-032
+# %% ../nbs/02_data.ipynb #cell-033
 def from_arrays(x,                  # images in any form that as_pixels() takes
                 y,                  # labels in any form that as_labels() takes
                 x_test=None,        # official test images, if there are any
@@ -397,7 +397,7 @@ def _check_ids(ids):
         raise ValueError(f"every Id may occur once. Received: Id {value} for image {first} and image {second}")
     return ids
 
-# %% ../nbs/02_data.ipynb #cell-041
+# %% ../nbs/02_data.ipynb #cell-042
 MAX_BYTES = 4 * 2 ** 30  # no reader unpacks more than this, whatever a file's header says
 
 
@@ -436,7 +436,7 @@ def _opened(path):
     raw = Path(path).read_bytes()
     return _Unzip(raw) if raw[:2] == b"\x1f\x8b" else io.BytesIO(raw)
 
-# %% ../nbs/02_data.ipynb #cell-042
+# %% ../nbs/02_data.ipynb #cell-043
 def _idx_shape(file, axes):  # reads the header; axes: how many there may be
     magic = file.read(4)
     if len(magic) < 4:
@@ -460,7 +460,7 @@ def _idx(path, axes=(1, 3, 4)):  # -> uint8 array of the shape that the header s
                              + (f"{len(raw):,} (truncated)" if len(raw) < size else "more"))
         return np.frombuffer(raw, np.uint8).reshape(shape)
 
-# %% ../nbs/02_data.ipynb #cell-046
+# %% ../nbs/02_data.ipynb #cell-047
 def _idx_file(folder, part, kind):  # the file's path, or None
     stems = [f"{prefix}-{kind}{dot}idx{axes}-ubyte" for prefix in (("t10k", "test") if part == "test" else ("train",))
              for dot in "-." for axes in (1, 3, 4)]
@@ -492,7 +492,7 @@ def _idx_single(path):  # images, with the labels lying beside them if there are
                   if n != path.name and (path.parent / n).is_file()), None)
     return {"all": _idx_pair(path, found)}
 
-# %% ../nbs/02_data.ipynb #cell-048
+# %% ../nbs/02_data.ipynb #cell-049
 _NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")),
              "test": (("x_test", "y_test"), ("test_images", "test_labels")),
              "all": (("x", "y"), ("images", "labels"), ("features", "target"), ("data", "labels"))}
@@ -526,7 +526,7 @@ def _npz(path):
             names = parts[part].class_names
         return parts
 
-# %% ../nbs/02_data.ipynb #cell-052
+# %% ../nbs/02_data.ipynb #cell-053
 class _PickledDtype:  # stands in for numpy.dtype
     __slots__ = ("code", "order")
 
@@ -593,7 +593,7 @@ def _as_array(value):  # a stand-in -> the array it describes; other values unch
         raise ValueError(f"the file is damaged: an array of shape {value.shape} cannot have {len(value.data):,} bytes")
     return np.frombuffer(value.data, dtype).reshape(value.shape, order="F" if value.fortran else "C")
 
-# %% ../nbs/02_data.ipynb #cell-053
+# %% ../nbs/02_data.ipynb #cell-054
 def _unpickled(file):  # an open file -> what the pickle holds, stand-ins for arrays
     try:
         return _ArraysOnly(file, encoding="bytes").load()
@@ -612,7 +612,7 @@ def _named_arrays(content):  # a dictionary with text or bytes as keys -> the sa
         raise ValueError(f"a dictionary of arrays was expected. Received: {type(content).__name__.strip('_')}")
     return {k.decode() if isinstance(k, bytes) else str(k): _as_array(v) for k, v in content.items()}
 
-# %% ../nbs/02_data.ipynb #cell-057
+# %% ../nbs/02_data.ipynb #cell-058
 def _npy_content(path):
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with open(path, "rb") as file:
@@ -636,7 +636,7 @@ def _npy(path):
             part = replace(part, class_names=tuple(f"class {i + 1}" for i in range(part.y.max(initial=-1) + 1)))
         return {"all": part}
 
-# %% ../nbs/02_data.ipynb #cell-058
+# %% ../nbs/02_data.ipynb #cell-059
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -672,7 +672,7 @@ def _is_batch(name):
 def _cifar_folder(folder):
     return _cifar({f.name: f.read_bytes() for f in folder.iterdir() if _is_batch(f.name)})
 
-# %% ../nbs/02_data.ipynb #cell-062
+# %% ../nbs/02_data.ipynb #cell-063
 _BLOCK = 4 * 2 ** 20  # bytes of text read at a time
 
 
@@ -713,7 +713,7 @@ def _with_long(values, block, ends, lengths, width):  # fills in the numbers of 
     values[long] = [int(block[ends[i] - lengths[i]:ends[i]]) for i in long]
     return values.reshape(-1, width)
 
-# %% ../nbs/02_data.ipynb #cell-063
+# %% ../nbs/02_data.ipynb #cell-064
 @dataclass(frozen=True)
 class _Columns:
     names: list  # as in the header
@@ -750,7 +750,7 @@ def _check_columns(numbers, columns, lower):
     if columns.id is None and not lower[-1].startswith("pixel"):
         raise ValueError("column Id is missing: the header must start with Id")
 
-# %% ../nbs/02_data.ipynb #cell-064
+# %% ../nbs/02_data.ipynb #cell-065
 def _number(cell, line, column):
     try:
         value = float(cell)
@@ -793,7 +793,7 @@ def _row(cells, names, line):
         pass
     return np.array([_number(cell, line, name) for cell, name in zip(cells, names)], np.float32)
 
-# %% ../nbs/02_data.ipynb #cell-065
+# %% ../nbs/02_data.ipynb #cell-066
 def _rows(block, columns, line):  # one block of lines -> ids, labels, pixels (uint8; float32 if there are fractions)
     values = _digits(block, len(columns.names))
     if values is None:
@@ -860,7 +860,7 @@ def _csv(path):
         pixels = _joined(pixels, columns.names[columns.pixels])
         return {"all": _with_lines(pixels, labels, None if columns.id is None else np.array(ids))}
 
-# %% ../nbs/02_data.ipynb #cell-068
+# %% ../nbs/02_data.ipynb #cell-069
 _PICTURES = (".png", ".jpg", ".jpeg")
 _PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 
@@ -947,7 +947,7 @@ def _per_part(images, classes, part_of):
         parts[str(part)] = _split_of(images[chosen], classes[chosen], None, class_names)
     return parts
 
-# %% ../nbs/02_data.ipynb #cell-070
+# %% ../nbs/02_data.ipynb #cell-071
 def _tar(path, image_size):
     with _reading(path):
         files = list(_tar_files(path))
@@ -1016,7 +1016,7 @@ def read(path,             # a file or folder in any format of this chapter
         raise ValueError(f"{name} holds {' and '.join(parts)}; choose with part={first!r}. Received: {part!r}")
     return parts[part]
 
-# %% ../nbs/02_data.ipynb #cell-073
+# %% ../nbs/02_data.ipynb #cell-074
 FASHION_SHA256 = {  # of the decoded uint8 bytes: 60,000 and 10,000 images of 28 x 28, and their labels
     ("train", "x"): "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
     ("train", "y"): "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
@@ -1042,7 +1042,7 @@ def _wrong_content(place, what):
     return ValueError(f"{place.name} does not hold the content of {what} (its checksum differs); load(its path) reads "
                       "it for what it is")
 
-# %% ../nbs/02_data.ipynb #cell-075
+# %% ../nbs/02_data.ipynb #cell-076
 _TITLES = {"fashion-mnist": "Fashion-MNIST", "five-groups": "Fashion-MNIST in five groups", "cifar10": "CIFAR-10",
            "sketch": "sketches (drawn by fashion_cnn, not photographs)"}
 _NAMES_INSIDE = {"fashion-mnist": ("fashion-mnist", ""),
@@ -1092,7 +1092,7 @@ def _place(name, path):  # the first file or folder that holds it (or None), and
              f"Keras' cache {str(cache)!r} does not hold it"]
     return next((p for p in places if _holds(p, name)), None), tried
 
-# %% ../nbs/02_data.ipynb #cell-077
+# %% ../nbs/02_data.ipynb #cell-078
 def _answers(url, seconds):
     from urllib import error, request  # imported here: urllib brings much that nobody needs who has the files
     try:
@@ -1156,7 +1156,7 @@ def _found(name, path):  # -> parts and title, checked
         raise ValueError(f"{error}\nThis is what lies in {str(place)!r}; delete it there, and load({name!r}) looks on "
                          "or downloads it again") from None
 
-# %% ../nbs/02_data.ipynb #cell-078
+# %% ../nbs/02_data.ipynb #cell-079
 def _checked_fashion(place):
     parts = _parts(place)
     if not _is_fashion(parts):
@@ -1184,7 +1184,7 @@ def _checked_cifar(place):
                          f"expected in each of {', '.join(CIFAR10_NAMES)}")
     return parts, "CIFAR-10 (JPEG copy)"
 
-# %% ../nbs/02_data.ipynb #cell-080
+# %% ../nbs/02_data.ipynb #cell-081
 FIVE_GROUPS = {"T-shirt/top": "Shirts", "Shirt": "Shirts",
                "Pullover": "Pullovers and coats", "Coat": "Pullovers and coats",
                "Trouser": "Trousers and dresses", "Dress": "Trousers and dresses", "Sandal": "Sandals and sneakers",
@@ -1209,13 +1209,13 @@ def relabel(data,     # a Dataset or a labelled Split
     parts = {k: _relabelled(s, table, new) for k, s in data.splits().items()}
     return replace(data, class_names=tuple(map(str, new)), **parts)
 
-# %% ../nbs/02_data.ipynb #cell-081
+# %% ../nbs/02_data.ipynb #cell-082
 def _relabelled(split, table, names):
     y = table[split.y]
     new = replace(split, y=y, class_names=tuple(map(str, names)))
     return new.take(y >= 0) if (y < 0).any() else new
 
-# %% ../nbs/02_data.ipynb #cell-082
+# %% ../nbs/02_data.ipynb #cell-083
 @functools.lru_cache(1)
 def _sketches():
     from fashion_cnn.sketch import sketch_set
@@ -1241,7 +1241,7 @@ def _from_path(source, image_size):  # -> parts, title
     parts = _parts(source, image_size)
     return parts, "Fashion-MNIST" if _is_fashion(parts) else _existing(source).resolve().name
 
-# %% ../nbs/02_data.ipynb #cell-083
+# %% ../nbs/02_data.ipynb #cell-084
 def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "sketch", or the path of a file or folder
          *, validation_split=0.2,  # fraction for validation of the training images (of all, if there is no test set)
          test_split=0.1,          # fraction of all images for the test, used only if there is no official test set
@@ -1265,7 +1265,7 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
         class_names = class_names or (CLASS_NAMES if title == "Fashion-MNIST" else None)
     return _dataset(parts, class_names, title, validation_split, test_split, split, seed, limit)
 
-# %% ../nbs/02_data.ipynb #cell-092
+# %% ../nbs/02_data.ipynb #cell-093
 def _digests(split):
     return [hashlib.blake2b(image, digest_size=16).digest() for image in np.ascontiguousarray(split.x)]
 
@@ -1305,7 +1305,7 @@ def _conflicts(digests, labels):  # repeated images whose label differs from the
     first = {}
     return sum(first.setdefault(d, label) != label for d, label in zip(digests, labels.tolist()))
 
-# %% ../nbs/02_data.ipynb #cell-093
+# %% ../nbs/02_data.ipynb #cell-094
 @dataclass(frozen=True, eq=False)
 class Description:
     "Three small tables about a data set; prints as text, shows as tables in a notebook."
@@ -1344,7 +1344,7 @@ def describe(data: Dataset,     # three labelled splits
     counts["all"] = counts.sum(axis=1)
     return Description(f"{data.source}, {data.classes} classes", splits, counts, duplicates(data))
 
-# %% ../nbs/02_data.ipynb #cell-107
+# %% ../nbs/02_data.ipynb #cell-108
 @contextlib.contextmanager
 def _atomic(path):  # an open binary file that becomes `path` when all is written, and vanishes if anything fails
     path = Path(path).expanduser()
@@ -1363,7 +1363,7 @@ def _atomic(path):  # an open binary file that becomes `path` when all is writte
                                            f"{error.strerror}") from None
         raise
 
-# %% ../nbs/02_data.ipynb #cell-108
+# %% ../nbs/02_data.ipynb #cell-109
 def _grey(split):
     if split.x.shape[3] != 1 or not len(split):
         raise ValueError(f"the course formats hold grey images, one at least. Received: {len(split)} images of "

@@ -223,7 +223,7 @@ def summary(run,                           # a `Run` with test predictions
     "The row that describes a run: what was trained on what, how long, and how good it is on unseen images."
     evaluation = evaluation or Evaluation.of(run)
     epochs, total = len(run.history["loss"]), run.parameters.get("total")
-    return {"data set": run.data["source"], "network": run.recipe.name,
+    return {"data set": run.data["source"], "network": run.recipe.network,
             "parameters": "unknown" if total is None else f"{total:,}",
             "epochs": f"{epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
             f"{evaluation.split or 'test'} accuracy (95 % interval)":

@@ -8,13 +8,13 @@ __all__ = ['OPTIMIZERS', 'Batches', 'learning_rate', 'compile_model', 'rules', '
            'NotebookProgress', 'judge', 'summary', 'train']
 
 # %% ../nbs/07_train.ipynb #cell-002
-import hashlib, io, json, logging, math, time
+import hashlib, io, json, logging, math, os, time
 from pathlib import Path
 import numpy as np
 import keras
 from .data import Dataset, Split, load
 from .models import build
-from .runs import Recipe, Run, best_epoch, environment, read_json, suggest, write_atomically
+from .runs import Recipe, Run, best_epoch, environment, naming_damage, suggest, write_atomically
 
 # %% ../nbs/07_train.ipynb #cell-013
 class Batches(keras.utils.PyDataset):
@@ -126,23 +126,28 @@ class Checkpoint:
         np.savez(file, note=np.array(note), **arrays)
         write_atomically(self.path, file.getvalue())
 
+    def note(self):
+        "{'key', 'history', 'stopped'} of what was written, or None where there is no checkpoint."
+        if not self.path.exists(): return None
+        with naming_damage(self.path), np.load(self.path, allow_pickle=False) as arrays: return json.loads(str(arrays["note"]))
+
     def read(self):
         "(state, best, history, stopped), or None where there is no checkpoint; another experiment's is an error."
-        if not self.path.exists(): return None
-        with np.load(self.path, allow_pickle=False) as arrays:
-            note = json.loads(str(arrays["note"]))
-            if note["key"] != self.key: raise ValueError(another_run(self.path.parent, note["key"], self.key))
+        note = self.note()
+        if not note: return None
+        if note["key"] != self.key: raise ValueError(another_run(self.path.parent, note["key"], self.key))
+        with naming_damage(self.path), np.load(self.path, allow_pickle=False) as arrays:
             state, best = ([arrays[f"{kind}{number}"] for number in range(sum(name.startswith(kind) for name in arrays))]
                            for kind in ("state_", "best_"))
         return state, best, note["history"], note["stopped"]
 
 # %% ../nbs/07_train.ipynb #cell-023
-def experiment_key(recipe: Recipe, data: Dataset) -> dict:
+def experiment_key(recipe: Recipe, fingerprint: str) -> dict:
     "What makes two trainings the same experiment: all but names, reported figures and, where no schedule depends on it, length."
     key = json.loads(recipe.to_json())
     for field in ("name", "source", "reported", "data", "split", "validation_split"): del key[field]
     if not (recipe.schedule and recipe.schedule["name"] == "cosine"): del key["epochs"]
-    return {**key, "images": data.fingerprint}
+    return {**key, "images": fingerprint}
 
 
 def another_run(folder: Path, found: dict, asked: dict) -> str:
@@ -151,9 +156,9 @@ def another_run(folder: Path, found: dict, asked: dict) -> str:
               if found.get(name) != asked.get(name)]
     differ = [text if not text.startswith("images") else "other images" for text in differ]
     return (f"the folder {folder.name!r} holds another experiment ({'; '.join(differ)}). Choose another folder, "
-            "or pass resume=False to replace it")
+            "or pass resume=False (in a terminal: --restart) to replace it")
 
-# %% ../nbs/07_train.ipynb #cell-024
+# %% ../nbs/07_train.ipynb #cell-025
 class Keeper(keras.callbacks.Callback):
     "Shuffles before each epoch, and after it notes the history, keeps the best weights and writes the checkpoint."
 
@@ -187,8 +192,9 @@ class Keeper(keras.callbacks.Callback):
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            raise ValueError(f"training diverged: the loss of epoch {epoch + 1} is {logs['loss']}. Try a smaller learning_rate "
+        if not math.isfinite(logs["loss"]) or not math.isfinite(logs["val_loss"]):
+            raise ValueError(f"training diverged: in epoch {epoch + 1} the loss is {logs['loss']}, in validation {logs['val_loss']}. "
+                             "Epochs before that are kept in the checkpoint, if there is one. Try a smaller learning_rate "
                              f"or another optimizer. Received: learning_rate={self.recipe.learning_rate}, "
                              f"optimizer={self.recipe.optimizer!r}")
         values = {**{name: float(value) for name, value in logs.items()}, "learning_rate": self.rate,
@@ -199,7 +205,7 @@ class Keeper(keras.callbacks.Callback):
         self.history, self.state = history, state
         if self.checkpoint: self.checkpoint.write(state, self.best, history, "early" if self.model.stop_training else "")
 
-# %% ../nbs/07_train.ipynb #cell-026
+# %% ../nbs/07_train.ipynb #cell-027
 def in_notebook() -> bool:
     "Whether a Jupyter or Colab kernel is running this."
     import sys
@@ -214,11 +220,11 @@ def describe_epoch(history: dict, epochs: int) -> str:
     return (f"epoch {len(history['loss'])}/{epochs}  loss {last['loss']:.4f}  accuracy {last['accuracy']:.4f}  "
             f"validation loss {last['val_loss']:.4f}  accuracy {last['val_accuracy']:.4f}  {last['seconds']:.1f} s")
 
-# %% ../nbs/07_train.ipynb #cell-027
+# %% ../nbs/07_train.ipynb #cell-028
 class TerminalProgress(keras.callbacks.Callback):
     "A bar for the running epoch, on a terminal only; a line for each finished one."
 
-    def __init__(self, keeper: Keeper): super().__init__(); self.keeper = keeper
+    def __init__(self, keeper: Keeper): super().__init__(); self.keeper, self.bar = keeper, None
 
     def on_epoch_begin(self, epoch, logs=None):
         from tqdm import tqdm
@@ -230,6 +236,11 @@ class TerminalProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.bar.close()
         print(describe_epoch(self.keeper.history, self.params["epochs"]), flush=True)
+
+    def close(self, text):
+        "Take the bar away and print how it ended."
+        if self.bar: self.bar.close()
+        print(text, flush=True)
 
 
 class NotebookProgress(keras.callbacks.Callback):
@@ -257,10 +268,10 @@ class NotebookProgress(keras.callbacks.Callback):
         if self.handle is None: display(content, raw=True)
         else: self.handle.update(content, raw=True)
 
-# %% ../nbs/07_train.ipynb #cell-029
+# %% ../nbs/07_train.ipynb #cell-030
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
-# %% ../nbs/07_train.ipynb #cell-031
+# %% ../nbs/07_train.ipynb #cell-032
 def judge(model: keras.Model,   # compiled, gives probabilities
           split: Split,         # labelled
          ) -> dict:             # 'loss' (cross-entropy, nats), 'accuracy' (0 to 1), 'images'
@@ -269,7 +280,7 @@ def judge(model: keras.Model,   # compiled, gives probabilities
     right = round(figures["accuracy"] * len(split))    # a whole number of images; Keras' mean is rounded to 32 bits
     return {"loss": float(figures["loss"]), "accuracy": right / len(split), "images": len(split)}
 
-# %% ../nbs/07_train.ipynb #cell-032
+# %% ../nbs/07_train.ipynb #cell-033
 def _settle(recipe, data, epochs, seed, limit):
     "The recipe with its overrides, and the data set, checked."
     if not isinstance(recipe, Recipe):
@@ -284,19 +295,38 @@ def _settle(recipe, data, epochs, seed, limit):
     return recipe, data
 
 
-def _finished(folder, recipe, data):
+def _finished(folder, recipe, checkpoint):
     "The run in the folder, if it is the one asked for and complete; None where training has work to do."
+    note = checkpoint.note()
+    ours = note is not None and note["key"] == checkpoint.key      # a training under way counts more than an older result
+    if ours: _not_longer(folder, recipe, len(note["history"]["loss"]))
     if not (folder / "run.json").exists(): return None
     run = Run.load(folder)
-    found = {**experiment_key(run.recipe, data), "images": run.data["fingerprint"]}
-    if found != experiment_key(recipe, data):
-        raise ValueError(another_run(folder, found, experiment_key(recipe, data)))
-    if run.epochs > recipe.epochs:
-        raise ValueError(f"the folder {folder.name!r} holds {run.epochs} epochs of this experiment already. Choose another folder "
-                         f"or pass resume=False. Received: epochs={recipe.epochs}")
-    return run if run.stopped == "early" or run.epochs == recipe.epochs else None
+    found = {**experiment_key(run.recipe, run.data["fingerprint"])}
+    if found != checkpoint.key:
+        if ours: return None
+        raise ValueError(another_run(folder, found, checkpoint.key))
+    if ours and len(note["history"]["loss"]) < run.epochs: return None    # started over, and stopped before the end
+    _not_longer(folder, recipe, run.epochs)
+    return run if run.stopped == "early" or (run.stopped == "finished" and run.epochs == recipe.epochs) else None
 
-# %% ../nbs/07_train.ipynb #cell-033
+
+def _not_longer(folder, recipe, epochs):
+    "Refuse to go on to fewer epochs than there are."
+    if epochs > recipe.epochs:
+        raise ValueError(f"the folder {folder.name!r} holds {epochs} epochs of this experiment already. Choose another folder, or "
+                         f"pass resume=False (in a terminal: --restart). Received: epochs={recipe.epochs}")
+
+
+def _writable(folder):
+    "Find out before the first epoch, not after it, that nothing can be written; sweep up what a killed process left."
+    place = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise PermissionError(f"nothing can be written in {place.name!r}. Choose another folder for `out`. Received: {folder.name!r}")
+    for stray in folder.glob(".*.*"):
+        if stray.name.startswith((".checkpoint.npz.", ".run.json.", ".model-", ".predictions-")): stray.unlink()
+
+# %% ../nbs/07_train.ipynb #cell-034
 def _fit(model, recipe, data, batches, keeper, found, progress):
     "Run Keras' fit from where the checkpoint left off; returns why it ended."
     callbacks = rules(recipe)
@@ -307,12 +337,14 @@ def _fit(model, recipe, data, batches, keeper, found, progress):
         model.fit(batches, epochs=recipe.epochs, initial_epoch=len(keeper.history["loss"]), verbose=0, shuffle=False,
                   validation_data=(data.validation.x, data.validation.y), validation_batch_size=500,
                   callbacks=[*callbacks, keeper, *([shown] if shown else [])])
-        stopped = "finished" if len(keeper.history["loss"]) == recipe.epochs else "early"
-    except KeyboardInterrupt:
-        if keeper.state is None: raise
+        stopped = "early"
+    except BaseException as error:
+        if not isinstance(error, KeyboardInterrupt) or keeper.state is None:
+            if shown: shown.close(f"{recipe.name}: stopped by {type(error).__name__}")
+            raise
         stopped = "interrupted"
-    if isinstance(shown, NotebookProgress): shown.close(summary(recipe, keeper.history, stopped))
-    elif shown: print(summary(recipe, keeper.history, stopped), flush=True)
+    if len(keeper.history["loss"]) == recipe.epochs: stopped = "finished"
+    if shown: shown.close(summary(recipe, keeper.history, stopped))
     return stopped
 
 
@@ -322,7 +354,7 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
     return (f"{recipe.name}: {len(history['loss'])} epochs in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
             f"validation accuracy {history['val_accuracy'][best - 1]:.4f}")
 
-# %% ../nbs/07_train.ipynb #cell-034
+# %% ../nbs/07_train.ipynb #cell-035
 def train(recipe: Recipe,                    # what to do
           data: Dataset | str | Path,        # images, or what `load` takes
           *,
@@ -336,18 +368,19 @@ def train(recipe: Recipe,                    # what to do
     "Train as the recipe says; a training that was cut off goes on where it was, with the same result."
     recipe, data = _settle(recipe, data, epochs, seed, limit)
     folder = Path(out) if out is not None else None
-    if folder and resume and (run := _finished(folder, recipe, data)): return run
+    checkpoint = Checkpoint(folder / "checkpoint.npz", experiment_key(recipe, data.fingerprint)) if folder else None
+    if folder and resume and (run := _finished(folder, recipe, checkpoint)): return run
+    if folder: _writable(folder)
     keras.utils.set_random_seed(recipe.seed)
     batches = Batches(data.train, recipe.batch_size, recipe.seed)
     model = build(recipe.network, data.input_shape, data.classes, **recipe.network_options)
     compile_model(model, recipe, len(batches))
     model.optimizer.build(model.trainable_variables)
-    checkpoint = Checkpoint(folder / "checkpoint.npz", experiment_key(recipe, data)) if folder else None
     keeper = Keeper(recipe, batches, checkpoint)
     stopped = _fit(model, recipe, data, batches, keeper, checkpoint.read() if checkpoint and resume else None, progress)
     return _conclude(model, recipe, data, keeper, stopped, limit, folder)
 
-# %% ../nbs/07_train.ipynb #cell-035
+# %% ../nbs/07_train.ipynb #cell-036
 def _conclude(model, recipe, data, keeper, stopped, limit, folder):
     "Choose the weights, judge the three splits, make the run and save it."
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state

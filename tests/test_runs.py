@@ -32,7 +32,8 @@ def test_tuples_and_lists_make_the_same_recipe():
     ({"learning_rate": 0}, "above 0"), ({"learning_rate": float("nan")}, "above 0"), ({"learning_rate": "fast"}, "above 0"),
     ({"keep": "bets"}, "'best'"), ({"monitor": "val_los"}, "'val_loss'"), ({"seed": -1}, "at least 0"),
     ({"schedule": {"name": "cosinus"}}, "'cosine'"), ({"schedule": {"name": "plateau", "patienc": 3}}, "'patience'"),
-    ({"early_stopping": {"patiense": 3}}, "'patience'"), ({"learning_rates": 1}, "'learning_rate'")])
+    ({"early_stopping": {"patiense": 3}}, "'patience'"),
+    ({"early_stopping": {"monitor": "val_acc"}}, "'val_accuracy'"), ({"seed": 1.5}, "whole number"), ({"learning_rates": 1}, "'learning_rate'")])
 def test_bad_recipes_are_refused_with_a_hint(change, says):
     with pytest.raises((ValueError, TypeError)) as caught:
         Recipe("a", "deeper").replace(**change)
@@ -95,6 +96,34 @@ def test_record_that_is_broken_names_the_file(tmp_path):
     path.write_text(path.read_text()[:100])
     with pytest.raises(ValueError, match="made-up-seed3.json"):
         from_record(path)
+
+
+def test_damaged_files_are_named(tmp_path):
+    path = made_up_run().record(tmp_path)
+    content = json.loads(path.read_text())
+    content["packed"]["probabilities"]["test"]["zlib"] = "AAAA"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="made-up-seed3.json is damaged"):
+        from_record(path)
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ValueError, match="run.json is damaged"):
+        Run.load(tmp_path)
+
+
+def test_a_run_opens_no_files_but_its_own(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps({"files": {"model": "../other.keras", "predictions": "/etc/passwd"}}))
+    with pytest.raises(ValueError, match="not a run's own"):
+        Run.load(tmp_path)
+
+
+def test_numpy_numbers_and_tuples_become_plain():
+    recipe = Recipe("a", "deeper", seed=np.int64(3), schedule={"name": "steps", "after": (1, 2), "factors": (0.1, 0.01)})
+    assert Recipe.from_json(recipe.to_json()) == recipe and type(recipe.seed) is int
+
+
+def test_best_epoch_is_never_one_without_a_number():
+    assert best_epoch({"val_loss": [1.0, float("nan"), 0.5]}) == 3
+    assert best_epoch({"val_accuracy": [0.2, float("nan")]}, "val_accuracy") == 1
 
 
 def test_missing_run_says_what_was_expected(tmp_path):

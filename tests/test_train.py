@@ -113,6 +113,18 @@ def test_interrupted_by_the_keyboard(undisturbed, data, tmp_path, monkeypatch):
     assert resumed.epochs == undisturbed.epochs and hash_of_model(resumed) == undisturbed.weights_hash
 
 
+def test_interrupted_when_all_is_done_is_finished(undisturbed, data, monkeypatch):
+    plain = training.Keeper.on_epoch_end
+
+    def late(self, epoch, logs=None):
+        plain(self, epoch, logs)
+        if epoch + 1 == RECIPE.epochs:
+            signal.raise_signal(signal.SIGINT)
+    monkeypatch.setattr(training.Keeper, "on_epoch_end", late)
+    run = train(RECIPE, data, progress=False)
+    assert run.stopped == "finished" and run.weights_hash == undisturbed.weights_hash
+
+
 def test_interrupted_before_the_first_epoch_keeps_nothing(data, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "rules", lambda recipe: [Interrupt(0, 0)])
     with pytest.raises(KeyboardInterrupt):
@@ -191,6 +203,32 @@ def test_starting_over_replaces(undisturbed, data, tmp_path):
     other = train(RECIPE.replace(seed=7, epochs=1), data, out=folder, resume=False, progress=False)
     assert Run.load(folder).weights_hash == other.weights_hash != undisturbed.weights_hash
     assert len(list(folder.glob("model-*"))) == 1 and len(list(folder.glob("predictions-*"))) == 1
+
+
+def test_starting_over_can_itself_be_cut_off(undisturbed, data, tmp_path, monkeypatch):
+    "The old run stays until the new one is complete, and the new one can be continued."
+    folder, other = shutil.copytree(undisturbed.folder, tmp_path / "run"), RECIPE.replace(seed=7, epochs=2)
+    real, moves = os.replace, []
+
+    def dying(source, target):
+        moves.append(target)
+        if len(moves) == 2:
+            raise Dead
+        real(source, target)
+    monkeypatch.setattr(os, "replace", dying)
+    with pytest.raises(Dead):
+        train(other, data, out=folder, resume=False, progress=False)
+    monkeypatch.setattr(os, "replace", real)
+    assert Run.load(folder).weights_hash == undisturbed.weights_hash == hash_of_model(undisturbed)
+    continued = train(other, data, out=folder, progress=False)
+    assert continued.weights_hash == train(other, data, progress=False).weights_hash
+
+
+def test_other_peoples_files_stay(data, tmp_path):
+    (tmp_path / "model-final.keras").write_text("mine")
+    (tmp_path / ".checkpoint.npz.k3j2").write_text("left by a killed process")
+    train(RECIPE.replace(epochs=1), data, out=tmp_path, progress=False)
+    assert (tmp_path / "model-final.keras").read_text() == "mine" and not (tmp_path / ".checkpoint.npz.k3j2").exists()
 
 
 def test_more_epochs_continue(data, tmp_path):

@@ -5,6 +5,7 @@ Jupyter:  a notebook is cleaned when saved (in .venv only; nothing is written to
 Undo:     git config --local --remove-section merge.nbdev-merge; rm .git/hooks/post-merge; make clean-venv
 """
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,6 @@ def install_git(bin=Path(sys.prefix, "bin")):
 
 if __name__ == "__main__" and not os.environ.get("CI"):
     install_jupyter()
-    top = git("rev-parse", "--show-toplevel").stdout.strip()
+    top = git("rev-parse", "--show-toplevel").stdout.strip() if shutil.which("git") else ""
     if top and Path(top).resolve() == ROOT:
         install_git()
