@@ -8,7 +8,7 @@ __all__ = ['RECIPES', 'names', 'get']
 # %% ../nbs/08_recipes.ipynb #cell-002
 from .runs import Recipe, suggest
 
-# %% ../nbs/08_recipes.ipynb #cell-004
+# %% ../nbs/08_recipes.ipynb #cell-005
 RECIPES = {recipe.name: recipe for recipe in [
     Recipe("cm6-cnn", network="cm6-cnn", data="five-groups", split="A", optimizer="sgd", learning_rate=0.01, batch_size=128,
            epochs=25, early_stopping={"patience": 10}, keep="last", source="A",
@@ -24,7 +24,7 @@ RECIPES = {recipe.name: recipe for recipe in [
                                  "weighted recall": 0.9077, "weighted F1": 0.9079, "seconds on a GPU": 200}),
 ]}
 
-# %% ../nbs/08_recipes.ipynb #cell-005
+# %% ../nbs/08_recipes.ipynb #cell-006
 def names() -> list[str]:
     "The recipes there are."
     return list(RECIPES)
