@@ -169,6 +169,7 @@ def recipe_name(text: str) -> str:
 # %% ../nbs/13_cli.ipynb #cell-018
 DATA_HELP = "fashion-mnist, cifar10, five-groups, sketch, or the path of a file or folder"
 
+# %% ../nbs/13_cli.ipynb #cell-019
 def parser() -> argparse.ArgumentParser:
     "The arguments of `fashion-cnn`."
     main = argparse.ArgumentParser("fashion-cnn", description="Learn convolutional networks: train, judge and compare them.")
@@ -211,7 +212,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
     return main
 
-# %% ../nbs/13_cli.ipynb #cell-019
+# %% ../nbs/13_cli.ipynb #cell-020
 def main(words: list[str] | None = None,  # arguments; None takes the process' own
         ) -> int:                         # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
     "The command `fashion-cnn`."

@@ -99,7 +99,7 @@ def _refuse_pixel(part, bad, start, rule):
     value = part[image, row, column].ravel()[0]
     raise ValueError(f"{rule}. Received: {value} in image {start + image}, row {row}, column {column}")
 
-
+# %% ../nbs/02_data.ipynb #cell-016
 def _top(x):
     top = 0
     for i in range(0, len(x), _ROWS):
@@ -122,7 +122,7 @@ def as_pixels(x,  # (N, H, W), (N, H, W, C) or (N, pixels): whole numbers 0..255
     top = _top(x)
     return _to_bytes(x, 255 if x.dtype == bool or x.dtype.kind == "f" and top <= 1 else 1, top)
 
-
+# %% ../nbs/02_data.ipynb #cell-017
 def _to_bytes(x, scale, top):
     out = np.empty(x.shape, np.uint8)
     for i in range(0, len(x), _ROWS):
@@ -134,7 +134,7 @@ def _to_bytes(x, scale, top):
             _refuse_pixel(part, part != out[i:i + _ROWS], i, rule)
     return out
 
-# %% ../nbs/02_data.ipynb #cell-016
+# %% ../nbs/02_data.ipynb #cell-018
 def _from_one_hot(y):
     wrong = np.flatnonzero((y.sum(1) != 1) | (y.max(1) != 1) | (y.min(1) != 0))
     if len(wrong):
@@ -155,7 +155,7 @@ def _from_words(y, class_names):
     number = {name: i for i, name in enumerate(names)}
     return np.array([number[w] for w in y], np.int64), names
 
-
+# %% ../nbs/02_data.ipynb #cell-019
 def as_labels(y,                 # (N,) whole numbers or words, (N, 1), or one-hot (N, K)
               class_names=None,  # the names in their order; words are sorted where it is not given
               first=0,           # the number of the first class in `y`: 1 in the course .npy files
@@ -176,7 +176,7 @@ def as_labels(y,                 # (N,) whole numbers or words, (N, 1), or one-h
                          f"{y[wrong[0]]} for image {wrong[0]}")
     return y.astype(np.int64) - first, class_names
 
-# %% ../nbs/02_data.ipynb #cell-019
+# %% ../nbs/02_data.ipynb #cell-022
 @dataclass(frozen=True, eq=False)
 class Dataset:
     "Three splits of one source, and the names of its classes."
@@ -217,7 +217,7 @@ class Dataset:
     def __repr__(self):
         return _dataset_text(self)
 
-# %% ../nbs/02_data.ipynb #cell-020
+# %% ../nbs/02_data.ipynb #cell-023
 def _split_named(data, name):
     if name not in data.splits():
         raise ValueError(f"a data set has the splits train, validation and test. Received: {name!r}")
@@ -248,7 +248,7 @@ def _dataset_text(data):
     names = ", ".join(f"{i} {name}" for i, name in enumerate(data.class_names[:20]))
     return "\n".join(lines + [f"  classes: {names}{', ...' if data.classes > 20 else ''}"])
 
-# %% ../nbs/02_data.ipynb #cell-024
+# %% ../nbs/02_data.ipynb #cell-027
 def _shares(counts, n):  # images of each class, (K,); n wanted altogether -> how many of each class, (K,), sum n
     exact = counts * n / max(counts.sum(), 1)
     whole = np.floor(exact).astype(int)
@@ -267,7 +267,7 @@ def _portion(y, n, seed=0):  # labels (N,) -> indices of n of them, (n,), strati
 def _rest(n, taken, seed):  # the other indices of 0..n-1, in random order
     return np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), taken))
 
-# %% ../nbs/02_data.ipynb #cell-030
+# %% ../nbs/02_data.ipynb #cell-033
 def _halves(rest, letter, seed):
     from sklearn.model_selection import train_test_split
     first, second = train_test_split(rest, test_size=0.5, random_state=seed)
@@ -304,7 +304,7 @@ def _check_fractions(validation_split, test_split, split, seed):
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed must be a whole number from 0 up. Received: {seed!r}")
 
-# %% ../nbs/02_data.ipynb #cell-031
+# %% ../nbs/02_data.ipynb #cell-034
 def _check_classes(y, class_names, what):
     found, names = np.unique(y), class_names or range(int(y.max(initial=-1)) + 1)
     if len(found) and found[-1] >= len(names):
@@ -317,7 +317,7 @@ def _check_classes(y, class_names, what):
                          f"class missing, or label {found[-1] if len(found) else '?'} (image "
                          f"{np.argmax(y) if len(y) else '?'}) out of range?")
 
-
+# %% ../nbs/02_data.ipynb #cell-035
 def _check_parts(parts, what):
     pool = parts.get("train", parts.get("all"))
     if pool is None:
@@ -332,7 +332,7 @@ def _check_parts(parts, what):
         raise ValueError(f"{what} holds no images")
     return pool, parts.get("test")
 
-
+# %% ../nbs/02_data.ipynb #cell-036
 def _dataset(parts, class_names, source, validation_split=0.2, test_split=0.1, split="stratified", seed=0, limit=None):
     pool, test = _check_parts(parts, source)
     names = class_names or pool.class_names
@@ -355,7 +355,7 @@ def _dataset(parts, class_names, source, validation_split=0.2, test_split=0.1, s
     data = Dataset(train, validation, own, names, source)
     return data if limit is None else data.limited(limit, seed)
 
-# %% ../nbs/02_data.ipynb #cell-033
+# %% ../nbs/02_data.ipynb #cell-038
 def from_arrays(x,                  # images in any form that as_pixels() takes
                 y,                  # labels in any form that as_labels() takes
                 x_test=None,        # official test images, if there are any
@@ -375,7 +375,7 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
         parts["test"] = _split_of(x_test, y_test, None, parts["train"].class_names)
     return _dataset(parts, None, source, validation_split, test_split, split, seed, limit)
 
-
+# %% ../nbs/02_data.ipynb #cell-039
 def _split_of(x, y=None, ids=None, class_names=None, first=0):
     x, names = as_pixels(x), class_names
     if y is not None:
@@ -397,7 +397,7 @@ def _check_ids(ids):
         raise ValueError(f"every Id may occur once. Received: Id {value} for image {first} and image {second}")
     return ids
 
-# %% ../nbs/02_data.ipynb #cell-042
+# %% ../nbs/02_data.ipynb #cell-048
 MAX_BYTES = 4 * 2 ** 30  # no reader unpacks more than this, whatever a file's header says
 
 
@@ -436,7 +436,7 @@ def _opened(path):
     raw = Path(path).read_bytes()
     return _Unzip(raw) if raw[:2] == b"\x1f\x8b" else io.BytesIO(raw)
 
-# %% ../nbs/02_data.ipynb #cell-043
+# %% ../nbs/02_data.ipynb #cell-049
 def _idx_shape(file, axes):  # reads the header; axes: how many there may be
     magic = file.read(4)
     if len(magic) < 4:
@@ -460,7 +460,7 @@ def _idx(path, axes=(1, 3, 4)):  # -> uint8 array of the shape that the header s
                              + (f"{len(raw):,} (truncated)" if len(raw) < size else "more"))
         return np.frombuffer(raw, np.uint8).reshape(shape)
 
-# %% ../nbs/02_data.ipynb #cell-047
+# %% ../nbs/02_data.ipynb #cell-053
 def _idx_file(folder, part, kind):  # the file's path, or None
     stems = [f"{prefix}-{kind}{dot}idx{axes}-ubyte" for prefix in (("t10k", "test") if part == "test" else ("train",))
              for dot in "-." for axes in (1, 3, 4)]
@@ -492,7 +492,7 @@ def _idx_single(path):  # images, with the labels lying beside them if there are
                   if n != path.name and (path.parent / n).is_file()), None)
     return {"all": _idx_pair(path, found)}
 
-# %% ../nbs/02_data.ipynb #cell-049
+# %% ../nbs/02_data.ipynb #cell-055
 _NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")),
              "test": (("x_test", "y_test"), ("test_images", "test_labels")),
              "all": (("x", "y"), ("images", "labels"), ("features", "target"), ("data", "labels"))}
@@ -526,7 +526,7 @@ def _npz(path):
             names = parts[part].class_names
         return parts
 
-# %% ../nbs/02_data.ipynb #cell-053
+# %% ../nbs/02_data.ipynb #cell-059
 class _PickledDtype:  # stands in for numpy.dtype
     __slots__ = ("code", "order")
 
@@ -543,7 +543,7 @@ class _PickledArray:  # stands in for numpy.ndarray
     def __setstate__(self, state):
         _, self.shape, self.dtype, self.fortran, self.data = state
 
-
+# %% ../nbs/02_data.ipynb #cell-060
 class _Allowed:  # a function a pickle may call
     __slots__ = ("make",)
 
@@ -568,7 +568,7 @@ def _encoded(text, encoding):
         raise pickle.UnpicklingError(f"unknown text encoding {encoding!r}")
     return text.encode("latin1")
 
-
+# %% ../nbs/02_data.ipynb #cell-061
 class _ArraysOnly(pickle.Unpickler):
     "Reads dictionaries, lists, numbers, texts and arrays, and calls nothing that the file names."
     def find_class(self, module, name):
@@ -593,7 +593,7 @@ def _as_array(value):  # a stand-in -> the array it describes; other values unch
         raise ValueError(f"the file is damaged: an array of shape {value.shape} cannot have {len(value.data):,} bytes")
     return np.frombuffer(value.data, dtype).reshape(value.shape, order="F" if value.fortran else "C")
 
-# %% ../nbs/02_data.ipynb #cell-054
+# %% ../nbs/02_data.ipynb #cell-062
 def _unpickled(file):  # an open file -> what the pickle holds, stand-ins for arrays
     try:
         return _ArraysOnly(file, encoding="bytes").load()
@@ -612,7 +612,7 @@ def _named_arrays(content):  # a dictionary with text or bytes as keys -> the sa
         raise ValueError(f"a dictionary of arrays was expected. Received: {type(content).__name__.strip('_')}")
     return {k.decode() if isinstance(k, bytes) else str(k): _as_array(v) for k, v in content.items()}
 
-# %% ../nbs/02_data.ipynb #cell-058
+# %% ../nbs/02_data.ipynb #cell-066
 def _npy_content(path):
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with open(path, "rb") as file:
@@ -636,7 +636,7 @@ def _npy(path):
             part = replace(part, class_names=tuple(f"class {i + 1}" for i in range(part.y.max(initial=-1) + 1)))
         return {"all": part}
 
-# %% ../nbs/02_data.ipynb #cell-059
+# %% ../nbs/02_data.ipynb #cell-067
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -672,7 +672,7 @@ def _is_batch(name):
 def _cifar_folder(folder):
     return _cifar({f.name: f.read_bytes() for f in folder.iterdir() if _is_batch(f.name)})
 
-# %% ../nbs/02_data.ipynb #cell-063
+# %% ../nbs/02_data.ipynb #cell-071
 _BLOCK = 4 * 2 ** 20  # bytes of text read at a time
 
 
@@ -713,7 +713,7 @@ def _with_long(values, block, ends, lengths, width):  # fills in the numbers of 
     values[long] = [int(block[ends[i] - lengths[i]:ends[i]]) for i in long]
     return values.reshape(-1, width)
 
-# %% ../nbs/02_data.ipynb #cell-064
+# %% ../nbs/02_data.ipynb #cell-072
 @dataclass(frozen=True)
 class _Columns:
     names: list  # as in the header
@@ -750,7 +750,7 @@ def _check_columns(numbers, columns, lower):
     if columns.id is None and not lower[-1].startswith("pixel"):
         raise ValueError("column Id is missing: the header must start with Id")
 
-# %% ../nbs/02_data.ipynb #cell-065
+# %% ../nbs/02_data.ipynb #cell-073
 def _number(cell, line, column):
     try:
         value = float(cell)
@@ -768,7 +768,7 @@ def _plain(cell):  # an Id or a label: a whole number where it is one, else a wo
     number = re.fullmatch(r"-?\d{1,18}(\.0*)?", text)
     return int(number[0].partition(".")[0]) if number else text
 
-
+# %% ../nbs/02_data.ipynb #cell-074
 def _patient(block, columns, line):  # ids, labels, pixels of lines that are not plain whole numbers
     ids, labels, pixels = [], [], []
     for line, text in enumerate(block.splitlines(), line):
@@ -793,7 +793,7 @@ def _row(cells, names, line):
         pass
     return np.array([_number(cell, line, name) for cell, name in zip(cells, names)], np.float32)
 
-# %% ../nbs/02_data.ipynb #cell-066
+# %% ../nbs/02_data.ipynb #cell-075
 def _rows(block, columns, line):  # one block of lines -> ids, labels, pixels (uint8; float32 if there are fractions)
     values = _digits(block, len(columns.names))
     if values is None:
@@ -808,7 +808,7 @@ def _rows(block, columns, line):  # one block of lines -> ids, labels, pixels (u
     pick = lambda at: [None] * len(values) if at is None else values[:, at].tolist()
     return pick(columns.id), pick(columns.label), pixels.astype(np.uint8)
 
-
+# %% ../nbs/02_data.ipynb #cell-076
 def _joined(pieces, names):  # pixels of all blocks -> uint8
     if all(p.dtype == np.uint8 for p in pieces):
         return np.concatenate(pieces)
@@ -833,7 +833,7 @@ def _all_words_or_numbers(labels, columns):  # -> an array, or None where there 
                          f"{others}. Received: {labels[odd]!r}")
     return np.array(labels)
 
-
+# %% ../nbs/02_data.ipynb #cell-077
 def _with_lines(pixels, labels, ids):  # errors about an image say its line, too
     try:
         return _split_of(pixels, labels, ids)
@@ -841,7 +841,7 @@ def _with_lines(pixels, labels, ids):  # errors about an image say its line, too
         text = re.sub(r"image (\d+)", lambda m: f"image {m[1]} (line {int(m[1]) + 2})", str(error))
         raise ValueError(text) from None
 
-
+# %% ../nbs/02_data.ipynb #cell-078
 def _csv(path):
     with _reading(path), open(path, "rb") as file:
         header, line = file.readline(_BLOCK), 2
@@ -860,8 +860,10 @@ def _csv(path):
         pixels = _joined(pixels, columns.names[columns.pixels])
         return {"all": _with_lines(pixels, labels, None if columns.id is None else np.array(ids))}
 
-# %% ../nbs/02_data.ipynb #cell-069
+# %% ../nbs/02_data.ipynb #cell-081
 _PICTURES = (".png", ".jpg", ".jpeg")
+
+
 _PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 
 
@@ -884,7 +886,7 @@ def _folder_files(folder):
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PICTURES):
         yield path.relative_to(folder).parts, path.read_bytes()
 
-
+# %% ../nbs/02_data.ipynb #cell-082
 def _picture(parts, raw, size=None, resize=False):  # the bytes of a PNG or JPEG -> uint8 (H, W) or (H, W, 3)
     from PIL import Image
     with _reading(None, "/".join(parts)), Image.open(io.BytesIO(raw), formats=("PNG", "JPEG")) as image:
@@ -900,7 +902,7 @@ def _picture(parts, raw, size=None, resize=False):  # the bytes of a PNG or JPEG
         image = image if image.mode == mode else image.convert(mode)
         return np.asarray(image.resize(size) if resize else image)
 
-
+# %% ../nbs/02_data.ipynb #cell-083
 def _decoded(files, image_size):  # all pictures, in one array (N, H, W) or (N, H, W, 3)
     size = tuple(image_size[::-1]) if image_size else _picture(*files[0]).shape[1::-1]
     _size_check(len(files) * 3 * math.prod(size), f"{len(files):,} pictures")
@@ -919,7 +921,7 @@ def _pictures(files, image_size=None):  # (path inside, bytes) -> parts
         raise ValueError(f"no pictures ({', '.join(_PICTURES)}) were found in it")
     return _sorted_parts(_decoded(files, image_size), [f[0] for f in files])
 
-
+# %% ../nbs/02_data.ipynb #cell-084
 def _sorted_parts(images, names):
     classes = [n[-2] if len(n) > 1 else None for n in names]
     if set(classes) == {None}:
@@ -936,7 +938,7 @@ def _sorted_parts(images, names):
         raise ValueError("some pictures lie below train/ or test/ and others do not")
     return _per_part(images, np.array(classes), part_of)
 
-
+# %% ../nbs/02_data.ipynb #cell-085
 def _per_part(images, classes, part_of):
     class_names, parts = tuple(sorted(set(classes.tolist()))), {}
     for part in sorted(set(part_of), reverse=True):
@@ -947,7 +949,7 @@ def _per_part(images, classes, part_of):
         parts[str(part)] = _split_of(images[chosen], classes[chosen], None, class_names)
     return parts
 
-# %% ../nbs/02_data.ipynb #cell-071
+# %% ../nbs/02_data.ipynb #cell-087
 def _tar(path, image_size):
     with _reading(path):
         files = list(_tar_files(path))
@@ -962,7 +964,7 @@ def _folder(path, image_size):
             found = _pictures(_folder_files(path), image_size)
     return found
 
-
+# %% ../nbs/02_data.ipynb #cell-088
 def _kind(path):  # a reader for one file, chosen by its first bytes and its name
     with open(path, "rb") as file:
         start = file.read(4)
@@ -983,7 +985,7 @@ def _kind(path):  # a reader for one file, chosen by its first bytes and its nam
         return None
     return _csv
 
-
+# %% ../nbs/02_data.ipynb #cell-089
 def _existing(path):  # a path as text or Path, also with Windows' backslashes -> an existing Path
     path = Path(path).expanduser()
     if not path.exists() and "\\" in str(path):
@@ -1002,7 +1004,7 @@ def _parts(path, image_size=None):  # {"all": split}, or {"train": split, "test"
         kind = _kind(path)
         return kind(path) if kind else _tar(path, image_size)
 
-
+# %% ../nbs/02_data.ipynb #cell-090
 def read(path,             # a file or folder in any format of this chapter
          part=None,        # "train" or "test", where it holds both
          image_size=None,  # (height, width) to bring pictures of different sizes to
@@ -1016,7 +1018,7 @@ def read(path,             # a file or folder in any format of this chapter
         raise ValueError(f"{name} holds {' and '.join(parts)}; choose with part={first!r}. Received: {part!r}")
     return parts[part]
 
-# %% ../nbs/02_data.ipynb #cell-074
+# %% ../nbs/02_data.ipynb #cell-093
 FASHION_SHA256 = {  # of the decoded uint8 bytes: 60,000 and 10,000 images of 28 x 28, and their labels
     ("train", "x"): "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
     ("train", "y"): "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
@@ -1042,15 +1044,21 @@ def _wrong_content(place, what):
     return ValueError(f"{place.name} does not hold the content of {what} (its checksum differs); load(its path) reads "
                       "it for what it is")
 
-# %% ../nbs/02_data.ipynb #cell-076
+# %% ../nbs/02_data.ipynb #cell-095
 _TITLES = {"fashion-mnist": "Fashion-MNIST", "five-groups": "Fashion-MNIST in five groups", "cifar10": "CIFAR-10",
            "sketch": "sketches (drawn by fashion_cnn, not photographs)"}
+
+
 _NAMES_INSIDE = {"fashion-mnist": ("fashion-mnist", ""),
                  "cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz",
                              "cifar10-jpeg.tar.xz", "cifar10-jpeg", "")}
+
+
 _CACHED = {"fashion-mnist": ("fashion-mnist",),
            "cifar10": ("cifar-10-batches-py-target/cifar-10-batches-py", "cifar-10-batches-py",
                        "cifar-10-batches-py.tar.gz")}
+
+
 _HOSTS = {"fashion-mnist": "https://storage.googleapis.com", "cifar10": "https://www.cs.toronto.edu"}
 
 
@@ -1062,7 +1070,7 @@ def sources() -> tuple:  # names for load()
 def _keras_cache():
     return Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "datasets"
 
-
+# %% ../nbs/02_data.ipynb #cell-096
 def _holds(place, name):
     if place.is_dir():
         inside = {p.name for p in place.iterdir()}
@@ -1079,7 +1087,7 @@ def _all_four(folder):  # whether Keras had finished downloading
 def _inside(folder, names):
     return [folder / n if n else folder for n in names]
 
-
+# %% ../nbs/02_data.ipynb #cell-097
 def _place(name, path):  # the first file or folder that holds it (or None), and the places tried, in words
     if path is not None:
         path = _existing(path)
@@ -1092,7 +1100,7 @@ def _place(name, path):  # the first file or folder that holds it (or None), and
              f"Keras' cache {str(cache)!r} does not hold it"]
     return next((p for p in places if _holds(p, name)), None), tried
 
-# %% ../nbs/02_data.ipynb #cell-078
+# %% ../nbs/02_data.ipynb #cell-099
 def _answers(url, seconds):
     from urllib import error, request  # imported here: urllib brings much that nobody needs who has the files
     try:
@@ -1116,7 +1124,7 @@ def _no_connection(url, seconds=5):  # why the host cannot be reached, or None
     thread.join(seconds + 1)
     return reason[0]
 
-
+# %% ../nbs/02_data.ipynb #cell-100
 def _downloaded(name):  # through Keras, into its cache, with its progress bar; -> why it failed, or None
     problem = _no_connection(_HOSTS[name])
     if problem:
@@ -1141,7 +1149,7 @@ def _not_found(name, tried):
         f"  - put {files} into a folder, and name it: load(\"{name}\", path=folder), or FASHION_CNN_DATA=folder\n"
         '  - work with drawings, which need no file: load("sketch")')
 
-
+# %% ../nbs/02_data.ipynb #cell-101
 def _found(name, path):  # -> parts and title, checked
     place, tried = _place(name, path)
     if place is None and path is None:
@@ -1156,7 +1164,7 @@ def _found(name, path):  # -> parts and title, checked
         raise ValueError(f"{error}\nThis is what lies in {str(place)!r}; delete it there, and load({name!r}) looks on "
                          "or downloads it again") from None
 
-# %% ../nbs/02_data.ipynb #cell-079
+# %% ../nbs/02_data.ipynb #cell-102
 def _checked_fashion(place):
     parts = _parts(place)
     if not _is_fashion(parts):
@@ -1184,7 +1192,7 @@ def _checked_cifar(place):
                          f"expected in each of {', '.join(CIFAR10_NAMES)}")
     return parts, "CIFAR-10 (JPEG copy)"
 
-# %% ../nbs/02_data.ipynb #cell-081
+# %% ../nbs/02_data.ipynb #cell-104
 FIVE_GROUPS = {"T-shirt/top": "Shirts", "Shirt": "Shirts",
                "Pullover": "Pullovers and coats", "Coat": "Pullovers and coats",
                "Trouser": "Trousers and dresses", "Dress": "Trousers and dresses", "Sandal": "Sandals and sneakers",
@@ -1209,13 +1217,13 @@ def relabel(data,     # a Dataset or a labelled Split
     parts = {k: _relabelled(s, table, new) for k, s in data.splits().items()}
     return replace(data, class_names=tuple(map(str, new)), **parts)
 
-# %% ../nbs/02_data.ipynb #cell-082
+# %% ../nbs/02_data.ipynb #cell-105
 def _relabelled(split, table, names):
     y = table[split.y]
     new = replace(split, y=y, class_names=tuple(map(str, names)))
     return new.take(y >= 0) if (y < 0).any() else new
 
-# %% ../nbs/02_data.ipynb #cell-083
+# %% ../nbs/02_data.ipynb #cell-106
 @functools.lru_cache(1)
 def _sketches():
     from fashion_cnn.sketch import sketch_set
@@ -1241,7 +1249,7 @@ def _from_path(source, image_size):  # -> parts, title
     parts = _parts(source, image_size)
     return parts, "Fashion-MNIST" if _is_fashion(parts) else _existing(source).resolve().name
 
-# %% ../nbs/02_data.ipynb #cell-084
+# %% ../nbs/02_data.ipynb #cell-107
 def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "sketch", or the path of a file or folder
          *, validation_split=0.2,  # fraction for validation of the training images (of all, if there is no test set)
          test_split=0.1,          # fraction of all images for the test, used only if there is no official test set
@@ -1265,7 +1273,7 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
         class_names = class_names or (CLASS_NAMES if title == "Fashion-MNIST" else None)
     return _dataset(parts, class_names, title, validation_split, test_split, split, seed, limit)
 
-# %% ../nbs/02_data.ipynb #cell-093
+# %% ../nbs/02_data.ipynb #cell-116
 def _digests(split):
     return [hashlib.blake2b(image, digest_size=16).digest() for image in np.ascontiguousarray(split.x)]
 
@@ -1305,7 +1313,7 @@ def _conflicts(digests, labels):  # repeated images whose label differs from the
     first = {}
     return sum(first.setdefault(d, label) != label for d, label in zip(digests, labels.tolist()))
 
-# %% ../nbs/02_data.ipynb #cell-094
+# %% ../nbs/02_data.ipynb #cell-117
 @dataclass(frozen=True, eq=False)
 class Description:
     "Three small tables about a data set; prints as text, shows as tables in a notebook."
@@ -1344,7 +1352,7 @@ def describe(data: Dataset,     # three labelled splits
     counts["all"] = counts.sum(axis=1)
     return Description(f"{data.source}, {data.classes} classes", splits, counts, duplicates(data))
 
-# %% ../nbs/02_data.ipynb #cell-108
+# %% ../nbs/02_data.ipynb #cell-131
 @contextlib.contextmanager
 def _atomic(path):  # an open binary file that becomes `path` when all is written, and vanishes if anything fails
     path = Path(path).expanduser()
@@ -1363,7 +1371,7 @@ def _atomic(path):  # an open binary file that becomes `path` when all is writte
                                            f"{error.strerror}") from None
         raise
 
-# %% ../nbs/02_data.ipynb #cell-109
+# %% ../nbs/02_data.ipynb #cell-132
 def _grey(split):
     if split.x.shape[3] != 1 or not len(split):
         raise ValueError(f"the course formats hold grey images, one at least. Received: {len(split)} images of "

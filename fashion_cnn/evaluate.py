@@ -14,8 +14,10 @@ import numpy as np
 # %% ../nbs/09_evaluate.ipynb #cell-012
 TOLERANCE = 0.02  # how far a row of probabilities may be from summing to 1 (stored runs are quantised)
 
+
 def _refuse(expected, received):
     raise ValueError(f"{expected} Received: {received}")
+
 
 def checked_labels(labels,        # true classes, integers (N,)
                    classes: int,  # how many classes there are: labels run from 0 to classes - 1
@@ -35,6 +37,7 @@ def checked_labels(labels,        # true classes, integers (N,)
                 f"{y[wrong][0]} at position {wrong.argmax()}, {wrong.sum()} such labels in all")
     return y.astype(np.int64)
 
+# %% ../nbs/09_evaluate.ipynb #cell-013
 def checked_probabilities(probabilities,   # softmax output (N, K), K at least 2
                          ) -> np.ndarray:  # float32 (N, K), rows sum to 1
     "`probabilities` as float32 with rows that sum to 1, or a ValueError that says what is wrong with them."
@@ -54,7 +57,7 @@ def checked_probabilities(probabilities,   # softmax output (N, K), K at least 2
     scale = np.where(abs(sums - 1) > 1e-4, sums, 1)[:, None]
     return np.clip(p / scale, 0, None).astype(np.float32)
 
-# %% ../nbs/09_evaluate.ipynb #cell-017
+# %% ../nbs/09_evaluate.ipynb #cell-018
 def wilson(correct: int,             # how many are right
            images: int,              # of how many
            confidence: float = 0.95, # how often such intervals cover the truth
@@ -64,7 +67,7 @@ def wilson(correct: int,             # how many are right
     interval = binomtest(int(correct), int(images)).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
-# %% ../nbs/09_evaluate.ipynb #cell-024
+# %% ../nbs/09_evaluate.ipynb #cell-025
 def cross_entropy(labels: np.ndarray,         # true classes, integers (N,)
                   probabilities: np.ndarray,  # (N, K), rows sum to 1
                  ) -> float:                  # mean of -ln(probability of the true class), in nats
@@ -72,7 +75,7 @@ def cross_entropy(labels: np.ndarray,         # true classes, integers (N,)
     given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.clip(given, np.finfo(np.float32).eps, 1)).mean())
 
-# %% ../nbs/09_evaluate.ipynb #cell-033
+# %% ../nbs/09_evaluate.ipynb #cell-034
 def percent(share: float,        # a fraction of 1
             interval=None,       # (low, high), fractions of 1, or None
             digits: int = 1,     # decimals
@@ -90,7 +93,7 @@ def _whole(n):
     if not isinstance(n, (int, np.integer)) or n < 1: _refuse("n must be a whole number, at least 1.", repr(n))
     return int(n)
 
-# %% ../nbs/09_evaluate.ipynb #cell-034
+# %% ../nbs/09_evaluate.ipynb #cell-035
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     "What predictions are worth: labels and probabilities of one split, and measures computed from them when asked."
@@ -216,7 +219,7 @@ class Evaluation:
 
     def __repr__(self): return f"Evaluation: accuracy {percent(self.accuracy, self.interval)}, {self.caption}"
 
-# %% ../nbs/09_evaluate.ipynb #cell-044
+# %% ../nbs/09_evaluate.ipynb #cell-045
 def summary(run,                           # a `Run` with test predictions
             evaluation: Evaluation = None, # its evaluation; that of the test split if None
            ) -> dict[str, str]:            # data set, network, parameters, epochs, seconds, test accuracy, macro F1

@@ -20,13 +20,19 @@ from .evaluate import Evaluation, percent, summary
 # %% ../nbs/10_plots.ipynb #cell-008
 # Okabe and Ito's palette, without the pale yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
 MARKERS = "os^Dv*P"
+
+
 INK, FAINT = "#1a1a1a", "#5f6368"
+
 
 class _Sheet(Figure):
     "A matplotlib `Figure` that shows itself as a picture in any notebook, without pyplot."
     def _repr_png_(self): return png(self)
 
+# %% ../nbs/10_plots.ipynb #cell-009
 def sheet(title: str,            # heading, short
           caption: str = "",     # below the figure: which data, how many images, which seed
           width: float = 8.0,    # inches
@@ -39,6 +45,7 @@ def sheet(title: str,            # heading, short
     if caption: figure.supxlabel(wrap(caption, 8.5), x=0.01, ha="left", fontsize=8.5, color=FAINT)
     return figure
 
+# %% ../nbs/10_plots.ipynb #cell-010
 def png(figure: Figure,    # any matplotlib figure
         dpi: int = 90,     # dots per inch
        ) -> bytes:         # content of a PNG file
@@ -52,6 +59,7 @@ def png(figure: Figure,    # any matplotlib figure
     image.save(packed, format="png")
     return packed.getvalue()
 
+
 def _tidy(axis, grid="y"):
     "Take away the frame that carries no information; a faint grid helps reading values."
     axis.spines[["top", "right"]].set_visible(False)
@@ -59,9 +67,11 @@ def _tidy(axis, grid="y"):
     axis.set_axisbelow(True)
     return axis
 
+# %% ../nbs/10_plots.ipynb #cell-011
 def _width(text, size):
     "Width of text in points at a font size."
     return TextPath((0, 0), text.replace("$", "S"), size=size).get_extents().width if text.strip() else 0
+
 
 def _fit(text, points, size):
     "Text cut to a width in points, with an ellipsis where something is missing; a dollar sign stays one."
@@ -69,12 +79,14 @@ def _fit(text, points, size):
     while short and _width(short + "…" * (short != str(text)), size) > points: short = short[:-1]
     return (short + "…" * (short != str(text))).replace("$", r"\$")
 
+
 def _refuse(expected, received):
     raise ValueError(f"{expected} Received: {received}")
 
+
 def _plural(n, word): return f"{n:,} {word}{'s' * (n != 1)}"
 
-# %% ../nbs/10_plots.ipynb #cell-011
+# %% ../nbs/10_plots.ipynb #cell-014
 BLANK = {1: 0, 3: 255}  # the pixel value that is drawn white, by channels
 
 def _rgb(images):
@@ -84,7 +96,7 @@ def _rgb(images):
         _refuse("Images to draw must be uint8 (N, H, W, 1 or 3), at least one.", f"shape {x.shape}, dtype {x.dtype}")
     return x if x.shape[3] == 3 else np.repeat(255 - x, 3, axis=3)
 
-# %% ../nbs/10_plots.ipynb #cell-012
+# %% ../nbs/10_plots.ipynb #cell-015
 def mosaic(images: np.ndarray,  # uint8 (N, H, W, 1 or 3)
            columns: int,        # images per row
            gap: int = 2,        # white pixels between them
@@ -96,7 +108,7 @@ def mosaic(images: np.ndarray,  # uint8 (N, H, W, 1 or 3)
     x = np.pad(x, ((0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255)
     return x.reshape(rows, columns, *x.shape[1:]).swapaxes(1, 2).reshape(rows * x.shape[1], -1, 3)
 
-# %% ../nbs/10_plots.ipynb #cell-014
+# %% ../nbs/10_plots.ipynb #cell-017
 def _named(data, class_names=None, split="train"):
     "A Dataset's split, or a Split itself, with class names and a name of the source."
     chosen, named = (data.splits()[split], split) if hasattr(data, "splits") else (data, "")
@@ -104,10 +116,12 @@ def _named(data, class_names=None, split="train"):
     if names is None and chosen.y is not None: names = [str(i) for i in range(int(chosen.y.max()) + 1)]
     return chosen, names, ", ".join(filter(None, [getattr(data, "source", ""), named and f"{named} split"]))
 
+
 def _rows(y, names, columns, random):
     "For each class: `columns` random positions, fewer where there are fewer."
     return [random.permutation(np.flatnonzero(y == label))[:columns] for label in range(len(names))]
 
+# %% ../nbs/10_plots.ipynb #cell-018
 def _framed(picture, names, title, caption, pixels=640):
     "A picture of rows at a whole number of dots per pixel: it stays sharp, its file small; row names at the left."
     height, width = picture.shape[:2]
@@ -123,6 +137,7 @@ def _framed(picture, names, title, caption, pixels=640):
     axis.spines[:].set_visible(False)
     return figure
 
+# %% ../nbs/10_plots.ipynb #cell-019
 def sample_grid(data,                    # Dataset (its training images) or Split
                 columns: int = 8,        # images per row
                 seed: int = 0,           # which images
@@ -141,7 +156,7 @@ def sample_grid(data,                    # Dataset (its training images) or Spli
     if labelled: title, labels = "Samples of each class", [_fit(name, 130, 9.5) for name in names[:20]]
     return _framed(mosaic(images, columns), labels, title, ": ".join(filter(None, [source, caption])))
 
-# %% ../nbs/10_plots.ipynb #cell-017
+# %% ../nbs/10_plots.ipynb #cell-022
 def _sizes(splits):
     "Splits by size: '48,000 train, 12,000 validation, 10,000 test images'."
     return ", ".join(f"{len(split):,} {name}" for name, split in splits.items()).removesuffix(" images") + " images"
@@ -168,7 +183,7 @@ def class_counts(data,               # Dataset, or one labelled Split
     panels[0].invert_yaxis()
     return figure
 
-# %% ../nbs/10_plots.ipynb #cell-020
+# %% ../nbs/10_plots.ipynb #cell-025
 def _stacked(histories, key):
     "Histories as a masked array (runs, epochs): shorter runs and non-finite values are masked."
     values = [history[key] for history in histories if len(history.get(key, ()))]
@@ -176,6 +191,7 @@ def _stacked(histories, key):
     stack = np.full((len(values), max(map(len, values))), np.nan)
     for row, value in zip(stack, values): row[:len(value)] = value
     return np.ma.masked_invalid(stack)
+
 
 def _curve(axis, stack, label, colour, line, marker):
     "One curve; of several the mean and a band from lowest to highest as far as all of them go, then each on its own."
@@ -188,6 +204,7 @@ def _curve(axis, stack, label, colour, line, marker):
               markevery=max(1, len(epochs) // 20))
     if len(stack) > 1: axis.fill_between(epochs, stack.min(0), stack.max(0), color=colour, alpha=0.2, linewidth=0)
 
+# %% ../nbs/10_plots.ipynb #cell-026
 def _about(runs):
     "The caption of runs: data, images, and the seeds of each recipe."
     sizes, seeds = runs[0].data.get("images", {}), {}
@@ -197,6 +214,7 @@ def _about(runs):
     return "; ".join([data, *(f"{name}, seed{'s' * (len(found) > 1)} {', '.join(map(str, sorted(found)))}"
                               for name, found in seeds.items())])
 
+
 def _looks(names):
     "Name, split, prefix in the history, colour, line and marker of each curve."
     alone = len(names) == 1
@@ -205,8 +223,10 @@ def _looks(names):
         yield (name, split if alone else f"{name}, {split}", ("", "val_")[j],
                COLOURS[look], ("-", "--")[j], MARKERS[look])
 
+
 _UNITS = {"loss": "cross-entropy, nats", "accuracy": "share of images right"}
 
+# %% ../nbs/10_plots.ipynb #cell-027
 def learning_curves(run,       # a `Run`, or a list of runs: seeds of one recipe, or several recipes
                    ) -> Figure: # loss at the left, accuracy at the right, by epoch
     "Loss and accuracy of training and validation by epoch, with the best epoch marked."
@@ -232,7 +252,7 @@ def learning_curves(run,       # a `Run`, or a list of runs: seeds of one recipe
                   fontsize=9)
     return figure
 
-# %% ../nbs/10_plots.ipynb #cell-024
+# %% ../nbs/10_plots.ipynb #cell-031
 _MEANING = {None: "number of images", "true": "% of each true class", "pred": "% of each predicted class"}
 
 def confusion_matrix(evaluation: Evaluation,   # what to show
@@ -260,7 +280,7 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
     axis.tick_params(length=0)
     return figure
 
-# %% ../nbs/10_plots.ipynb #cell-028
+# %% ../nbs/10_plots.ipynb #cell-035
 def _judged(evaluation, split):
     "The images that were judged; refuse others."
     images, labels = getattr(split, "x", split), getattr(split, "y", None)
@@ -286,7 +306,7 @@ def most_wrong(evaluation: Evaluation,  # the judgement
         axis.set_title("\n".join([*lines, f"with {percent(row.probability)}"]), fontsize=8, color=INK)
     return figure
 
-# %% ../nbs/10_plots.ipynb #cell-031
+# %% ../nbs/10_plots.ipynb #cell-038
 _STYLE = """
 :root{color-scheme:light dark;
   --ink:#1a1a1a;--faint:#5f6368;--paper:#fff;--line:#d8dadd;--bar:#cfe3f1;--accent:#0072B2}
@@ -317,10 +337,12 @@ td.share{text-align:right;min-width:7rem;-webkit-print-color-adjust:exact;print-
   h2{break-after:avoid}}
 """
 
+# %% ../nbs/10_plots.ipynb #cell-039
 def _picture(figure, alt):
     "An image element with half as many dots again as it needs on a plain screen: sharper on a fine one and on paper."
     code, width = base64.b64encode(png(figure, dpi=135)).decode(), round(90 * figure.get_figwidth())
     return f'<figure><img alt="{escape(alt)}" width="{width}" src="data:image/png;base64,{code}"></figure>'
+
 
 def _cell(value, tag="td"):
     "One cell: text, a whole number, or a share of 1 with a bar behind it."
@@ -328,6 +350,7 @@ def _cell(value, tag="td"):
         return f'<td class="share" style="--share:{100 * value:.1f}%">{value:.3f}</td>'
     number = ' class="number"' if isinstance(value, (int, np.integer)) else ""
     return f"<{tag}{number}>{escape(f'{value:,}' if number else str(value))}</{tag}>"
+
 
 def _table(rows, header=()):
     "Rows of cells as an HTML table, the first cell of each a heading."
@@ -337,6 +360,7 @@ def _table(rows, header=()):
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
+# %% ../nbs/10_plots.ipynb #cell-040
 def _recipe_rows(recipe):
     "What a reader needs to repeat the run."
     fields = ("network network_options data split validation_split optimizer learning_rate schedule batch_size epochs "
@@ -345,10 +369,11 @@ def _recipe_rows(recipe):
     values = {field: getattr(recipe, field, None) for field in fields}
     return [(field.replace("_", " "), said(value)) for field, value in values.items() if value not in (None, {}, "")]
 
-# %% ../nbs/10_plots.ipynb #cell-032
+# %% ../nbs/10_plots.ipynb #cell-041
 def _data_part(data):
     return _picture(sample_grid(data, columns=10), f"Samples of each class, {data.source}") \
         + _picture(class_counts(data), "Number of images per class and split")
+
 
 def _confusion_part(evaluation):
     pairs = [(f"{row.truth} taken for {row.prediction}", int(row.images), float(row.share))
@@ -357,11 +382,13 @@ def _confusion_part(evaluation):
         + _picture(confusion_matrix(evaluation, "true"), "Confusion matrix in per cent of each true class") \
         + (_table(pairs, ("commonest mistakes", "images", "share of that class")) if pairs else "")
 
+
 def _scores_part(evaluation):
     table = evaluation.report()
     rows = [(name, *map(float, row[:3]), int(row[3])) for name, row in zip(table.index, table.to_numpy())]
     return _table(rows, ("class", "precision", "recall", "F1", "images"))
 
+# %% ../nbs/10_plots.ipynb #cell-042
 def _sections(run, data, evaluation):
     "Heading, sentence and content of each part of the report."
     versions = [f"{name} {value}" for name, value in run.environment.items() if isinstance(value, (str, int, float))]
@@ -378,6 +405,7 @@ def _sections(run, data, evaluation):
          _picture(most_wrong(evaluation, data.test), "Gallery of the most confident mistakes")),
         ("How it was made", ", ".join(versions), _table(_recipe_rows(run.recipe)))]
 
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{style}</style></head>
@@ -386,6 +414,7 @@ _PAGE = """<!DOCTYPE html>
 {body}</main></body></html>
 """
 
+# %% ../nbs/10_plots.ipynb #cell-043
 def report(run,        # a `Run` with test predictions
            data,       # the Dataset it was trained and tested on
           ) -> str:    # one HTML page: style and pictures inside, no script, no link to anything outside

@@ -46,7 +46,7 @@ def stroke(x, y,    # coordinates of the pixels
     along = np.clip((x * dx + y * dy) / (dx * dx + dy * dy + 1e-6), 0, 1)
     return np.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2) - (radius + (tip - radius) * along)
 
-
+# %% ../nbs/01_sketch.ipynb #cell-023
 def box(x, y,    # coordinates of the pixels, the box lies around 0
         width,   # half its width
         height,  # half its height
@@ -70,7 +70,7 @@ def wave(t,  # position in periods
     "A triangle wave with period 1."
     return 4 * np.abs(t - np.floor(t + 0.5)) - 1
 
-# %% ../nbs/01_sketch.ipynb #cell-029
+# %% ../nbs/01_sketch.ipynb #cell-030
 _COMMON = dict(
     # pose: scale, width against height, shear, tilt; place in the frame
     size=(0.87, 1.03), narrow=(0.87, 1.12), lean=(-0.1, 0.1), tilt=(-0.04, 0.04), right=(-1.7, 1.7), down=(-0.8, 1),
@@ -80,6 +80,8 @@ _COMMON = dict(
     folds=(0, 0.1), fold_period=(5, 11), fold_angle=(-0.6, 0.6), fold_phase=(0, 1),
     stripes=(0.15, 0.08, 0.4), stripe_period=(2.5, 8), stripe_phase=(0, 1), upright=(0.4, 1, 1), checks=(0.25, 1, 1),
     pattern=(0.2, 0.05, 0.35), panel=(0.25, -0.5, 0.5), panel_at=(-11, 8), panel_size=(1, 12), darker=(0.4, 1, 1))
+
+
 _TOP = dict(
     _COMMON,
     slope=(1.2, 3.6), shoulder=(5.6, 7.8), chest=(5.4, 7.4), waist=(5.2, 7.4), waist_at=(0, 5), hem=(5.4, 8),
@@ -87,6 +89,8 @@ _TOP = dict(
     stand=(0.15, 0.4, 1.6), sleeve=(19.5, 24), sleeve_angle=(0.18, 0.4), elbow=(0, 0.22), sleeve_width=(2, 2.8),
     cuff=(1.2, 1.9), sleeve_tone=(0.88, 1.08), seam=(0, 0.28), front_width=(0.2, 0.6), print_width=(2, 4.5),
     print_height=(1, 4.5), print_at=(-5, 0))
+
+# %% ../nbs/01_sketch.ipynb #cell-031
 _SHOE = dict(
     _COMMON,
     size=(0.93, 1.03), narrow=(0.97, 1.04), lean=(-0.07, 0.07), tilt=(-0.05, 0.05), right=(-0.6, 0.6), down=(-1.2, 1.2),
@@ -98,6 +102,7 @@ _SHOE = dict(
     strap_period=(4, 11), strap_angle=(-0.8, 0.8), strap_curve=(-0.06, 0.06), strap_phase=(0, 1),
     strap_share=(-0.5, 0.4))
 
+# %% ../nbs/01_sketch.ipynb #cell-032
 RANGES = {
     "T-shirt/top": dict(
         _TOP, tone=(50, 290), shoulder=(5.6, 8), chest=(5.8, 8), waist=(5.8, 8.2), hem=(6, 8.8), neck=(2.5, 4.5),
@@ -139,9 +144,11 @@ RANGES = {
         shaft=(-14, -5), front=(-0.5, 3.5), rear=(9, 13), dip=(-0.5, 1), heel=(0, 7), heel_from=(4, 9), heel_tip=(0, 2),
         rand=(0.4, 1.6), rand_tone=(0.4, 1.2)),
 }
+
+# %% ../nbs/01_sketch.ipynb #cell-033
 PARAMETERS = tuple(sorted({name for row in RANGES.values() for name in row}))
 
-# %% ../nbs/01_sketch.ipynb #cell-031
+# %% ../nbs/01_sketch.ipynb #cell-035
 def _table(ranges):
     "The ranges as three arrays (10, parameters): chance, low, high."
     if missing := set(CLASS_NAMES) - set(ranges):
@@ -165,7 +172,7 @@ def parameters(labels,        # class numbers 0 to 9 (N,)
     values = np.where(uniform < chance, low + (high - low) * uniform / np.maximum(chance, 1e-6), 0)
     return dict(zip(PARAMETERS, np.where(chance == 1, low + (high - low) * uniform, values).astype(np.float32).T))
 
-# %% ../nbs/01_sketch.ipynb #cell-034
+# %% ../nbs/01_sketch.ipynb #cell-038
 def _sleeve(side, y, p, top):
     "Signed distance to a sleeve (upper arm, forearm, straight cuff), and where its hand is."
     upper, lower = np.minimum(p.sleeve, 11), np.maximum(p.sleeve - 11, 0)
@@ -189,7 +196,7 @@ def _on_top(side, y, p):
     tone = tone + p.pockets * cover(np.maximum(np.abs(side - 3.7) - 1.5, np.abs(y - 5) - 0.4))
     return (2 * p.darker - 1) * tone - p.belt * cover(np.abs(y - p.waist_at) - 0.7)
 
-
+# %% ../nbs/01_sketch.ipynb #cell-039
 def _draw_top(x, y, p):
     "T-shirt, pullover, dress, coat, shirt."
     side, top = np.abs(x), p.stand - 13.6
@@ -215,7 +222,7 @@ def _draw_trousers(x, y, p):
     tone = 1 - p.crease * cover(np.abs(centre) - 0.4) - p.belt * cover(np.abs(y + 12.5) - 0.9)
     return np.minimum(hips, legs), tone - 0.15 * cover(side - 0.3) * (y < p.crotch)
 
-# %% ../nbs/01_sketch.ipynb #cell-036
+# %% ../nbs/01_sketch.ipynb #cell-041
 def _sole(x, y, p, ground):
     "Signed distance to the sole and the heel."
     heel = np.maximum(p.heel, 0)
@@ -236,7 +243,7 @@ def _upper(x, y, p, ground, top):
     bands = wave((x + y * p.strap_angle + p.strap_curve * y * y) / p.strap_period + p.strap_phase) - p.strap_share
     return np.where(p.straps > 0, np.maximum(upper, bands * p.strap_period / 4), upper)
 
-
+# %% ../nbs/01_sketch.ipynb #cell-042
 def _draw_shoe(x, y, p):
     "Sandal, sneaker, ankle boot."
     ground = p.sole - profile(x, (-14, p.spring), (-9, 0), (-3, 0), (6, np.maximum(p.heel, 0)))
@@ -261,7 +268,7 @@ def _draw_bag(x, y, p):
     tone = 1 - p.flap * cover(np.abs(line) - 0.5) - p.clasp * cover(box(x, line, p.clasp_size, p.clasp_size, 0.4))
     return np.minimum(body, np.where(p.arch > 0, ring, 50)), tone
 
-# %% ../nbs/01_sketch.ipynb #cell-038
+# %% ../nbs/01_sketch.ipynb #cell-044
 def _cloth(x, y, p, noise):
     "Tone of the cloth, around 1."
     soft = noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]
@@ -274,7 +281,7 @@ def _cloth(x, y, p, noise):
     tone = tone - p.panel * cover(np.abs(y - p.panel_at) - p.panel_size)
     return tone - p.print * cover(box(x, y - p.print_at, p.print_width, p.print_height, 1)) * (0.7 + 0.6 * soft)
 
-# %% ../nbs/01_sketch.ipynb #cell-040
+# %% ../nbs/01_sketch.ipynb #cell-046
 _CUTS = {"T-shirt/top": _draw_top, "Pullover": _draw_top, "Dress": _draw_top, "Coat": _draw_top, "Shirt": _draw_top,
          "Trouser": _draw_trousers, "Bag": _draw_bag,
          "Sandal": _draw_shoe, "Sneaker": _draw_shoe, "Ankle boot": _draw_shoe}
@@ -305,7 +312,7 @@ def render(labels,       # class numbers 0 to 9 (N,)
         images[here, :, :, 0] = _paint(cut, {name: value[here] for name, value in values.items()}, noise[here])
     return images
 
-# %% ../nbs/01_sketch.ipynb #cell-046
+# %% ../nbs/01_sketch.ipynb #cell-052
 _BLOCK = 256
 
 
@@ -343,7 +350,7 @@ def draw(labels,         # class numbers 0 to 9, integers (N,); ValueError or Ty
         images[start:start + _BLOCK] = render(part, values, noise)
     return images
 
-# %% ../nbs/01_sketch.ipynb #cell-053
+# %% ../nbs/01_sketch.ipynb #cell-059
 def sketch_set(images: int,    # how many, 0 or more; the sizes of the classes differ by one at most
                seed: int = 0,  # 0 or more; another seed, other garments in another order
               ) -> tuple:      # x uint8 (N, 28, 28, 1), y int64 (N,)

@@ -242,7 +242,7 @@ class TerminalProgress(keras.callbacks.Callback):
         if self.bar: self.bar.close()
         print(text, flush=True)
 
-
+# %% ../nbs/07_train.ipynb #cell-029
 class NotebookProgress(keras.callbacks.Callback):
     "A bar that is replaced, at the end, by one line of plain text."
 
@@ -268,10 +268,10 @@ class NotebookProgress(keras.callbacks.Callback):
         if self.handle is None: display(content, raw=True)
         else: self.handle.update(content, raw=True)
 
-# %% ../nbs/07_train.ipynb #cell-030
+# %% ../nbs/07_train.ipynb #cell-031
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
-# %% ../nbs/07_train.ipynb #cell-032
+# %% ../nbs/07_train.ipynb #cell-033
 def judge(model: keras.Model,   # compiled, gives probabilities
           split: Split,         # labelled
          ) -> dict:             # 'loss' (cross-entropy, nats), 'accuracy' (0 to 1), 'images'
@@ -280,7 +280,7 @@ def judge(model: keras.Model,   # compiled, gives probabilities
     right = round(figures["accuracy"] * len(split))    # a whole number of images; Keras' mean is rounded to 32 bits
     return {"loss": float(figures["loss"]), "accuracy": right / len(split), "images": len(split)}
 
-# %% ../nbs/07_train.ipynb #cell-033
+# %% ../nbs/07_train.ipynb #cell-034
 def _settle(recipe, data, epochs, seed, limit):
     "The recipe with its overrides, and the data set, checked."
     if not isinstance(recipe, Recipe):
@@ -294,7 +294,7 @@ def _settle(recipe, data, epochs, seed, limit):
             raise ValueError(f"the {name} split of {data.source} is empty; training needs train and validation images")
     return recipe, data
 
-
+# %% ../nbs/07_train.ipynb #cell-035
 def _finished(folder, recipe, checkpoint):
     "The run in the folder, if it is the one asked for and complete; None where training has work to do."
     note = checkpoint.note()
@@ -317,7 +317,7 @@ def _not_longer(folder, recipe, epochs):
         raise ValueError(f"the folder {folder.name!r} holds {epochs} epochs of this experiment already. Choose another folder, or "
                          f"pass resume=False (in a terminal: --restart). Received: epochs={recipe.epochs}")
 
-
+# %% ../nbs/07_train.ipynb #cell-036
 def _writable(folder):
     "Find out before the first epoch, not after it, that nothing can be written; sweep up what a killed process left."
     place = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
@@ -326,7 +326,7 @@ def _writable(folder):
     for stray in folder.glob(".*.*"):
         if stray.name.startswith((".checkpoint.npz.", ".run.json.", ".model-", ".predictions-")): stray.unlink()
 
-# %% ../nbs/07_train.ipynb #cell-034
+# %% ../nbs/07_train.ipynb #cell-037
 def _fit(model, recipe, data, batches, keeper, found, progress):
     "Run Keras' fit from where the checkpoint left off; returns why it ended."
     callbacks = rules(recipe)
@@ -354,7 +354,7 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
     return (f"{recipe.name}: {len(history['loss'])} epochs in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
             f"validation accuracy {history['val_accuracy'][best - 1]:.4f}")
 
-# %% ../nbs/07_train.ipynb #cell-035
+# %% ../nbs/07_train.ipynb #cell-038
 def train(recipe: Recipe,                    # what to do
           data: Dataset | str | Path,        # images, or what `load` takes
           *,
@@ -380,7 +380,7 @@ def train(recipe: Recipe,                    # what to do
     stopped = _fit(model, recipe, data, batches, keeper, checkpoint.read() if checkpoint and resume else None, progress)
     return _conclude(model, recipe, data, keeper, stopped, limit, folder)
 
-# %% ../nbs/07_train.ipynb #cell-036
+# %% ../nbs/07_train.ipynb #cell-039
 def _conclude(model, recipe, data, keeper, stopped, limit, folder):
     "Choose the weights, judge the three splits, make the run and save it."
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state
