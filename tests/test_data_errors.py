@@ -428,6 +428,7 @@ import resource, sys
 import numpy as np
 from fashion_cnn import data
 split = data.Split(np.full((500, 28, 28, 1), 200, np.uint8), np.arange(500) % 5)
+sys.dont_write_bytecode = True  # or half-written .pyc files stay behind
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # no file may grow beyond this, as on a full disk
 try:
     getattr(data, sys.argv[1])(split, sys.argv[2])

@@ -140,7 +140,8 @@ def test_records_that_ship_are_small_and_whole():
 
 
 # A limit on file sizes makes the system refuse a write in the middle, as a full disk does
-FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+FULL = ("import resource, sys; sys.dont_write_bytecode = True    # or half-written .pyc files stay behind\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")

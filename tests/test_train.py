@@ -181,7 +181,8 @@ def test_full_disk_keeps_the_earlier_run(undisturbed, data, tmp_path, monkeypatc
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 def test_really_full_disk_while_training(tmp_path):
     "The system itself refuses to write more: one clear error, and no half-written file."
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+    limit = ("import resource, sys; sys.dont_write_bytecode = True    # or half-written .pyc files stay behind\n"
+             "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n")
     done = subprocess.run([sys.executable, "-c", limit + PROGRAM, str(tmp_path / "run"), RECIPE.to_json()],
                           capture_output=True, text=True)
     assert done.returncode == 1 and "could not write" in done.stderr and "Free some room" in done.stderr
