@@ -274,10 +274,18 @@ def _halves(rest, letter, seed):
     return (second, first) if letter == "A" else (first, second)
 
 
-def _as_assigned(n, letter, seed):
+def _mixed_order(y):  # file order; where the files come class by class, one image of each class in turn
+    if len(y) < 2 or (np.diff(y) < 0).any():
+        return np.arange(len(y))
+    number_in_class = np.arange(len(y)) - np.searchsorted(y, y)
+    return np.lexsort((y, number_in_class))
+
+
+def _as_assigned(y, letter, seed):
+    n = len(y)
     if letter == "E":
-        cut = math.floor(n * (1.0 - 0.2))
-        return np.arange(cut), np.arange(cut, n), None
+        order, cut = _mixed_order(y), math.floor(n * (1.0 - 0.2))
+        return order[:cut], order[cut:], None
     from sklearn.model_selection import train_test_split
     seed = {"A": 0, "C": 42}.get(letter, seed)
     train, rest = train_test_split(np.arange(n), test_size=0.2, random_state=seed)
@@ -344,7 +352,7 @@ def _dataset(parts, class_names, source, validation_split=0.2, test_split=0.1, s
     if split == "stratified":
         indices = _stratified(pool.y, validation_split, test_split if test is None else 0, seed)
     else:
-        indices = _as_assigned(len(pool), split, seed)
+        indices = _as_assigned(pool.y, split, seed)
     train, validation, own = (pool.take(np.arange(0) if i is None else i) for i in indices)
     if len(np.unique(train.y)) < len(names):
         few = np.setdiff1d(np.arange(len(names)), train.y)[0]

@@ -344,6 +344,16 @@ def test_the_assignments_own_schemes(letter, test, seed):
                 data.split("test")
 
 
+def test_scheme_e_deals_out_what_comes_class_by_class(tmp_path):
+    "The last fifth of sorted folders would be the last class only."
+    for name in ("bag", "boot", "coat"):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            (tmp_path / name / f"{i:03}.png").write_bytes(picture(images(1)[0]))
+    data = load(tmp_path, split="E")
+    assert np.bincount(data.train.y).tolist() == [16] * 3 and np.bincount(data.validation.y).tolist() == [4] * 3
+
+
 # Views, descriptions
 
 def test_relabel_by_name_and_number():
