@@ -1,0 +1,176 @@
+"""What augmentation costs: python benchmarks/augment.py [--repeats 7] [--steps 10] [--only elastic b-affine]
+
+A training step of `deeper` at batch 128 alone, then with each layer and each pipeline compiled in front of it, and with Keras'
+own elastic layer; all in one process, taken in turns, so that whatever else the machine does hits all alike. Each ratio is the median
+over the repeats of (this step / the plain step of the same turn). Beside the wall clock stands the processor time of the
+process, which suffers less from other programs. Then, per image: SciPy one image at a time, as in assignment B, against the layers.
+"""
+import argparse
+import os
+import platform
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras           # noqa: E402
+import numpy as np     # noqa: E402
+import scipy           # noqa: E402
+from scipy import ndimage   # noqa: E402
+
+from fashion_cnn.augment import Pipeline, mixes_labels, names, pipeline   # noqa: E402
+from fashion_cnn.models import build                            # noqa: E402
+
+BATCH, SHAPE, CLASSES, WARM_UP = 128, (28, 28, 1), 10, 3
+BARS = {"elastic": 1.08, "b-elastic": 1.12, "b-affine": 1.20, "garments": 1.12}
+random = np.random.default_rng(0)
+IMAGES = random.integers(0, 256, (BATCH, *SHAPE)).astype("uint8")
+LABELS = random.integers(0, CLASSES, BATCH)
+
+
+def layers():
+    "What is put in front of the network, by name."
+    chosen = {"affine": dict(rotation=8, zoom=0.1, shift=0.08), "elastic": dict(alpha=(10, 12))}
+    found = {name: pipeline(name, **chosen.get(name, {})) for name in names()}
+    return {"nothing": None, **found, "Keras' elastic layer": keras.layers.RandomElasticTransform((1.0, 1.0), scale=(1.0, 1.0))}
+
+
+class Steps(keras.utils.PyDataset):
+    "The same batch, as often as steps are asked for."
+
+    def __init__(self, batch, count):
+        super().__init__()
+        self.batch, self.count = batch, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, number):
+        return self.batch
+
+
+def stepper(layer):
+    "A function that trains for a number of steps."
+    network, image = build("deeper", SHAPE, CLASSES), keras.Input(SHAPE, dtype="uint8", name="images")
+    labels = LABELS
+    if layer is None:
+        model, inputs = network, IMAGES
+    elif mixes_labels(layer):
+        return mixing_stepper(layer, network, image)
+    else:
+        model, inputs = keras.Model(image, network(layer(image))), IMAGES
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return lambda count: model.fit(Steps((inputs, labels), count), verbose=0)
+
+
+def mixing_stepper(layer, network, image):
+    "The same for layers that mix labels: the loss is computed from labels that come out of the layer."
+    share = keras.Input((CLASSES,), name="labels")
+    mixed = layer({"images": image, "labels": share})
+    model = keras.Model({"images": image, "labels": share}, [network(mixed["images"]), mixed["labels"]])
+
+    class Mixed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = model
+
+        def call(self, inputs, training=False):
+            return self.inner(inputs, training=training)
+
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return keras.ops.mean(keras.losses.categorical_crossentropy(y_pred[1], y_pred[0]))
+
+    outer = Mixed()
+    outer.compile("adam", metrics=[])
+    batch = ({"images": IMAGES, "labels": np.eye(CLASSES, dtype="float32")[LABELS]}, LABELS)
+    return lambda count: outer.fit(Steps(batch, count), verbose=0)
+
+
+def in_turns(functions, repeats, steps):
+    "Seconds of wall clock and of processor per step: {name: [(wall, processor), ...]}; everybody once per repeat."
+    times = {name: [] for name in functions}
+    for function in functions.values():
+        function(WARM_UP)
+    for _ in range(repeats):
+        for name, function in functions.items():
+            wall, processor = time.perf_counter(), time.process_time()
+            function(steps)
+            times[name].append(((time.perf_counter() - wall) / steps, (time.process_time() - processor) / steps))
+    return times
+
+
+def elastic_by_scipy(image, alpha=11.0, sigma=4.0):
+    "Simard et al. for one image, as assignment B did it."
+    rows, columns = np.meshgrid(np.arange(28), np.arange(28), indexing="ij")
+    down, right = (ndimage.gaussian_filter(random.uniform(-1, 1, (28, 28)), sigma, mode="reflect") * alpha for _ in range(2))
+    return ndimage.map_coordinates(image, [rows + down, columns + right], order=1, mode="reflect")
+
+
+def affine_by_scipy(image):
+    "Rotation, shift and flip of one image."
+    angle = np.radians(random.uniform(-8, 8))
+    matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    offset = 13.5 - matrix @ [13.5, 13.5] + random.uniform(-2, 2, 2)
+    return ndimage.affine_transform(image[:, ::-1], matrix, offset, order=1, mode="nearest")
+
+
+def alone(layer):
+    "A function that augments a number of batches and does nothing else, compiled where that is one line."
+    def augment(images):
+        return keras.ops.sum(layer(images, training=True))
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        augment = tf.function(augment, input_signature=[tf.TensorSpec((None, *SHAPE), "uint8")])
+    return lambda count: [float(augment(IMAGES)) for _ in range(count)]
+
+
+def by_scipy(function):
+    "The same for a function of one image."
+    pictures = IMAGES[:, :, :, 0].astype("float64")
+    return lambda count: [function(image) for _ in range(count) for image in pictures]
+
+
+def per_image(repeats, steps):
+    "Microseconds per image, layers against SciPy."
+    elastic = {"alpha": (10, 12)}
+    affine = {"rotation": 8, "shift": 2, "horizontal_flip": True, "fill_mode": "reflect"}
+    times = in_turns({
+        "elastic": alone(pipeline("elastic", **elastic)),
+        "affine and elastic": alone(Pipeline([pipeline("affine", **affine), pipeline("elastic", **elastic)])),
+        "Keras' elastic layer": alone(keras.layers.RandomElasticTransform((1.0, 1.0), scale=(1.0, 1.0))),
+        "SciPy elastic": by_scipy(elastic_by_scipy),
+        "SciPy affine and elastic": by_scipy(lambda image: elastic_by_scipy(affine_by_scipy(image)))}, repeats, steps)
+    bars = {"elastic": 10, "affine and elastic": 15}
+    print(f"\n{'microseconds an image':26s} {'wall':>10s} {'SciPy is':>14s}   {'processor':>12s} {'SciPy is':>14s}   bar")
+    for name, values in times.items():
+        oracle = "SciPy affine and elastic" if "affine" in name else "SciPy elastic"
+        line = f"{name:26s}"
+        for mine, theirs in zip(zip(*values), zip(*times[oracle])):
+            slower = statistics.median(other / own for own, other in zip(mine, theirs))
+            line += f" {1e6 * statistics.median(mine) / BATCH:10.1f} {slower:8.1f} times  "
+        print(f"{line} {bars.get(name, '')}".rstrip())
+
+
+def report(times):
+    "A line for each layer: milliseconds, and ratios to the plain step of the same turn."
+    print(f"{'in front of the network':26s} {'ms a step':>10s} {'ratio':>7s} {'lowest':>7s}   {'processor ms':>12s} {'ratio':>7s}   bar")
+    for name, values in times.items():
+        wall, processor = zip(*values)
+        ratios = [statistics.median(mine / plain for mine, plain in zip(column, others))
+                  for column, others in zip((wall, processor), zip(*times["nothing"]))]
+        print(f"{name:26s} {1e3 * statistics.median(wall):10.1f} {ratios[0]:7.3f} {min(wall) / min(next(zip(*times['nothing']))):7.3f}   "
+              f"{1e3 * statistics.median(processor):12.1f} {ratios[1]:7.3f}   {BARS.get(name, ''):}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7, help="turns; at least 5 for a median that means something")
+    parser.add_argument("--steps", type=int, default=10, help="training steps in a turn")
+    parser.add_argument("--only", nargs="*", help="these layers only, such as: elastic b-affine")
+    asked = parser.parse_args()
+    print(f"Keras {keras.__version__} on {keras.backend.backend()}, numpy {np.__version__}, SciPy {scipy.__version__}, "
+          f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"network deeper, batch {BATCH}, {asked.repeats} turns of {asked.steps} steps\n")
+    chosen = {name: layer for name, layer in layers().items() if not asked.only or name in ("nothing", *asked.only)}
+    report(in_turns({name: stepper(layer) for name, layer in chosen.items()}, asked.repeats, asked.steps))
+    per_image(asked.repeats, asked.steps)
