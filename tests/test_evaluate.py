@@ -1,24 +1,46 @@
 """Every measure of `Evaluation` against scikit-learn, SciPy or hand-worked tables, ordinary and degenerate."""
 
+import subprocess
+import sys
 import warnings
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import binom
 from sklearn import metrics
 
+from fashion_cnn.data import Split
 from fashion_cnn.evaluate import (
     Evaluation,
+    accuracy_interval,
+    calibrated,
     checked_labels,
     checked_probabilities,
+    compare,
     cross_entropy,
+    diagnose,
+    difference,
+    fit_temperature,
+    holm,
+    mcnemar,
+    mcnemar_p,
+    paired_bootstrap,
     percent,
+    read_submission,
+    same_images,
+    styled,
+    submission,
     summary,
     wilson,
+    write_submission,
 )
+from fashion_cnn.runs import Recipe, Run
 
 AVERAGES = ("macro", "weighted", "micro", None)
 
@@ -220,3 +242,659 @@ def test_evaluation_of_a_run():
     ]
     assert table["parameters"] == "12,345" and table["epochs"] == "3 (best: 2)" and table["macro F1"] == f"{e.f1():.4f}"
     assert percent(0.918, (0.9125, 0.9232), 2) == "91.80 % (91.25 to 92.32)"
+
+
+# --- more than one guess, per-class counts
+
+
+@settings(max_examples=60, deadline=None)
+@given(judged(), st.integers(1, 12))
+def test_top_k_goes_by_a_stable_order(case, k):
+    y, p = case
+    e = Evaluation(y, p)
+    ranked = np.argsort(-e.probabilities, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(e.in_top(k), (ranked == np.asarray(y)[:, None]).any(1))
+    assert e.top(1) == e.accuracy and e.top(p.shape[1]) == 1
+    if k < p.shape[1] and all(len(set(row)) == len(row) for row in e.probabilities.tolist()):
+        theirs = metrics.top_k_accuracy_score(y, e.probabilities, k=k, labels=range(p.shape[1])) if k > 1 else None
+        assert theirs is None or p.shape[1] == 2 or np.isclose(e.top(k), theirs)
+
+
+@settings(max_examples=40, deadline=None)
+@given(judged())
+def test_mistakes_add_up_and_percentages_are_percentages(case):
+    y, p = case
+    e = Evaluation(y, p)
+    table = e.mistakes()
+    assert (table.wrong + table.right == table.images).all() and table.images.sum() == e.images
+    known = table[table.images > 0]
+    np.testing.assert_allclose(known["right %"], 100 * e.recall(None)[table.images > 0])
+    assert known["right %"].between(0, 100).all() and table["right %"].isna().sum() == (table.images == 0).sum()
+    assert ((known["from %"] <= known["right %"] + 1e-9) & (known["right %"] <= known["to %"] + 1e-9)).all()
+
+
+def test_a_cell_gives_the_images_behind_it():
+    e = Evaluation([0, 0, 1, 0], [[0.4, 0.6], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]], ["bag", "boot"])
+    assert e.cell("bag", "boot").tolist() == e.cell(0, 1).tolist() == [1, 0] and e.cell(1, 0).tolist() == []
+    with pytest.raises(ValueError, match="bag, boot.*Received: 'coat'"):
+        e.cell("coat", 0)
+
+
+def test_labels_off_by_one_are_named():
+    y = np.arange(300) % 5
+    with pytest.warns(UserWarning, match="plus 1.*off by one"):
+        Evaluation(y, np.eye(6)[y + 1])
+    with pytest.warns(UserWarning, match="minus 1.*off by one"):
+        Evaluation(y + 1, np.eye(6)[y])
+    with pytest.raises(ValueError, match="count from 1: subtract 1"):
+        Evaluation(y + 1, np.eye(5)[y])
+    with pytest.raises(ValueError, match=r"order is \(labels, probabilities\)"):
+        Evaluation(np.eye(5)[y], y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Evaluation(y, np.eye(5)[y])
+        Evaluation(y, np.eye(5)[np.full(300, 3)])  # a bad network, but not a shifted one
+
+
+# --- curves
+
+
+def exact_macro_roc_area(y, p):
+    "Mean of the curves at each false positive rate, integrated exactly: fractions, one image at a time."
+    areas = []
+    for c in range(p.shape[1]):
+        yes, no = p[y == c, c], p[y != c, c]
+        if len(yes) and len(no):
+            won = sum(Fraction(2 * int((no < s).sum()) + int((no == s).sum()), 2) for s in yes)
+            areas.append(won / (len(yes) * len(no)))
+    return float(sum(areas) / len(areas)) if areas else None
+
+
+@settings(max_examples=60, deadline=None)
+@given(judged())
+def test_curves_equal_scikit_learn(case):
+    y, p = case
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        e = Evaluation(y, p)
+        roc, precise = e.roc(), e.precision_recall()
+    y, p = e.labels, e.probabilities
+    onehot = np.eye(e.classes, dtype=bool)[y]
+    for name, truth, score in [*zip(e.class_names, onehot.T, p.T), ("micro average", onehot.ravel(), p.ravel())]:
+        if 0 < truth.sum() < len(truth):
+            fpr, tpr, thresholds = metrics.roc_curve(truth, score)
+            np.testing.assert_allclose(np.c_[roc[name].x, roc[name].y], np.c_[fpr, tpr])
+            np.testing.assert_allclose(roc[name].thresholds, thresholds)
+            assert np.isclose(roc[name].area, metrics.roc_auc_score(truth, score))
+        else:
+            assert np.isnan(roc[name].area) and len(roc[name].x) == 0
+        if truth.any():
+            precision, recall, thresholds = metrics.precision_recall_curve(truth, score)
+            np.testing.assert_allclose(np.c_[precise[name].x, precise[name].y][::-1], np.c_[recall, precision])
+            np.testing.assert_allclose(precise[name].thresholds[:0:-1], thresholds)
+            assert np.isclose(precise[name].area, metrics.average_precision_score(truth, score))
+        else:
+            assert np.isnan(precise[name].area)
+    macro, expected = roc["macro average"], exact_macro_roc_area(y, p)
+    if expected is None:
+        assert np.isnan(macro.area) and len(macro.x) == 0
+    else:
+        assert np.isclose(macro.area, expected, atol=1e-12)
+        assert np.isclose((np.diff(macro.x) * (macro.y[1:] + macro.y[:-1]) / 2).sum(), expected, atol=1e-9)
+        assert (np.diff(macro.x) >= 0).all() and (np.diff(macro.y) >= -1e-12).all() and macro.y[-1] == 1
+    macro, areas = precise["macro average"], [precise[n].area for n in e.class_names if len(precise[n].x)]
+    assert np.isclose(macro.area, np.mean(areas)) and np.isclose((np.diff(macro.x) * macro.y[1:]).sum(), macro.area)
+
+
+def test_macro_roc_is_the_mean_of_the_curves_between_their_points():
+    "On a grid that meets no corner: numpy's interpolation of scikit-learn's curves, averaged."
+    random = np.random.default_rng(0)
+    y, p = random.integers(0, 4, 300), random.dirichlet(np.ones(4), 300).astype(np.float32)
+    grid = np.linspace(0.0013, 0.9987, 311)
+    curves = [metrics.roc_curve(y == c, p[:, c], drop_intermediate=False)[:2] for c in range(4)]
+    expected = np.mean([np.interp(grid, fpr, tpr) for fpr, tpr in curves], axis=0)
+    macro = Evaluation(y, p).roc()["macro average"]
+    np.testing.assert_allclose(np.interp(grid, macro.x, macro.y), expected, atol=1e-9)
+
+
+def test_curves_need_names_that_differ():
+    with pytest.raises(ValueError, match="names must differ"):
+        Evaluation([0, 1], np.eye(2), ["a", "a"]).roc()
+
+
+# --- calibration
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(1, 20))
+def test_reliability_equals_scipy(seed, n, bins):
+    random = np.random.default_rng(seed)
+    y, p = random.integers(0, 4, n), random.dirichlet(np.ones(4), n).astype(np.float32)
+    e = Evaluation(y, p)
+    confidence, table = p.max(1), e.reliability(bins)
+    count, mean = (
+        stats.binned_statistic(confidence, values, statistic, bins, (0, 1)).statistic
+        for values, statistic in ((confidence, "count"), (confidence, "mean"))
+    )
+    share = stats.binned_statistic(confidence, p.argmax(1) == y, "mean", bins, (0, 1)).statistic
+    np.testing.assert_array_equal(table.images, count)
+    np.testing.assert_allclose(table.confidence, mean, rtol=1e-5)
+    np.testing.assert_allclose(table.accuracy, share)
+    assert np.isclose(e.ece(bins), np.nansum(count * abs(mean - share)) / n, atol=1e-6)
+    known = table.dropna()
+    assert ((known.low <= known.accuracy + 1e-9) & (known.accuracy <= known.high + 1e-9)).all()
+
+
+def test_ece_by_hand_and_at_the_ends():
+    e = Evaluation([0, 0, 1, 1], [[0.95, 0.05], [0.65, 0.35], [0.65, 0.35], [0.15, 0.85]])
+    assert np.isclose(e.ece(), (0.05 + 2 * 0.15 + 0.15) / 4) and np.isclose(e.ece(1), abs(0.75 - 3.1 / 4))
+    certain = Evaluation([0, 1], np.eye(2))
+    assert certain.ece() == 0 and certain.reliability().images.tolist() == [0] * 9 + [2]
+    edge = Evaluation([0], [[0.8, 0.2]]).reliability()
+    assert edge.images.tolist() == [0] * 7 + [1, 0, 0], "a bin contains its upper end"
+    with pytest.raises(ValueError, match="bins.*Received: 0"):
+        e.ece(0)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 4))
+def test_temperature_is_found_and_changes_no_decision(seed, heat):
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(4000, 5)) * 2
+    true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    y = (random.random((4000, 1)) > true.cumsum(1)).sum(1).clip(max=4)
+    hot = np.exp(heat * logits)
+    e = Evaluation(y, hot / hot.sum(1, keepdims=True))
+    t = fit_temperature(e)
+    assert abs(t / heat - 1) < 0.15
+    cooled = e.at_temperature(t)
+    assert (cooled.predictions == e.predictions).all() and cooled.loss <= e.loss + 1e-6
+    assert all(cooled.loss <= e.at_temperature(t * factor).loss + 1e-6 for factor in (0.7, 0.95, 1.05, 1.4))
+    np.testing.assert_allclose(e.at_temperature(1).probabilities, e.probabilities, atol=1e-5)
+
+
+def test_temperatures_that_make_no_sense_are_refused():
+    e = Evaluation([0, 1], [[0.9, 0.1], [0.2, 0.8]], split="test")
+    with pytest.raises(ValueError, match="validation.*Received"):
+        fit_temperature(e)
+    for t in (0, -1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="above 0. Received"):
+            e.at_temperature(t)
+    assert np.isclose(fit_temperature(Evaluation([0, 1], [[0.9, 0.1], [0.2, 0.8]])), 0.05, rtol=0.01), "all right"
+    assert np.isclose(fit_temperature(Evaluation([1, 0], [[0.9, 0.1], [0.2, 0.8]])), 20, rtol=0.01), "all wrong"
+
+
+# --- bootstrap
+
+
+def test_bootstrap_covers_the_truth_as_often_as_it_says():
+    "A world with a known confusion matrix, 600 test sets of 400 images, intervals from each."
+    random, repeats = np.random.default_rng(0), 600
+    world = np.array([[30, 3, 1], [4, 25, 6], [0, 5, 26]]) / 100
+    truth, pred = np.divmod(random.choice(9, p=world.ravel(), size=(repeats, 400)), 3)
+    population = Evaluation(*(lambda t, p: (t, np.eye(3)[p]))(*np.divmod(np.repeat(np.arange(9), (world.ravel() * 100).astype(int)), 3)))
+    covered = {"accuracy": [], "f1": []}
+    for y, d in zip(truth, pred):
+        e = Evaluation(y, np.eye(3)[d])
+        for measure, value in (("accuracy", population.accuracy), ("f1", population.f1())):
+            low, high = e.bootstrap(measure, 300, seed=int(y.sum()))
+            covered[measure].append(low <= value <= high)
+    assert all(0.93 < np.mean(inside) < 0.97 for inside in covered.values()), {k: np.mean(v) for k, v in covered.items()}
+
+
+def test_quick_and_slow_bootstrap_agree():
+    random = np.random.default_rng(0)
+    y, p = random.integers(0, 3, 200), random.dirichlet(np.ones(3), 200).astype(np.float32)
+    e = Evaluation(y, p)
+    slow = {
+        "accuracy": lambda j: j.accuracy,
+        "f1": lambda j: j.f1(),
+        "precision": lambda j: j.precision(),
+        "recall": lambda j: j.recall(),
+        "loss": lambda j: j.loss,
+        "top-2": lambda j: j.top(2),
+    }
+    for measure, function in slow.items():
+        np.testing.assert_allclose(e.bootstrap(measure, 1000), e.bootstrap(function, 1000), atol=0.025 * max(1, e.loss))
+        assert e.bootstrap(measure, seed=3) == e.bootstrap(measure, seed=3) != e.bootstrap(measure, seed=4)
+    theirs = stats.bootstrap((e.right.astype(float),), np.mean, method="percentile", rng=0) if hasattr(stats, "bootstrap") else None
+    np.testing.assert_allclose(e.bootstrap("accuracy", 5000), theirs.confidence_interval, atol=0.01)
+
+
+def test_bootstrap_refuses_in_words():
+    e = Evaluation([0, 1], np.eye(2))
+    for call in (
+        lambda: e.bootstrap("auc"),
+        lambda: e.bootstrap("f1", 10),
+        lambda: e.bootstrap("f1", 100.5),
+        lambda: e.bootstrap("f1", confidence=95),
+        lambda: e.in_top(0),
+    ):
+        with pytest.raises(ValueError, match="Received: "):
+            call()
+
+
+# --- two classifiers
+
+
+def with_right(right, **about):
+    "An evaluation of two classes whose decisions are right where said."
+    right = np.asarray(right, bool)
+    return Evaluation(np.zeros(len(right), int), np.where(right[:, None], [1.0, 0.0], [0.0, 1.0]), **about)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_mcnemar_equals_scipy(both, only_first, only_second, neither):
+    if not both + only_first + only_second + neither:
+        return
+    first = with_right([1] * both + [1] * only_first + [0] * only_second + [0] * neither)
+    second = with_right([1] * both + [0] * only_first + [1] * only_second + [0] * neither)
+    found = mcnemar(first, second)
+    assert (found.both, found.only_first, found.only_second, found.neither) == (both, only_first, only_second, neither)
+    n = only_first + only_second
+    assert np.isclose(found.p, min(1, 2 * binom.cdf(min(only_first, only_second), n, 0.5)) if n else 1)
+    approximate = mcnemar(first, second, exact=False).p
+    corrected = max(0, abs(only_first - only_second) - 1) ** 2 / n if n else 0
+    assert np.isclose(approximate, stats.chi2.sf(corrected, 1)) and 0 <= approximate <= 1
+
+
+def test_mcnemar_on_a_textbook_table():
+    "Agresti's ratings of the prime minister: 150 changed their mind one way, 86 the other; chi-squared 17.36, 16.82 corrected."
+    assert np.isclose(mcnemar_p(150, 86, exact=False), stats.chi2.sf(16.818, 1), rtol=1e-3) and 1e-5 < mcnemar_p(150, 86) < 1e-4
+    assert mcnemar_p(0, 0) == mcnemar_p(7, 7) == 1 and np.isclose(mcnemar_p(0, 5), 2 / 32)
+    assert "only the first right on 1 images" in repr(mcnemar(with_right([1, 0]), with_right([0, 0])))
+
+
+def test_paired_bootstrap_is_narrower_than_two_intervals():
+    random = np.random.default_rng(0)
+    first = random.random(4000) < 0.9
+    second = np.where(random.random(4000) < 0.03, ~first, first)
+    found = paired_bootstrap(with_right(first), with_right(second), resamples=4000)
+    d = second.astype(float) - first
+    assert np.isclose(found.value, d.mean())
+    half = 1.96 * d.std(ddof=1) / 4000**0.5
+    np.testing.assert_allclose((found.low, found.high), (d.mean() - half, d.mean() + half), atol=0.0006)
+    same = paired_bootstrap(with_right(first), with_right(first), "f1")
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    by_function = paired_bootstrap(with_right(first), with_right(second), lambda j: j.accuracy, 400)
+    assert np.isclose(by_function.value, d.mean()) and abs(by_function.low - found.low) < 0.002
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"source": "CIFAR-10"}, "the data set.*'sketches'.*'CIFAR-10'"),
+        ({"split": "validation"}, "the split.*'test'.*'validation'"),
+        ({"class_names": ["x", "y"]}, "their classes"),
+        ({"labels": [0, 1, 1], "probabilities": [[1, 0]] * 3}, "the number of images.*4.*3"),
+        ({"labels": [0, 1, 0, 0]}, "the labels: 2 of 4, the first at position 2.*label 1.*label 0"),
+    ],
+)
+def test_different_images_are_named(change, says):
+    about = dict(labels=[0, 1, 1, 1], probabilities=[[1, 0]] * 4, class_names=["a", "b"], source="sketches", split="test")
+    first, other = Evaluation(**about, name="brief", seed=1), Evaluation(**(about | change), name="deeper")
+    for call in (same_images, mcnemar, paired_bootstrap, difference):
+        with pytest.raises(ValueError, match=f"(?s){says}.*deeper"):
+            call(first, other)
+
+
+def seeds_of(random, hardness, seeds, spread, gain=0.0):
+    "Invented runs of one recipe: each seed has its own skill, each image its own hardness."
+    chance = np.clip(hardness + gain + random.normal(0, spread, (seeds, 1)), 0, 1)
+    return [with_right(row) for row in random.random((seeds, len(hardness))) < chance]
+
+
+def test_difference_is_a_t_test_with_two_parts():
+    random = np.random.default_rng(0)
+    hardness = random.beta(4.5, 0.5, 2000)
+    first, second = seeds_of(random, hardness, 3, 0.01), seeds_of(random, hardness, 5, 0.01, 0.03)
+    found = difference(first, second)
+    a, b = (np.array([e.accuracy for e in group]) for group in (first, second))
+    d = np.mean([e.right for e in second], 0) - np.mean([e.right for e in first], 0)
+    pooled = (a.var(ddof=1) * 2 + b.var(ddof=1) * 4) / 6 * (1 / 3 + 1 / 5)
+    images = d.var(ddof=1) / 2000
+    freedom = (pooled + images) ** 2 / (pooled**2 / 6 + images**2 / 1999)
+    assert np.isclose(found.value, b.mean() - a.mean())
+    assert np.isclose(found.p, 2 * stats.t.sf(abs(found.value) / (pooled + images) ** 0.5, freedom))
+    assert np.isclose(found.high - found.value, stats.t.ppf(0.975, freedom) * (pooled + images) ** 0.5)
+    one = difference(first[0], second[0])
+    assert one.p == mcnemar(first[0], second[0]).p and "images only" in one.how
+    assert difference(first[0], first[0]).p == 1 and difference(first, first).p == 1
+    assert difference(first[0], second).p > difference(first, second).p, "fewer seeds, less certainty"
+
+
+def test_equals_are_rarely_called_different():
+    random = np.random.default_rng(1)
+    p, covered = [], []
+    for _ in range(400):
+        hardness = random.beta(4.5, 0.5, 1500)
+        first, second = seeds_of(random, hardness, 3, 0.008), seeds_of(random, hardness, 4, 0.008)
+        found = difference(first, second)
+        p.append(found.p)
+        covered.append(found.low <= 0 <= found.high)
+    assert 0.005 < np.mean(np.array(p) < 0.05) < 0.07 and 0.93 < np.mean(covered) < 0.995
+
+
+def test_the_interval_of_a_recipe_covers():
+    "Images and seeds both drawn anew: the mean over all trainings and images is covered."
+    random, covered = np.random.default_rng(2), []
+    for _ in range(500):
+        chance = np.array([0.6, 0.95])[(random.random(1500) < 0.9).astype(int)]  # mean 0.915
+        low, high = accuracy_interval(seeds_of(random, chance, 4, 0.01))
+        covered.append(low <= 0.915 <= high)
+    assert 0.93 < np.mean(covered) < 0.985, np.mean(covered)
+    one = with_right([1] * 9 + [0])
+    assert accuracy_interval([one]) == one.interval
+    assert accuracy_interval([one, one])[0] < 0.9 < accuracy_interval([one, one])[1] <= 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_never_falls_and_never_lies_below(p):
+    corrected = np.array(holm(p))
+    assert (corrected >= np.array(p) - 1e-15).all() and (corrected <= 1).all()
+    assert (np.diff(corrected[np.argsort(p, kind="stable")]) >= 0).all()
+    assert np.allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02]) and holm([0.02]) == [0.02]
+
+
+# --- runs
+
+
+def run_of(name="brief", seed=0, y=None, p=None, n=300, skill=0.8, source="sketches", recipe=None, **fields):
+    "A run made by hand, with validation and test predictions."
+    random = np.random.default_rng([seed, *name.encode()])
+    y = np.arange(n) % 3 if y is None else y
+    if p is None:
+        p = np.eye(3)[np.where(random.random(len(y)) < skill, y, (y + 1) % 3)] * 0.7 + 0.1
+    accuracy = float((p.argmax(1) == y).mean())
+    return Run(
+        recipe or Recipe(name, "brief", seed=seed, **fields),
+        {"loss": [1.0, 0.5, 0.4], "accuracy": [0.5, 0.7, 0.8], "val_loss": [0.9, 0.5, 0.6], "val_accuracy": [0.5, 0.7, 0.7],
+         "learning_rate": [0.1] * 3, "seconds": [1.0 + seed] * 3},
+        {split: {"accuracy": accuracy, "loss": 0.5, "images": len(y)} for split in ("train", "validation", "test")},
+        {"source": source, "class_names": ["a", "b", "c"], "classes": 3, "input_shape": [28, 28, 1], "fingerprint": source, "limit": None},
+        {"total": 1000, "trainable": 900}, "finished",
+        labels={"validation": y, "test": y}, probabilities={"validation": p, "test": p})
+
+
+def reconstructs(**about):
+    "A run of a recipe that gives images back."
+    run = run_of(**about)
+    run.recipe = Recipe("a3-autoencoder", "brief", task="reconstruct")
+    run.predict = lambda split: np.zeros((len(split), 28, 28, 1))
+    return run
+
+
+def test_reconstructions_have_no_classes():
+    run, split = reconstructs(), Split(np.zeros((2, 28, 28, 1), np.uint8), np.array([0, 1]), np.array([1, 2]))
+    for call in (
+        lambda: Evaluation.of(run),
+        lambda: Evaluation.of(run, split),
+        lambda: submission(run, split),
+        lambda: calibrated(run),
+        lambda: compare([run_of(), run]),
+    ):
+        with pytest.raises(ValueError, match="no classes to judge.*Received: task='reconstruct'"):
+            call()
+
+
+def test_predictions_of_another_model_are_noticed():
+    run = run_of()
+    run.metrics["test"]["accuracy"] = 0.99
+    with pytest.warns(UserWarning, match="99.0 % was measured in training: do they belong to another model"):
+        Evaluation.of(run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Evaluation.of(run, "validation"), Evaluation.of(run_of())
+
+
+class Model:
+    "What `Evaluation.of` needs of a Keras model."
+
+    def __init__(self, p):
+        self.p = np.asarray(p)
+
+    def predict(self, x, batch_size=None, verbose="auto"):
+        assert verbose == 0 and x.dtype == np.uint8
+        return self.p[: len(x)]
+
+
+def test_evaluation_of_a_model():
+    split = Split(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 1]), class_names=("a", "b"))
+    e = Evaluation.of(Model([[0.9, 0.1], [0.8, 0.2]]), split, source="squares", name="mine")
+    assert e.accuracy == 0.5 and e.class_names == ("a", "b") and e.caption == "squares, 2 images; mine"
+    assert Evaluation.of(Model(np.eye(2)), split, class_names=["x", "y"]).class_names == ("x", "y")
+    for judge, given, error, says in (
+        (Model(np.eye(2)), "test", ValueError, "keeps no predictions"),
+        (Model(np.eye(2)), Split(split.x), ValueError, "true labels"),
+        (Model(np.zeros((2, 4, 4, 1))), split, ValueError, "shape"),
+        (Model([[9.0, -3.0]] * 2), split, ValueError, "softmax"),
+        (object(), split, TypeError, "Received: object"),
+    ):
+        with pytest.raises(error, match=says):
+            Evaluation.of(judge, given)
+
+
+def test_calibration_of_a_run():
+    run = run_of(n=600, skill=0.5)
+    e = calibrated(run)
+    assert e.split == "test" and e.accuracy == Evaluation.of(run).accuracy and e.ece() < 0.05 < Evaluation.of(run).ece()
+    del run.probabilities["validation"]
+    with pytest.raises(ValueError, match="recorded runs do.*Received: no 'validation'"):
+        calibrated(run)
+
+
+def test_compare_folds_seeds():
+    runs = [run_of(seed=s) for s in (0, 1, 2)] + [run_of("deeper", seed=s, skill=0.99) for s in (0, 1)]
+    table = compare(runs)
+    assert list(table.index) == ["brief", "deeper"] and list(table.seeds) == [3, 2] and list(table.images) == [300, 300]
+    accuracies = [Evaluation.of(run).accuracy for run in runs]
+    for row, part in zip(table.itertuples(index=False), (accuracies[:3], accuracies[3:])):
+        row = dict(zip(table.columns, row))
+        assert np.isclose(row["test accuracy"], np.mean(part)) and np.isclose(row["test accuracy std"], np.std(part, ddof=1))
+        assert row["from"] < row["test accuracy"] < row["to"]
+    assert np.isclose(table.seconds["brief"], 6) and np.isclose(table["seconds std"]["brief"], 3) and table["best epoch"]["brief"] == 2
+    assert np.isclose(table.F1["brief"], np.mean([Evaluation.of(run).f1() for run in runs[:3]]))
+    assert table.trainable["brief"] == 900 and np.isnan(table.MFLOPs["brief"])
+    expected = difference([Evaluation.of(run) for run in runs[:3]], [Evaluation.of(run) for run in runs[3:]])
+    assert table["p (Holm)"]["deeper"] == expected.p and table.difference["deeper"] == expected.value
+    assert list(table.verdict) == ["compared with", "better"]
+
+
+def test_compare_of_single_runs_uses_mcnemar_and_holm():
+    runs = [run_of(), run_of("deeper", skill=0.99), run_of("cm6-cnn", skill=0.81), run_of("worse", skill=0.4)]
+    table, first = compare(runs), Evaluation.of(runs[0])
+    expected = holm([mcnemar(first, Evaluation.of(run)).p for run in runs[1:]])
+    assert table["p (Holm)"].tolist()[1:] == expected and table["test accuracy std"].isna().all()
+    assert list(table.verdict)[1::2] == ["better", "worse"]
+    assert (table["from"].iloc[0], table["to"].iloc[0]) == first.interval
+
+
+def test_compare_for_choosing_shows_no_test_figure():
+    table = compare([run_of(), run_of("deeper")], "validation")
+    assert not [name for name in table if "test" in name] and {"validation accuracy", "verdict"} <= set(table)
+    alone = compare([run_of()])
+    assert "verdict" not in alone and len(alone) == 1
+
+
+def test_compare_keeps_recipes_of_one_name_apart():
+    table = compare([run_of(), run_of(epochs=7, p=np.eye(3)[np.arange(300) % 3]), run_of(seed=1)])
+    assert list(table.index) == ["brief", "brief (epochs 7)"] and list(table.seeds) == [2, 1]
+
+
+def test_compare_refuses_in_words():
+    shuffled = run_of("deeper", y=np.arange(300)[::-1] % 3)
+    for runs, options, says in (
+        ([], {}, "at least one run"),
+        ([run_of(), run_of()], {}, r"seeds of one recipe must differ.*brief, seeds \[0, 0\]"),
+        ([run_of(), run_of("deeper", source="CIFAR-10")], {}, "the data set.*'sketches' .*'CIFAR-10'"),
+        ([run_of(), shuffled], {}, "the labels: "),
+        ([run_of()], {"split": "train"}, "Received: 'train'"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            compare(runs, **options)
+    table = compare([run_of(), run_of("deeper", source="CIFAR-10")], significance=False)
+    assert list(table.data) == ["sketches", "CIFAR-10"] and "verdict" not in table
+
+
+def test_one_model_under_two_names_is_noticed():
+    p = np.random.default_rng(0).dirichlet(np.ones(3), 300)
+    with pytest.warns(UserWarning, match="brief, seed 0 and deeper, seed 0 gave exactly the same"):
+        compare([run_of(p=p), run_of("deeper", p=p)])
+
+
+def test_styled_says_mean_and_spread():
+    table = compare([run_of(), run_of(seed=1), run_of("<deeper>", skill=0.99)])
+    page = styled(table).to_html(escape=True)
+    assert "±" in page and "nan" not in page and "300 images" in page and "font-weight: bold" in page and "MFLOPs" not in page
+    mean, std = table["test accuracy"].iloc[0], table["test accuracy std"].iloc[0]
+    assert f"{100 * mean:.2f} % ± {100 * std:.2f}" in page and f"{100 * table['from'].iloc[0]:.2f} % to" in page
+    assert "validation accuracy" in styled(compare([run_of()], "validation")).to_html()
+
+
+def test_operations_come_from_a_network():
+    run = run_of()
+    by_hand = 2 * (28 * 28 * 9 * 32 + 6272 * 128 + 128 * 3) / 1e6
+    assert np.isclose(compare([run], operations=True).MFLOPs.iloc[0], by_hand, rtol=0.05)
+    run.parameters["MFLOPs"] = 7.5
+    assert compare([run]).MFLOPs.iloc[0] == 7.5
+
+
+def test_judging_recorded_runs_brings_no_tensorflow():
+    code = (
+        "import sys\nfrom fashion_cnn.runs import recorded\nfrom fashion_cnn.evaluate import *\n"
+        "runs = recorded('hw2-cnn'); e = Evaluation.of(runs[0]); e.roc(), e.precision_recall(), e.report(), e.reliability(), e.bootstrap()\n"
+        "styled(compare(runs)).to_html(), diagnose(runs[0]), mcnemar(e, Evaluation.of(runs[1]))\n"
+        "assert not {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- learning curves in words
+
+
+def curves(loss, val_loss, accuracy=None, val_accuracy=None, metrics=None):
+    history = {"loss": loss, "val_loss": val_loss}
+    if accuracy:
+        history |= {"accuracy": accuracy, "val_accuracy": val_accuracy}
+    return SimpleNamespace(history=history, metrics=metrics or {})
+
+
+@pytest.mark.parametrize(
+    "run, turn, says",
+    [
+        (curves([1, 0.5, 0.3, 0.2, 0.1], [1, 0.6, 0.7, 0.8, 0.9]), 2, ["after epoch 2 of 5", "overfitting"]),
+        (curves([1, 0.5, 0.3, 0.2, 0.1], [1, 0.6, 0.7, 0.8, 0.9], [0.5] * 5, [0.5, 0.8, 0.8, 0.81, 0.81]), 2, ["more confidence"]),
+        (curves([1, 0.5, 0.3], [1, 0.6, 0.5]), None, ["at the end, in epoch 3 of 3", "may still help"]),
+        (curves([1, 0.5, 0.4, 0.39, 0.38], [1, 0.6, 0.5, 0.502, 0.505]), None, ["has stayed about there"]),
+        (curves([1, 0.5, 0.3, 0.35, 0.31], [1, 0.6, 0.5, 0.7, 0.8]), None, ["has stayed"]),  # training got worse too
+        (curves([2.3, 2.31, 2.3], [2.3, 2.3, 2.3]), None, ["hardly fell"]),
+        (curves([2.3], [2.2]), None, ["One epoch only"]),
+        (curves([1, 0.5], [1, 0.6], [0.6, 0.9], [0.6, 0.8]), None, ["a gap of 10.0 points: large"]),
+        (curves([1, 0.5], [1, 0.6], [0.6, 0.8], [0.6, 0.85]), None, ["validation is the better one"]),
+        (curves([1, 0.5], [1, 0.6], metrics={"train": {"accuracy": 0.9}, "validation": {"accuracy": 0.89}}), None, ["small", "underfitting"]),
+    ],
+)
+def test_diagnosis(run, turn, says):
+    found = diagnose(run)
+    assert found.turn == turn and found.epochs == len(run.history["loss"])
+    assert all(words in str(found) for words in says), str(found)
+
+
+def test_diagnosis_refuses_in_words():
+    for run in (curves([], []), curves([1], []), curves([1, np.nan], [1, 1]), SimpleNamespace(history={"loss": [1]}, metrics={})):
+        with pytest.raises(ValueError, match="Received: "):
+            diagnose(run)
+
+
+def test_diagnosis_never_reads_the_test_set():
+    run = run_of()
+    said = str(diagnose(run))
+    run.metrics["test"]["accuracy"], run.probabilities["test"] = 0.0, None
+    assert str(diagnose(run)) == said
+
+
+# --- contest files
+
+
+def contest(n=4, ids=None, seed=0):
+    random = np.random.default_rng(seed)
+    return Split(random.integers(0, 256, (n, 2, 2, 1), dtype=np.uint8), ids=np.arange(10000, 10000 + n) if ids is None else np.asarray(ids))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40, unique=True), st.sampled_from("BC"), st.integers(0, 10**6))
+def test_a_contest_file_says_what_was_predicted(tmp_path_factory, ids, format, seed):
+    path = tmp_path_factory.mktemp("contest") / "answer.csv"
+    p = np.random.default_rng(seed).dirichlet(np.ones(5), len(ids))
+    table = submission(Model(p), contest(len(ids), ids), format)
+    assert write_submission(table, path) == path
+    header, first = {"B": ("id,target", 1), "C": ("Id,Label", 0)}[format]
+    expected = [header, *(f"{i},{c + first}" for i, c in zip(ids, p.argmax(1)))]
+    assert path.read_bytes().decode() == "\n".join(expected) + "\n"
+    pd.testing.assert_frame_equal(read_submission(path), table)
+
+
+def test_ids_may_be_names_and_look_like_numbers(tmp_path):
+    for ids in (["a", "b", "NA", "d,e"], ["007", "07", "7", "x"], [3.0, 1.0, 2.0, 9.0], ["None", "nan", "é", " "]):
+        table = submission(Model(np.eye(5)[[4, 0, 2, 1]]), contest(ids=ids), "C")
+        write_submission(table, tmp_path / "c.csv")
+        found = read_submission(tmp_path / "c.csv")
+        assert [str(i) for i in found.Id] == [str(i) for i in table.Id] and found.Label.tolist() == [4, 0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("", "two columns"),
+        ("id,target\n", "at least one prediction"),
+        ("id,label\n1,1\n", "must begin with id,target"),
+        ("target,id\n1,1\n", "must begin with"),
+        ("id,target\n1,0\n", "from 1 to 5.*'0' in line 2"),
+        ("id,target\n1,1\n2,6\n", "'6' in line 3"),
+        ("id,target\n1,2.0\n", "'2.0' in line 2"),
+        ("id,target\n1,2\n3\n", "'' in line 3"),
+        ("id,target\n1,2\n\n4,2\n", "line 3"),
+        ("id,target\n1,2\n,2\n", "an id in every line.*line 3"),
+        ("id,target\n1,2\n1,3\n", "every id once.*'1' in line 3"),
+        ("Id,Label\n1,5\n", "from 0 to 4"),
+        ("id,target\n1,2,3,4\n1,2\n", "contest.csv"),
+    ],
+)
+def test_damaged_contest_files_are_named(tmp_path, text, says):
+    (tmp_path / "contest.csv").write_text(text)
+    with pytest.raises(ValueError, match=says):
+        read_submission(tmp_path / "contest.csv")
+
+
+def test_contest_refuses_in_words(tmp_path):
+    five = Model(np.eye(5))
+    for call, says in (
+        (lambda: submission(five, contest(), "D"), "'B'.*'C'.*Received: 'D'"),
+        (lambda: submission(five, Split(np.zeros((2, 2, 2, 1), np.uint8))), "none. Received: 2 images without ids"),
+        (lambda: submission(Model(np.eye(10)), contest()), "5 classes.*Received: 10"),
+        (lambda: submission(Model(np.eye(5)[:3]), contest()), "one prediction per id.*Received: 3"),
+        (lambda: submission(Model(np.full((4, 5), np.nan)), contest()), "finite"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            call()
+    with pytest.raises(FileNotFoundError, match="Received: 'nothing.csv'"):
+        read_submission(tmp_path / "nothing.csv")
+    assert len(submission(Model(np.eye(10)), contest(), classes=10)) == 4
+
+
+def test_a_good_contest_file_survives_a_bad_one(tmp_path):
+    path = tmp_path / "contest.csv"
+    good = submission(Model(np.eye(5)), contest())
+    write_submission(good, path)
+    before = path.read_bytes()
+    for bad in (good.assign(target=0), good.assign(id=7), good.rename(columns={"id": "ID"}), good.iloc[:0]):
+        with pytest.raises(ValueError, match="contest.csv"):
+            write_submission(bad, path)
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["contest.csv"]
+
+
+def test_a_run_can_answer_a_contest():
+    run = run_of()
+    run.predict = lambda split: np.eye(3)[[2, 0, 1, 1]]
+    assert submission(run, contest(), "C", classes=3).Label.tolist() == [2, 0, 1, 1]
