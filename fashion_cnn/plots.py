@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'MARKERS', 'INK', 'FAINT', 'BLANK', 'sheet', 'png', 'mosaic', 'sample_grid', 'class_counts',
-           'learning_curves', 'confusion_matrix', 'most_wrong', 'report']
+           'learning_curves', 'confusion_matrix', 'most_wrong', 'image_rows', 'class_map', 'report']
 
 # %% ../nbs/10_plots.ipynb #cell-002
 import base64, io, itertools, textwrap
@@ -224,7 +224,12 @@ def _looks(names):
                COLOURS[look], ("-", "--")[j], MARKERS[look])
 
 
-_UNITS = {"loss": "cross-entropy, nats", "accuracy": "share of images right"}
+def _measures(runs):
+    "Which figures a set of runs has in common, with their units: {'loss': unit, 'accuracy': unit} or the loss alone."
+    tasks = {run.recipe.task for run in runs}
+    if len(tasks) > 1: _refuse("Classifiers and autoencoders have no figure in common; draw them apart.", f"tasks {sorted(tasks)}")
+    if tasks == {"reconstruct"}: return {"loss": "mean squared error, pixels 0 to 1"}
+    return {"loss": "cross-entropy, nats", "accuracy": "share of images right"}
 
 # %% ../nbs/10_plots.ipynb #cell-027
 def learning_curves(run,       # a `Run`, or a list of runs: seeds of one recipe, or several recipes
@@ -235,8 +240,9 @@ def learning_curves(run,       # a `Run`, or a list of runs: seeds of one recipe
     if not all(epochs) or not runs:
         _refuse("Learning curves need runs with at least one finished epoch.", f"runs of {epochs} epochs")
     names = list(dict.fromkeys(r.recipe.name for r in runs))
+    measures = _measures(runs)
     figure = sheet(f"Learning curves: {', '.join(names)}", _about(runs), 8.5, 3.9 + 0.2 * (len(names) > 1) * len(names))
-    for axis, (metric, unit) in zip(figure.subplots(1, 2), _UNITS.items()):
+    for axis, (metric, unit) in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures.items()):
         for name, label, prefix, *look in _looks(names):
             histories = [r.history for r in runs if r.recipe.name == name]
             _curve(_tidy(axis), _stacked(histories, prefix + metric), label, *look)
@@ -307,6 +313,57 @@ def most_wrong(evaluation: Evaluation,  # the judgement
     return figure
 
 # %% ../nbs/10_plots.ipynb #cell-038
+def _as_bytes(images):
+    "Pictures as uint8 (N, H, W, 1 or 3): bytes as they are, numbers from 0 to 1 scaled and cut off at both ends."
+    x = np.asarray(images)
+    if x.ndim == 3: x = x[..., None]
+    return x if x.dtype == np.uint8 else np.rint(255 * np.clip(x, 0, 1)).astype(np.uint8)
+
+
+def image_rows(rows: dict,          # name -> images (N, H, W, C): uint8, or numbers from 0 to 1; N the same in every row
+               title: str,          # heading
+               caption: str = "",   # which data, how many images
+              ) -> Figure:          # one row for each name
+    "The same images in several states, one state above the other."
+    pictures = {name: _as_bytes(images) for name, images in rows.items()}
+    counts = {name: len(images) for name, images in pictures.items()}
+    if len(set(counts.values())) != 1: _refuse("Every row must show the same images, at least one row.", str(counts))
+    picture = mosaic(np.concatenate(list(pictures.values())), columns=next(iter(counts.values())))
+    return _framed(picture, list(rows), title, caption)
+
+# %% ../nbs/10_plots.ipynb #cell-041
+def _apart(places, wide, high):
+    "Positions (N, 2) of labels, moved up or down until no two of them cover each other."
+    places = np.array(places, float)
+    for _, (i, j) in itertools.product(range(30), itertools.combinations(range(len(places)), 2)):
+        low, up = (i, j) if places[i, 1] <= places[j, 1] else (j, i)
+        overlap = high - (places[up, 1] - places[low, 1])
+        if overlap > 0 and abs(places[i, 0] - places[j, 0]) < wide: places[[low, up], 1] += [-overlap / 2, overlap / 2]
+    return places
+
+
+def class_map(points: np.ndarray,   # (N, 2): one position for each image
+              labels: np.ndarray,   # int (N,): its class
+              class_names,          # their names
+              title: str,           # heading
+              caption: str = "",    # which data, how many images, how the map was made
+             ) -> Figure:           # one marker per image; class names near the median of each class
+    "Images as points on a map, by class."
+    points, labels = np.asarray(points), np.asarray(labels)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
+        _refuse("A map needs one (x, y) for each label.", f"points {points.shape}, labels {labels.shape}")
+    figure = sheet(title, caption, 6.4, 5.0)
+    axis, present = _tidy(figure.subplots(), grid=None), [label for label in range(len(class_names)) if (labels == label).any()]
+    for label in present:
+        axis.scatter(*points[labels == label].T, s=9, alpha=0.5, color=COLOURS[label % 7], marker=MARKERS[label % 7], linewidths=0)
+    wide, high = np.ptp(points, axis=0) * (0.2, 0.06)
+    for label, place in zip(present, _apart([np.median(points[labels == label], axis=0) for label in present], wide, high)):
+        axis.text(*place, class_names[label], ha="center", va="center", fontsize=9, fontweight="bold", color=INK,
+                  bbox=dict(facecolor="white", alpha=0.8, edgecolor=COLOURS[label % 7], boxstyle="round,pad=0.2"))
+    axis.set(xlabel="first direction", ylabel="second direction", xticks=[], yticks=[])
+    return figure
+
+# %% ../nbs/10_plots.ipynb #cell-045
 _STYLE = """
 :root{color-scheme:light dark;
   --ink:#1a1a1a;--faint:#5f6368;--paper:#fff;--line:#d8dadd;--bar:#cfe3f1;--accent:#0072B2}
@@ -337,7 +394,7 @@ td.share{text-align:right;min-width:7rem;-webkit-print-color-adjust:exact;print-
   h2{break-after:avoid}}
 """
 
-# %% ../nbs/10_plots.ipynb #cell-039
+# %% ../nbs/10_plots.ipynb #cell-046
 def _picture(figure, alt):
     "An image element with half as many dots again as it needs on a plain screen: sharper on a fine one and on paper."
     code, width = base64.b64encode(png(figure, dpi=135)).decode(), round(90 * figure.get_figwidth())
@@ -360,16 +417,16 @@ def _table(rows, header=()):
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
-# %% ../nbs/10_plots.ipynb #cell-040
+# %% ../nbs/10_plots.ipynb #cell-047
 def _recipe_rows(recipe):
     "What a reader needs to repeat the run."
-    fields = ("network network_options data split validation_split optimizer learning_rate schedule batch_size epochs "
-              "early_stopping keep seed").split()
+    fields = ("network network_options task data split validation_split augmentation augmentation_options noise cache_features "
+              "optimizer optimizer_options learning_rate schedule batch_size epochs early_stopping monitor keep start seed").split()
     said = lambda value: ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
     values = {field: getattr(recipe, field, None) for field in fields}
-    return [(field.replace("_", " "), said(value)) for field, value in values.items() if value not in (None, {}, "")]
+    return [(field.replace("_", " "), said(value)) for field, value in values.items() if value not in (None, {}, "", 0.0) or field == "seed"]
 
-# %% ../nbs/10_plots.ipynb #cell-041
+# %% ../nbs/10_plots.ipynb #cell-048
 def _data_part(data):
     return _picture(sample_grid(data, columns=10), f"Samples of each class, {data.source}") \
         + _picture(class_counts(data), "Number of images per class and split")
@@ -388,7 +445,7 @@ def _scores_part(evaluation):
     rows = [(name, *map(float, row[:3]), int(row[3])) for name, row in zip(table.index, table.to_numpy())]
     return _table(rows, ("class", "precision", "recall", "F1", "images"))
 
-# %% ../nbs/10_plots.ipynb #cell-042
+# %% ../nbs/10_plots.ipynb #cell-049
 def _sections(run, data, evaluation):
     "Heading, sentence and content of each part of the report."
     versions = [f"{name} {value}" for name, value in run.environment.items() if isinstance(value, (str, int, float))]
@@ -414,7 +471,7 @@ _PAGE = """<!DOCTYPE html>
 {body}</main></body></html>
 """
 
-# %% ../nbs/10_plots.ipynb #cell-043
+# %% ../nbs/10_plots.ipynb #cell-050
 def report(run,        # a `Run` with test predictions
            data,       # the Dataset it was trained and tested on
           ) -> str:    # one HTML page: style and pictures inside, no script, no link to anything outside

@@ -283,7 +283,7 @@ def test_which_weights_are_kept(keep, data):
 
 
 def test_every_image_once_an_epoch(data):
-    batches = Batches(data.train, 64, seed=3)
+    batches = Batches(data.train.x, data.train.y, 64, seed=3)
     seen = [np.concatenate([batches.order[i * 64:(i + 1) * 64] for i in range(len(batches))])]
     batches.start(1)
     assert sorted(seen[0]) == list(range(len(data.train))) and (batches.order != seen[0]).any()

@@ -1,0 +1,171 @@
+"""What training does besides plain classification: reconstruction, augmentation, mixed labels, trained weights to start from."""
+import json
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+from fashion_cnn import recipes   # noqa: E402
+from fashion_cnn.data import load   # noqa: E402
+from fashion_cnn.models import NETWORKS   # noqa: E402
+from fashion_cnn.runs import Recipe, Run, from_record   # noqa: E402
+from fashion_cnn.train import train   # noqa: E402
+
+SMALL = Recipe("small", network="deeper", epochs=2, batch_size=64)
+CODER = Recipe("coder", network="tiny-autoencoder", task="reconstruct", epochs=2, batch_size=64)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("sketch", limit=200)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny_autoencoder():
+    "The real one has 256 filters; the plumbing is the same with four."
+    def build(input_shape, classes):
+        layers = keras.layers
+        return keras.Sequential([
+            keras.Input(input_shape), layers.Rescaling(1 / 255, name="scale"),
+            layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="code"), layers.UpSampling2D(2, name="up"),
+            layers.Conv2D(input_shape[-1], 3, padding="same", name="image")], name="tiny-autoencoder")
+    NETWORKS["tiny-autoencoder"] = build
+    yield
+    del NETWORKS["tiny-autoencoder"]
+
+
+# Reconstruction
+
+def test_reconstruction_is_judged_by_its_error(data, tmp_path):
+    run = train(CODER, data, out=tmp_path / "run", progress=False)
+    assert set(run.history) == {"loss", "val_loss", "learning_rate", "seconds"}
+    error = np.mean((run.predict(data.test) - data.test.x / 255) ** 2)
+    assert run.metrics["test"] == {"loss": pytest.approx(error, rel=1e-4), "images": len(data.test)}
+    assert not run.labels and not run.probabilities
+    again = Run.load(tmp_path / "run")
+    assert np.allclose(again.predict(data.test), run.predict(data.test), atol=1e-6) and "error" in repr(again)
+
+
+def test_reconstruction_is_recorded(data, tmp_path):
+    run = train(CODER, data, progress=False)
+    again = from_record(run.record(tmp_path))
+    assert again.metrics == run.metrics and again.best_epoch == run.best_epoch
+
+
+def test_reconstruction_resumes_with_the_same_weights(data, tmp_path):
+    noisy = CODER.replace(noise=25)
+    whole = train(noisy, data, progress=False)
+    train(noisy, data, epochs=1, out=tmp_path / "run", progress=False)
+    assert train(noisy, data, out=tmp_path / "run", progress=False).weights_hash == whole.weights_hash
+    assert train(CODER, data, progress=False).weights_hash != whole.weights_hash
+
+
+def test_reconstruction_prints_its_loss(data, capsys):
+    train(CODER, data)
+    assert "validation loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change, match", [
+    (dict(task="classfy"), "classify"), (dict(task="reconstruct", monitor="val_accuracy"), "val_loss"),
+    (dict(noise=10), "reconstruct"), (dict(task="reconstruct", noise=-1), "noise"), (dict(cache_features=-1), "cache_features"),
+    (dict(cache_features=3), "one is enough"), (dict(augmentation_options={"alpha": 3}), "augmentation"),
+])
+def test_combinations_that_would_be_ignored(change, match):
+    with pytest.raises(ValueError, match=match):
+        SMALL.replace(**change)
+
+
+# Augmentation
+
+@pytest.mark.parametrize("name", ["b-affine", "b-elastic", "e-shift-rotate", "garments"])
+def test_augmented_training_repeats_and_resumes(data, tmp_path, name):
+    recipe = SMALL.replace(augmentation=name)
+    whole = train(recipe, data, progress=False)
+    train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
+    resumed = train(recipe, data, out=tmp_path / "run", progress=False)
+    assert resumed.weights_hash == whole.weights_hash != train(SMALL, data, progress=False).weights_hash
+    kinds = {type(layer).__module__.split(".")[0] for layer in resumed.model.layers}
+    assert kinds == {"keras"}    # the saved network knows nothing of augmentation
+
+
+def test_augmentation_options_reach_the_pipeline(data):
+    hashes = {train(SMALL.replace(augmentation="b-elastic", augmentation_options=options, epochs=1), data, progress=False).weights_hash
+              for options in ({}, {"sigma": 8.0})}
+    assert len(hashes) == 2
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_labels(data, tmp_path, name):
+    recipe = SMALL.replace(augmentation=name)
+    run = train(recipe, data, progress=False)
+    assert set(run.history) >= {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-3)
+    train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
+    assert train(recipe, data, out=tmp_path / "run", progress=False).weights_hash == run.weights_hash
+
+
+def test_unknown_pipeline(data):
+    with pytest.raises(ValueError, match="b-elastic"):
+        train(SMALL.replace(augmentation="b-elastik"), data, progress=False)
+
+
+# Trained weights to start from
+
+def test_start_from_a_run(data):
+    first = train(SMALL, data, progress=False)
+    second = train(SMALL.replace(learning_rate=1e-9, epochs=1), data, start=first, progress=False)
+    assert second.recipe.start == first.weights_hash[:16]
+    assert np.allclose(second.model.get_layer("conv2").kernel, first.model.get_layer("conv2").kernel, atol=1e-6)
+    with pytest.raises(ValueError, match="start="):
+        train(second.recipe, data, progress=False)
+
+
+def test_start_with_another_head(data):
+    from fashion_cnn.data import relabel
+    first = train(SMALL.replace(epochs=1), data, progress=False)
+    halves = relabel(data, {name: "shoe" if name in ("Sandal", "Sneaker", "Ankle boot") else "other" for name in data.class_names})
+    second = train(SMALL.replace(learning_rate=1e-9, epochs=1), halves, start=first, progress=False)
+    assert second.model.output_shape == (None, 2)
+    assert np.allclose(second.model.get_layer("conv3").kernel, first.model.get_layer("conv3").kernel, atol=1e-6)
+
+
+def test_start_from_a_stranger(data):
+    stranger = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(3, name="mine")])
+    with pytest.raises(ValueError, match="mine"):
+        train(SMALL, data, start=stranger, progress=False)
+
+
+# Cached features
+
+FROZEN = Recipe("frozen", network="transfer", network_options={"base": "deeper", "cut": "conv3", "weights": None, "size": 28,
+                                                               "preprocess": None}, epochs=2, batch_size=64)
+
+
+def test_cached_features_train_the_same_head(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_CNN_CACHE", str(tmp_path))
+    slow, fast = (train(FROZEN.replace(cache_features=k), data, progress=False) for k in (0, 1))
+    assert fast.history["loss"] == pytest.approx(slow.history["loss"], rel=1e-4)
+    assert fast.history["val_loss"] == pytest.approx(slow.history["val_loss"], rel=1e-4)
+    assert np.allclose(fast.predict(data.test), fast.probabilities["test"], atol=1e-5)    # end to end, from raw pixels
+
+
+def test_cached_features_of_augmented_images(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_CNN_CACHE", str(tmp_path))
+    recipe = FROZEN.replace(cache_features=2, augmentation="e-shift-rotate", epochs=3)
+    whole = train(recipe, data, progress=False)
+    train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
+    assert train(recipe, data, out=tmp_path / "run", progress=False).weights_hash == whole.weights_hash
+
+
+# Every recipe
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_trains_end_to_end(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_CNN_CACHE", str(tmp_path))
+    recipe = recipes.get(name)
+    large = name.endswith("-224")
+    options = {**recipe.network_options, **({"weights": None} if recipe.network in recipes.NEED_WEIGHTS else {})}
+    if large: recipe = recipe.replace(batch_size=4)
+    run = train(recipe.replace(network_options=options), load("sketch", limit=16 if large else 256), epochs=1, progress=False)
+    assert run.epochs == 1 and np.isfinite(run.metrics["validation"]["loss"])
+    json.dumps(run.history)
