@@ -15,8 +15,8 @@ from keras import layers                                                     # n
 from matplotlib.figure import Figure                                         # noqa: E402
 
 from fashion_cnn import models                                               # noqa: E402
-from fashion_cnn.models import (ORIGINALS, build, concatenation_block, convolution_block, cost, draw, identity_block,   # noqa: E402
-                                layer_table, names, residual_path, stack)
+from fashion_cnn.models import (ORIGINALS, build, concatenation_block, convolution_block, cost, draw,   # noqa: E402
+                                identity_block, layer_table, names, residual_path, stack)
 
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)
 CLASSIFIERS = [name for name in ORIGINALS if name != "a3-autoencoder"]
@@ -87,7 +87,8 @@ def test_name_layers_and_scaling(name):
     model = build(name, *ORIGINALS[name])
     assert model.name == name and model.input_shape == (None, *ORIGINALS[name][0])
     parts = [layer.name for layer in model.layers]
-    assert len(set(parts)) == len(parts) and not any(re.fullmatch(r"(conv2d|dense|dropout|activation|add)_\d+", part) for part in parts)
+    assert len(set(parts)) == len(parts)
+    assert not any(re.fullmatch(r"(conv2d|dense|dropout|activation|add)_\d+", part) for part in parts)
     assert ("scale" in parts) == name.startswith(("a3", "hw2"))   # A and B feed raw pixels on
 
 
@@ -126,16 +127,21 @@ def test_autoencoder_gives_images_and_its_code(tmp_path):
     ("cm6-cnn", "filters", [4, 5, 6], "conv3", "filters", 6), ("cm6-cnn", "dropout", 0.1, "dropout", "rate", 0.1),
     ("brief", "units", 7, "dense", "units", 7), ("brief", "dropout", 0.3, "dropout", "rate", 0.3),
     ("deeper", "filters", (3, 4, 5), "conv3", "filters", 5), ("deeper", "dropout", 0.6, "dropout3", "rate", 0.6),
-    ("a3-dropout", "dropout", (0.1, 0, 0.5), "dropout3", "rate", 0.5), ("a3-dropout", "kernel", 5, "conv2", "kernel_size", (5, 5)),
+    ("a3-dropout", "dropout", (0.1, 0, 0.5), "dropout3", "rate", 0.5),
+    ("a3-dropout", "kernel", 5, "conv2", "kernel_size", (5, 5)),
     ("hw2-cnn", "units", (20,), "dense1", "units", 20), ("hw2-cnn", "dropout", 0.1, "dropout2", "rate", 0.1),
     ("a3-autoencoder", "dropout", 0.5, "dropout", "rate", 0.5), ("a3-autoencoder", "kernel", 5, "image", "kernel_size", (5, 5)),
     ("cm6-resnet", "filters", 8, "stem_conv", "filters", 8), ("cm6-resnet", "kernel", 5, "stem_conv", "kernel_size", (5, 5)),
-    ("a3-resnet", "stem_kernel", 3, "stem_conv", "kernel_size", (3, 3)), ("a3-resnet", "filters", 8, "stage4_block2_conv2", "filters", 8),
-    ("a3-resnet", "stages", 2, "stage2_block2_conv1", "kernel_size", (3, 3)), ("a3-resnet", "dropout", 0.2, "stage4_block2_dropout", "rate", 0.2),
+    ("a3-resnet", "stem_kernel", 3, "stem_conv", "kernel_size", (3, 3)),
+    ("a3-resnet", "filters", 8, "stage4_block2_conv2", "filters", 8),
+    ("a3-resnet", "stages", 2, "stage2_block2_conv1", "kernel_size", (3, 3)),
+    ("a3-resnet", "dropout", 0.2, "stage4_block2_dropout", "rate", 0.2),
     ("a3-resnet-meant", "filters", (4, 8), "stage2_block1_shortcut", "filters", 8),
     ("a3-resnet-meant", "blocks", 3, "stage4_block3_conv1", "filters", 64),
-    ("hw2-resnet", "filters", (4, 6), "stage2_block3_shortcut", "filters", 6), ("hw2-resnet", "blocks", 1, "stage3_block1_conv2", "filters", 128),
-    ("hw2-resnet", "kernel", 5, "stage1_block1_conv1", "kernel_size", (5, 5)), ("hw2-resnet", "dropout", 0.2, "stage1_block2_dropout", "rate", 0.2)])
+    ("hw2-resnet", "filters", (4, 6), "stage2_block3_shortcut", "filters", 6),
+    ("hw2-resnet", "blocks", 1, "stage3_block1_conv2", "filters", 128),
+    ("hw2-resnet", "kernel", 5, "stage1_block1_conv1", "kernel_size", (5, 5)),
+    ("hw2-resnet", "dropout", 0.2, "stage1_block2_dropout", "rate", 0.2)])
 def test_options_change_what_they_say(name, option, value, layer, attribute, expected):
     assert getattr(build(name, GREY, 5, **{option: value}).get_layer(layer), attribute) == expected
 
@@ -154,7 +160,8 @@ def test_normalization_activation_and_dropout_everywhere(name):
     assert keras.activations.elu in used and not used & {keras.activations.relu, keras.activations.sigmoid}
     rate = (0.5, 0.5, 0.5) if name == "a3-dropout" else 0.5
     off = (0, 0, 0) if name == "a3-dropout" else 0
-    assert has(build(name, GREY, 5, dropout=rate, **options), "Dropout") > has(build(name, GREY, 5, dropout=off, **options), "Dropout") == 0
+    on, off = (has(build(name, GREY, 5, dropout=each, **options), "Dropout") for each in (rate, off))
+    assert on > off == 0
     assert np.isfinite(np.array(group(pixels(1)))).all()
 
 
@@ -212,26 +219,39 @@ def test_blocks_shapes_and_counts():
 @pytest.mark.parametrize("name, shape, classes, options, message", [
     ("deper", GREY, 5, {}, "Did you mean 'deeper'"), ("resnet999", GREY, 5, {}, "Known: a3-small"),
     ("deeper", (28, 28), 5, {}, r"input_shape must be .* Received: \(28, 28\)"), ("deeper", (28, 0, 1), 5, {}, "input_shape"),
-    ("deeper", "28", 5, {}, "input_shape"), ("deeper", (28, None, 1), 5, {}, "input_shape"), ("deeper", (28.5, 28, 1), 5, {}, "input_shape"),
-    ("deeper", GREY, 1, {}, "classes must be"), ("deeper", GREY, "ten", {}, "classes must be"), ("deeper", GREY, True, {}, "classes must be"),
+    ("deeper", "28", 5, {}, "input_shape"), ("deeper", (28, None, 1), 5, {}, "input_shape"),
+    ("deeper", (28.5, 28, 1), 5, {}, "input_shape"),
+    ("deeper", GREY, 1, {}, "classes must be"), ("deeper", GREY, "ten", {}, "classes must be"),
+    ("deeper", GREY, True, {}, "classes must be"),
     ("deeper", GREY, 5, {"filter": 3}, "no option 'filter'; it has filters, kernel"),
-    ("deeper", GREY, 5, {"filters": 32}, "filters must be a tuple such as"), ("deeper", GREY, 5, {"filters": (3, 4)}, "must hold 3 values"),
-    ("cm6-cnn", GREY, 5, {"filters": ()}, "filters must be a tuple"), ("cm6-cnn", GREY, 5, {"filters": (3, 0)}, "each a whole number from 1"),
-    ("brief", GREY, 5, {"filters": (3, 4)}, "filters must be a whole number"), ("brief", GREY, 5, {"kernel": 0}, "kernel must be"),
+    ("deeper", GREY, 5, {"filters": 32}, "filters must be a tuple such as"),
+    ("deeper", GREY, 5, {"filters": (3, 4)}, "must hold 3 values"),
+    ("cm6-cnn", GREY, 5, {"filters": ()}, "filters must be a tuple"),
+    ("cm6-cnn", GREY, 5, {"filters": (3, 0)}, "each a whole number from 1"),
+    ("brief", GREY, 5, {"filters": (3, 4)}, "filters must be a whole number"),
+    ("brief", GREY, 5, {"kernel": 0}, "kernel must be"),
     ("brief", GREY, 5, {"kernel": 2.5}, "kernel must be"), ("brief", GREY, 5, {"units": True}, "units must be"),
     ("hw2-cnn", GREY, 5, {"units": 64}, "units must be a tuple"), ("deeper", GREY, 5, {"dropout": 25}, "from 0 to below 1"),
     ("deeper", GREY, 5, {"dropout": float("nan")}, "dropout must be"), ("deeper", GREY, 5, {"dropout": 1}, "dropout must be"),
-    ("a3-dropout", GREY, 5, {"dropout": 0.5}, "dropout must be a tuple"), ("a3-dropout", GREY, 5, {"dropout": (0.5,)}, "must hold 3 values"),
-    ("brief", GREY, 5, {"activation": "rleu"}, "activation must be the name"), ("brief", GREY, 5, {"activation": None}, "activation must be"),
-    ("brief", GREY, 5, {"normalization": None}, "one of 'batch', 'layer', 'none'"), ("brief", GREY, 5, {"normalization": ["batch"]}, "one of"),
-    ("cm6-resnet", GREY, 5, {"penalty": -1}, "penalty must be"), ("cm6-resnet", GREY, 5, {"skip": 1, "depth": 8}, "skip must be True or False"),
-    ("cm6-resnet", GREY, 5, {"depth": 18}, "nearest are 14 and 20.*Received: depth=18"), ("cm6-resnet", GREY, 5, {"depth": 0}, "nearest are 2 and 8"),
+    ("a3-dropout", GREY, 5, {"dropout": 0.5}, "dropout must be a tuple"),
+    ("a3-dropout", GREY, 5, {"dropout": (0.5,)}, "must hold 3 values"),
+    ("brief", GREY, 5, {"activation": "rleu"}, "activation must be the name"),
+    ("brief", GREY, 5, {"activation": None}, "activation must be"),
+    ("brief", GREY, 5, {"normalization": None}, "one of 'batch', 'layer', 'none'"),
+    ("brief", GREY, 5, {"normalization": ["batch"]}, "one of"),
+    ("cm6-resnet", GREY, 5, {"penalty": -1}, "penalty must be"),
+    ("cm6-resnet", GREY, 5, {"skip": 1, "depth": 8}, "skip must be True or False"),
+    ("cm6-resnet", GREY, 5, {"depth": 18}, "nearest are 14 and 20.*Received: depth=18"),
+    ("cm6-resnet", GREY, 5, {"depth": 0}, "nearest are 2 and 8"),
     ("cm6-resnet", GREY, 5, {"depth": -40}, "nearest are 2 and 8"), ("cm6-resnet", GREY, 5, {"depth": "20"}, "6n"),
     ("cm6-resnet", GREY, 5, {"depth": 20.0}, "6n"), ("cm6-resnet", GREY, 5, {"depth": float("nan")}, "6n"),
     ("a3-autoencoder", (30, 28, 1), 5, {}, "multiples of 4.*Received: 30 x 28"),
-    ("a3-small", GREY, 5, {"kernel": 29}, "'conv1' looks at 29 x 29 .* only 28 x 28"), ("a3-small", (3, 28, 1), 5, {}, "'pool1' .* only 1 x 26"),
-    ("cm6-cnn", GREY, 5, {"kernel": 15}, "'conv2' looks at 15 x 15 .* only 7 x 7"), ("deeper", (3, 3, 1), 5, {}, "'pool2' .* only 1 x 1"),
-    ("a3-resnet", GREY, 5, {"stages": 6}, "'pool' looks at 2 x 2 .* only 1 x 1"), ("a3-dropout", (8, 8, 1), 5, {}, "'pool3' .* only 1 x 1")])
+    ("a3-small", GREY, 5, {"kernel": 29}, "'conv1' looks at 29 x 29 .* only 28 x 28"),
+    ("a3-small", (3, 28, 1), 5, {}, "'pool1' .* only 1 x 26"),
+    ("cm6-cnn", GREY, 5, {"kernel": 15}, "'conv2' looks at 15 x 15 .* only 7 x 7"),
+    ("deeper", (3, 3, 1), 5, {}, "'pool2' .* only 1 x 1"),
+    ("a3-resnet", GREY, 5, {"stages": 6}, "'pool' looks at 2 x 2 .* only 1 x 1"),
+    ("a3-dropout", (8, 8, 1), 5, {}, "'pool3' .* only 1 x 1")])
 def test_errors_of_build(name, shape, classes, options, message):
     with pytest.raises(ValueError, match=message) as error:
         build(name, shape, classes, **options)
@@ -260,7 +280,8 @@ def test_unknown_name_says_where_more_are():
 
 
 def test_names_follow_the_registry(monkeypatch):
-    monkeypatch.setitem(models.NETWORKS, "mine", lambda input_shape, classes, width=3: models.brief(input_shape, classes, units=width))
+    def mine(input_shape, classes, width=3): return models.brief(input_shape, classes, units=width)
+    monkeypatch.setitem(models.NETWORKS, "mine", mine)
     assert "mine" in names() and build("mine", GREY, 5, width=4).get_layer("dense").units == 4
     with pytest.raises(ValueError, match="has no option 'units'; it has width"):
         build("mine", GREY, 5, units=4)
@@ -277,8 +298,9 @@ def visits(layer, size):
 
 
 @pytest.mark.parametrize("layer", [
-    layers.Conv2D(5, 3), layers.Conv2D(5, 3, strides=2, padding="same"), layers.Conv2D(5, 1, strides=2), layers.Conv2D(6, 3, groups=2),
-    layers.Conv2D(5, (1, 5), dilation_rate=2, padding="same"), layers.DepthwiseConv2D(3, depth_multiplier=2), layers.SeparableConv2D(5, 3, strides=2)],
+    layers.Conv2D(5, 3), layers.Conv2D(5, 3, strides=2, padding="same"), layers.Conv2D(5, 1, strides=2),
+    layers.Conv2D(6, 3, groups=2), layers.Conv2D(5, (1, 5), dilation_rate=2, padding="same"),
+    layers.DepthwiseConv2D(3, depth_multiplier=2), layers.SeparableConv2D(5, 3, strides=2)],
     ids=lambda layer: layer.name)
 def test_operations_of_one_layer(layer):
     image = keras.Input((11, 13, 4))
@@ -296,9 +318,11 @@ def test_transposed_and_dense_operations():
 
 @pytest.mark.parametrize("name, by_hand", [
     ("brief", 28 * 28 * 9 * 32 + 14 * 14 * 32 * 128 + 128 * 5),
-    ("a3-autoencoder", 28 * 28 * 9 * 256 + 14 * 14 * 9 * 256 * 128 + 7 * 7 * 9 * 128 * 128 + 14 * 14 * 9 * 128 * 256 + 28 * 28 * 9 * 256),
+    ("a3-autoencoder", 28 * 28 * 9 * 256 + 14 * 14 * 9 * 256 * 128 + 7 * 7 * 9 * 128 * 128
+                       + 14 * 14 * 9 * 128 * 256 + 28 * 28 * 9 * 256),
     ("a3-resnet", 28 * 28 * 49 * 64 + (14 * 14 + 7 * 7 + 4 * 4) * 64 * 64 + 2 * 4 * 4 * 9 * 64 * 64 + 256 * 5),
-    ("hw2-resnet", 32 * 32 * (27 * 32 + 4 * 9 * 32 * 32 + 2 * (9 * 64 * 32 + 64 * 32) + 4 * 9 * 64 * 64 + 2 * (9 * 128 * 64 + 128 * 64)
+    ("hw2-resnet", 32 * 32 * (27 * 32 + 4 * 9 * 32 * 32 + 2 * (9 * 64 * 32 + 64 * 32)
+                              + 4 * 9 * 64 * 64 + 2 * (9 * 128 * 64 + 128 * 64)
                               + 4 * 9 * 128 * 128 + 2 * (9 * 256 * 128 + 256 * 128)) + 256 * 10)])
 def test_operations_of_networks_by_hand(name, by_hand):
     assert models._operations(build(name, *ORIGINALS[name])) == 2 * by_hand
@@ -312,7 +336,7 @@ def test_operations_of_a_known_base_inside_a_model():
     table = layer_table(model)
     assert len(table) == 2 and table["parameters"].iloc[-1] == base.count_params()
     assert table["MFLOPs"].iloc[-1] == cost(model)["MFLOPs"] == pytest.approx(models._operations(base) / 1e6, abs=0.01)
-    assert cost(model)["convolutions"] == 28   # 14 ordinary ones, the last standing for the dense layer, 13 depthwise ones, and the first
+    assert cost(model)["convolutions"] == 28   # the first, 13 depthwise ones, 13 of 1 x 1, and one in place of a dense layer
 
 
 def test_layer_table_adds_up():
@@ -400,7 +424,8 @@ def test_long_networks_go_on_in_columns_without_tearing_branches():
     row = models._rows(feeds)
     for longest in (5, 16, 28, 1000):
         columns = models._columns(feeds, row, longest)
-        assert [first for first, _ in columns] == [0] + [last + 1 for _, last in columns[:-1]] and columns[-1][1] == max(row.values())
+        assert [first for first, _ in columns] == [0] + [last + 1 for _, last in columns[:-1]]
+        assert columns[-1][1] == max(row.values())
         for _, last in columns[:-1]:
             assert sum(row[source] <= last < row[to] for to, sources in feeds.items() for source in sources) == 1
     assert len(columns) == 1
@@ -427,7 +452,8 @@ def test_graphviz_where_it_is_there(monkeypatch):
     assert draw(model).data == b"png" and draw(model, tool="graphviz", compact=True).data == b"png"
     assert [options["show_shapes"] for options in asked] == [True, False]
     assert not any(options["to_file"].parent.exists() for options in asked)   # nothing stays behind
-    assert type(draw(model, tool="matplotlib")) is Figure and type(draw([model, model])) is Figure and type(draw(model, longest=9)) is Figure
+    assert type(draw(model, tool="matplotlib")) is Figure
+    assert type(draw([model, model])) is Figure and type(draw(model, longest=9)) is Figure
     assert len(asked) == 2
 
 
@@ -439,7 +465,8 @@ def test_matplotlib_where_graphviz_is_not():
         draw(model, tool="graphviz")
 
 
-@pytest.mark.parametrize("options, message", [({"tool": "pencil"}, "tool must be"), ({"longest": -1}, "longest must be"), ({"longest": 2.5}, "longest must be")])
+@pytest.mark.parametrize("options, message", [({"tool": "pencil"}, "tool must be"), ({"longest": -1}, "longest must be"),
+({"longest": 2.5}, "longest must be")])
 def test_errors_of_draw(options, message):
     with pytest.raises(ValueError, match=message):
         draw(build("brief", GREY, 5), **options)
