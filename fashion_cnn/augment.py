@@ -54,7 +54,7 @@ def affine_matrix(rotation=0.0,          # degrees, to the left; each argument a
                   shift_right=0.0,       # pixels
                   vertical_flip=0.0,     # 1 turns the image upside down
                   horizontal_flip=0.0,   # 1 exchanges left and right
-                 ):                      # float32 (N, 2, 3): (row, column) in the old image from (row, column, 1) in the new, from the centre
+                 ):                      # float32 (N, 2, 3): old (row, column) from new (row, column, 1), both from the centre
     "Flip, zoom, shear, rotation and shift, in this order, as one matrix to look backwards with."
     values = [rotation, zoom, shear, shift_down, shift_right, vertical_flip, horizontal_flip]
     values = [ops.reshape(ops.cast(value, "float32"), (-1,)) for value in values]
@@ -136,7 +136,8 @@ def warp(images,                       # (N, height, width, channels)
 # %% ../nbs/05_augment.ipynb #cell-039
 def _number(name, value, lowest=0.0, highest=math.inf):
     "A finite number between two limits, or a ValueError."
-    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value) and lowest <= value <= highest: return float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value) and lowest <= value <= highest:
+        return float(value)
     limits = f"at least {lowest:g}" if highest == math.inf else f"between {lowest:g} and {highest:g}"
     raise ValueError(f"{name} must be a number, {limits}. Received: {name}={value!r}")
 
@@ -249,7 +250,7 @@ class Affine(Geometric):
                  rotation=0.0,            # degrees, up to so much to either side
                  zoom=0.0,                # fraction: 0.1 is 0.9 to 1.1 times the size, height and width alike
                  shear=0.0,               # degrees, up to so much to either side
-                 shift=0.0,               # below 1 a fraction of height and width, from 1 on pixels; or a (vertical, horizontal) pair
+                 shift=0.0,               # below 1 a fraction of the size, from 1 on pixels; or a (vertical, horizontal) pair
                  horizontal_flip=False,   # exchange left and right in every second image
                  vertical_flip=False,     # exchange top and bottom in every second image
                  fill_mode="nearest",     # outside: "reflect", "nearest" or "constant"
@@ -290,9 +291,8 @@ class ElasticDistortion(Geometric):
     def move(self, rows, columns, images):
         count, (height, width) = ops.shape(images)[0], images.shape[1:3]
         alpha = self.uniform((count,), *self.alpha) * self.chosen(images)
-        moved = displacement(self.uniform((2, count, height, width), 0.0), self.sigma, 2.0 * alpha)   # noise 0 to 1, so it moves
-        least = ops.reshape(alpha, (-1, 1, 1))                                                        # by alpha too much
-        return rows - least + moved[0], columns - least + moved[1]
+        moved = displacement(self.uniform((2, count, height, width)), self.sigma, alpha)
+        return rows + moved[0], columns + moved[1]
 
 # %% ../nbs/05_augment.ipynb #cell-053
 @keras.saving.register_keras_serializable(package="fashion_cnn")
@@ -339,9 +339,10 @@ class Erasing(Augmentation):
         count, (height, width) = ops.shape(images)[0], images.shape[1:3]
         area = self.uniform((count,), *self.area) * self.chosen(images) * (height * width)
         aspect = ops.exp(self.uniform((count,), *np.log(self.aspect)))
-        high, wide = ops.minimum(ops.round(ops.sqrt(area * aspect)), height), ops.minimum(ops.round(ops.sqrt(area / aspect)), width)
-        places = self.uniform((2, count), 0.0)
-        hole = _rectangle(ops.floor(places[0] * (height - high + 1)), ops.floor(places[1] * (width - wide + 1)), high, wide, images)
+        high = ops.minimum(ops.round(ops.sqrt(area * aspect)), height)
+        wide = ops.minimum(ops.round(ops.sqrt(area / aspect)), width)
+        top, left = (ops.floor(self.uniform((count,), 0.0) * room) for room in (height - high + 1, width - wide + 1))
+        hole = _rectangle(top, left, high, wide, images)
         filling = self.uniform(ops.shape(images), 0.0, 255.0) if self.fill_value is None else self.fill_value
         return ops.where(hole, filling, images)
 
@@ -371,6 +372,11 @@ class Mixing(Augmentation):
         kept = keras.random.beta((ops.shape(images)[0],), self.alpha, self.alpha, seed=self.generator)
         return 1.0 - (1.0 - kept) * self.chosen(images)
 
+
+def _blend(share, values, partner):
+    "`share` of each row and the rest of its partner's."
+    return share * values + (1.0 - share) * ops.take(values, partner, axis=0)
+
 # %% ../nbs/05_augment.ipynb #cell-060
 @keras.saving.register_keras_serializable(package="fashion_cnn")
 class MixUp(Mixing):
@@ -386,8 +392,7 @@ class MixUp(Mixing):
 
     def mix(self, images, labels):
         partner, share = self.partner(images), self.share(images)[:, None]
-        pixels = share[:, :, None, None]
-        return (pixels * images + (1.0 - pixels) * ops.take(images, partner, axis=0), share * labels + (1.0 - share) * ops.take(labels, partner, axis=0))
+        return _blend(share[:, :, None, None], images, partner), _blend(share, labels, partner)
 
 # %% ../nbs/05_augment.ipynb #cell-061
 @keras.saving.register_keras_serializable(package="fashion_cnn")
@@ -408,7 +413,7 @@ class CutMix(Mixing):
         (top, bottom), (left, right) = (self.cut(size, side, centre[axis]) for axis, size in enumerate(images.shape[1:3]))
         patch = _rectangle(top, left, bottom - top, right - left, images)
         kept = 1.0 - ((bottom - top) * (right - left) / (images.shape[1] * images.shape[2]))[:, None]
-        return ops.where(patch, ops.take(images, partner, axis=0), images), kept * labels + (1.0 - kept) * ops.take(labels, partner, axis=0)
+        return ops.where(patch, ops.take(images, partner, axis=0), images), _blend(kept, labels, partner)
 
     def cut(self, size, side, centre):
         "First pixel and the one after the last along one axis: `side` of it, around `centre`, both fractions."
@@ -539,8 +544,9 @@ def garments(rotation=4.0,           # degrees
     return Pipeline(layers, name="garments")
 
 # %% ../nbs/05_augment.ipynb #cell-076
-PIPELINES = {"b-affine": b_affine, "b-elastic": b_elastic, "d-cifar": d_cifar, "e-shift-rotate": e_shift_rotate, "garments": garments,
-             "affine": Affine, "elastic": ElasticDistortion, "brightness": Brightness, "erasing": Erasing, "mixup": MixUp, "cutmix": CutMix}
+PIPELINES = {"b-affine": b_affine, "b-elastic": b_elastic, "d-cifar": d_cifar, "e-shift-rotate": e_shift_rotate,
+             "garments": garments, "affine": Affine, "elastic": ElasticDistortion, "brightness": Brightness, "erasing": Erasing,
+             "mixup": MixUp, "cutmix": CutMix}
 
 def names() -> list[str]:
     "The pipelines and single layers that `pipeline` knows."

@@ -105,8 +105,7 @@ def test_affine_matrix_is_the_product_of_its_parts():
     parts = [dict(horizontal_flip=1), dict(zoom=1.3), dict(shear=10), dict(rotation=25), dict(shift_down=2, shift_right=-3)]
     product = np.eye(3)
     for part in parts:      # looking backwards, the first to act is the last to be asked
-        product = np.vstack([np.array(affine_matrix(**part))[0], [0, 0, 1]]) @ product if part is parts[0] else \
-            product @ np.vstack([np.array(affine_matrix(**part))[0], [0, 0, 1]])
+        product = product @ np.vstack([np.array(affine_matrix(**part))[0], [0, 0, 1]])
     whole = {name: value for part in parts for name, value in part.items()}
     assert np.allclose(np.array(affine_matrix(**whole))[0], product[:2], atol=1e-6)
 
@@ -481,3 +480,19 @@ def test_all_of_this_on_a_second_backend():
     result = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__], env=environment,
                             capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert result.returncode == 0, result.stdout[-3000:]
+
+
+# Keras' own affine layers, of which the notebook says that each alone is right
+
+@pytest.mark.parametrize("name, arguments", [("RandomRotation", (0.2,)), ("RandomZoom", (0.5,)), ("RandomShear", (0.5, 0.5)),
+                                             ("RandomTranslation", (0.3, 0.3)), ("RandomFlip", ("horizontal",))])
+def test_keras_affine_layers_alone_are_right(name, arguments):
+    layer = getattr(keras.layers, name)(*arguments, seed=1)
+    picture = np.random.default_rng(0).integers(0, 256, (1, 12, 12, 1)).astype("float32")
+    changed = np.array(layer(np.repeat(picture, 40, axis=0), training=True))
+    assert len(np.unique(changed.reshape(40, -1), axis=0)) > (1 if name == "RandomFlip" else 35)      # each image differently
+    assert np.array_equal(np.array(layer(picture, training=False)), picture)
+    model = keras.Sequential([keras.Input((12, 12, 1)), layer])
+    for count in (8, 3, 1):                                       # flat pictures stay as they are: nobody gets a neighbour's
+        flat = np.arange(10, 10 + count, dtype="float32")[:, None, None, None] * np.ones((count, 12, 12, 1), "float32")
+        assert np.allclose(np.array(model(flat, training=True)), flat, atol=1e-3)
