@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--scaled", type=int, metavar="EPOCHS", help="fit the frozen model for fewer epochs and scale its time")
     arguments = parser.parse_args()
+    if arguments.scaled is not None and arguments.scaled < 2: parser.error("--scaled needs at least 2 epochs")
     data = load("fashion-mnist" if "FASHION_CNN_DATA" in os.environ else "sketch")
     x, y = data.train.x[:arguments.images], data.train.y[:arguments.images]
     folder = tempfile.mkdtemp()

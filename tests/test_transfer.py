@@ -302,6 +302,15 @@ def test_augmented_passes(tmp_path):
     with pytest.raises(ValueError, match="every pass gives the same"): cached_features(base, GREY, tmp_path, passes=2)
 
 
+@pytest.mark.parametrize("name", ["garments", "b-elastic"])
+def test_named_pipelines_can_be_cached(name, tmp_path):
+    from fashion_cnn.augment import pipeline
+    first = features_of(small(), tmp_path, passes=2, augmentation=pipeline(name, seed=0), seed=0)
+    assert not np.array_equal(first[:12], first[12:])
+    assert np.array_equal(features_of(small(), tmp_path, passes=2, augmentation=pipeline(name, seed=0), seed=0), first)
+    assert len(list(tmp_path.glob("*"))) == 1
+
+
 def test_wrong_images(tmp_path):
     base = halves(small())[0]
     for images in (GREY[:, :20], GREY[:0], GREY[0]):
