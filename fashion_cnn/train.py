@@ -17,7 +17,7 @@ from .data import Dataset, Split, load
 from .augment import mixes_labels, pipeline
 from .models import build, layer_table
 from .runs import Recipe, Run, best_epoch, environment, naming_damage, suggest, write_atomically
-from .transfer import cached_features, halves
+from .transfer import batch_that_fits, cached_features, halves
 
 # %% ../nbs/07_train.ipynb #cell-013
 class Batches(keras.utils.PyDataset):
@@ -91,7 +91,7 @@ def learning_rate(recipe: Recipe,          # its `schedule`, `learning_rate` and
         return schedules.CosineDecayRestarts(rate, plan["first_epochs"] * steps_per_epoch, t_mul=plan["multiply"],
                                              alpha=plan["final"])
     if plan.get("name") == "steps":
-        boundaries = [epoch * steps_per_epoch for epoch in plan["after"]]
+        boundaries = [epoch * steps_per_epoch - 1 for epoch in plan["after"]]    # the last step with the old rate
         return schedules.PiecewiseConstantDecay(boundaries, [rate] + [rate * factor for factor in plan["factors"]])
     if plan.get("name") == "one-cycle":
         return OneCycle(rate, recipe.epochs * steps_per_epoch, plan["rise"], plan["first"], plan["final"])
@@ -487,7 +487,8 @@ def train(recipe: Recipe,                    # what to do
     compile_model(fitted, recipe, len(batches), mixing)
     fitted.optimizer.build(fitted.trainable_variables)
     keeper = Keeper(recipe, batches, checkpoint)
-    validation = Batches(looks["validation"][1], data.validation.y, 500, task=recipe.task, mixing=mixing)
+    network, x = looks["validation"]
+    validation = Batches(x, data.validation.y, batch_that_fits(network, most=500), task=recipe.task, mixing=mixing)
     stopped = _fit(fitted, recipe, batches, validation, keeper, checkpoint.read() if checkpoint and resume else None, progress)
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state
     for variable, value in zip(fitted.variables, chosen): variable.assign(value)
@@ -501,7 +502,7 @@ def _conclude(model, recipe, data, keeper, stopped, limit, looks):
     for network in {id(network): network for network, _ in [(model, None), *looks.values()]}.values():
         compile_model(network, recipe, len(keeper.batches))    # a fresh optimizer: its memory belongs to the checkpoint
     splits = {name: data.splits()[name] for name in looks}
-    metrics = {name: judge(network, Batches(x, splits[name].y, 500, task=recipe.task)) for name, (network, x) in looks.items()}
+    metrics = {name: judge(network, Batches(x, splits[name].y, batch_that_fits(network, most=500), task=recipe.task)) for name, (network, x) in looks.items()}
     told = {name: look for name, look in looks.items() if name != "train" and recipe.task == "classify"}
     return Run(recipe, keeper.history, metrics=metrics,
                data={"source": data.source, "class_names": list(data.class_names), "input_shape": list(data.input_shape),
@@ -510,5 +511,5 @@ def _conclude(model, recipe, data, keeper, stopped, limit, looks):
                parameters={"total": model.count_params(), "MFLOPs": float(layer_table(model)["MFLOPs"].iloc[-1]),
                            "trainable": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)}, stopped=stopped,
                labels={name: splits[name].y for name in told},
-               probabilities={name: network.predict(x, batch_size=500, verbose=0) for name, (network, x) in told.items()},
+               probabilities={name: network.predict(x, batch_size=batch_that_fits(network, most=500), verbose=0) for name, (network, x) in told.items()},
                environment={**environment(), "backend": keras.backend.backend()}, weights_hash=weights_hash(model), model=model)

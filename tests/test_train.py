@@ -291,6 +291,11 @@ def test_every_image_once_an_epoch(data):
     assert batches[0][0].dtype == np.uint8
 
 
+def test_stairs_step_down_with_the_epoch(data):
+    recipe = RECIPE.replace(epochs=4, early_stopping=None, learning_rate=1e-3, schedule={"name": "steps", "after": [2, 3], "factors": [0.1, 0.01]})
+    assert train(recipe, data, progress=False).history["learning_rate"] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5])
+
+
 def test_schedules_against_their_formulas():
     steps, plan = 10, Recipe("plan", "deeper", learning_rate=0.01, epochs=10)
     cosine = learning_rate(plan.replace(schedule={"name": "cosine"}), steps)
