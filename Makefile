@@ -110,9 +110,14 @@ notebooks: install-dev  ## every notebook from top to bottom, in quick mode
 site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site
 	$(call stage,The site is whole,python tools/site_check.py)
 
+# These touch nothing but their own temporary folders, so they run beside the others, on the second core
+PURE := tests/test_augment.py tests/test_evaluate.py tests/test_models.py tests/test_tasks.py tests/test_transfer.py
+
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	@printf '\n== Tests\n'
-	@FASHION_CNN_QUICK=1 python -m pytest
+	@log=$$(mktemp); FASHION_CNN_QUICK=1 python -m pytest -q $(PURE) > "$$log" 2>&1 & \
+	first=$$!; second=0; failed=0; FASHION_CNN_QUICK=1 python -m pytest $(addprefix --ignore=,$(PURE)) || second=$$?; \
+	wait $$first || failed=$$?; tail -n 40 "$$log"; rm -f "$$log"; exit $$((second ? second : failed))
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
