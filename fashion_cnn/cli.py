@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DATA_HELP', 'WEIGHTS_HELP', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary', 'demo_data', 'demo',
            'write_report', 'data_of', 'settled', 'train_recipe', 'judge_other', 'evaluate_run', 'describe_data',
-           'record', 'positive', 'seed_number', 'recipe_name', 'parser', 'main']
+           'record', 'runs_of', 'compare_runs', 'submit', 'positive', 'seed_number', 'recipe_name', 'parser', 'main']
 
 # %% ../nbs/13_cli.ipynb #cell-002
 import argparse, contextlib, os, sys
@@ -166,6 +166,42 @@ def record(arguments):
         print(f"{run}\nrecorded in {run.record().name}", flush=True)
 
 # %% ../nbs/13_cli.ipynb #cell-017
+def runs_of(words: list[str]) -> list[Run]:
+    "The runs that are meant by folders, by record files, or by the names of recorded recipes."
+    from fashion_cnn.runs import from_record, recorded
+    found = []
+    for word in words:
+        path = Path(word)
+        if path.is_dir() or path.suffix == ".json": found.append(Run.load(path) if path.is_dir() else from_record(path))
+        elif runs := recorded(word): found.extend(runs)
+        else: raise FileNotFoundError(f"{word!r} is neither the folder of a run, nor the file of a record, nor a recipe that is recorded. "
+                                      f"Recorded: {', '.join(dict.fromkeys(run.name for run in recorded()))}. Received: {word!r}")
+    return found
+
+
+def compare_runs(arguments):
+    "Print runs side by side: cost, accuracy with its interval, F1, and whether they differ from the first."
+    from fashion_cnn.evaluate import compare, styled
+    table = compare(runs_of(arguments.runs), arguments.split, significance=not arguments.different_images)
+    shown = styled(table)
+    print(shown.data.T.to_string(), f"\n\n{shown.caption}")
+    if arguments.csv:
+        from fashion_cnn.runs import write_atomically
+        print(f"As a table: {write_atomically(arguments.csv, table.to_csv(index_label='recipe').encode())}")
+
+
+def submit(arguments):
+    "Write a contest file for unlabelled images, ids in their order, and read it back."
+    from fashion_cnn.data import read
+    from fashion_cnn.evaluate import submission, write_submission
+    run, images = Run.load(arguments.run), read(arguments.data)
+    trainer()    # TensorFlow starts up quietly
+    table = submission(run, images, arguments.format, arguments.classes)
+    path = write_submission(table, arguments.out, arguments.classes)
+    counts = ", ".join(f"{label}: {count:,}" for label, count in table.iloc[:, 1].value_counts().sort_index().items())
+    print(f"{len(table):,} predictions in {path}, read back and checked. Images per class: {counts}")
+
+# %% ../nbs/13_cli.ipynb #cell-019
 def positive(text: str) -> int:
     "A whole number from 1 up, for argparse."
     if not text.isdecimal() or int(text) < 1: raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, received {text!r}")
@@ -183,11 +219,11 @@ def recipe_name(text: str) -> str:
     try: return recipes.get(text).name
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
-# %% ../nbs/13_cli.ipynb #cell-018
+# %% ../nbs/13_cli.ipynb #cell-020
 DATA_HELP = "fashion-mnist, cifar10, five-groups, sketch, or the path of a file or folder"
 WEIGHTS_HELP = "weights of a pretrained base: a file, or 'none' for random ones (default: ImageNet's)"
 
-# %% ../nbs/13_cli.ipynb #cell-019
+# %% ../nbs/13_cli.ipynb #cell-021
 def parser() -> argparse.ArgumentParser:
     "The arguments of `fashion-cnn`."
     main = argparse.ArgumentParser("fashion-cnn", description="Learn convolutional networks: train, judge and compare them.")
@@ -222,6 +258,19 @@ def parser() -> argparse.ArgumentParser:
     add("--data", help=f"judge on other images: {DATA_HELP}")
     add("--report", metavar="FILE", help="also write a report on the run's own test images, as one HTML file")
 
+    add = command("compare", compare_runs, "runs side by side").add_argument
+    add("runs", nargs="+", metavar="RUN", help="folder of a run, file of a record, or name of a recorded recipe")
+    add("--split", choices=["validation", "test"], default="test", help="which images (default: test)")
+    add("--different-images", action="store_true", help="also compare runs judged on different images, without a test of significance")
+    add("--csv", metavar="FILE", help="also write the table, with all digits")
+
+    add = command("submit", submit, "predictions for a contest").add_argument
+    add("run", metavar="RUN", help="folder of a run")
+    add("data", metavar="DATA", help="unlabelled images with ids: a course file, .npy or .csv")
+    add("--format", choices=["B", "C"], default="B", help="B: id,target with classes from 1; C: Id,Label from 0 (default: B)")
+    add("--classes", type=positive, default=5, help="how many the contest has (default: 5)")
+    add("--out", metavar="FILE", default="submission.csv", help="file to write or replace (default: submission.csv)")
+
     command("describe", describe_data, "what is in a data set").add_argument("data", metavar="DATA", help=DATA_HELP)
 
     add = command("record", record, "train in full and record with the package").add_argument
@@ -234,7 +283,7 @@ def parser() -> argparse.ArgumentParser:
     add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
     return main
 
-# %% ../nbs/13_cli.ipynb #cell-020
+# %% ../nbs/13_cli.ipynb #cell-022
 def main(words: list[str] | None = None,  # arguments; None takes the process' own
         ) -> int:                         # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
     "The command `fashion-cnn`."

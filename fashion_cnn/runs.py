@@ -216,7 +216,7 @@ class Run:
 
     def __init__(self,
                  recipe: Recipe,               # what was to be done
-                 history: dict,                # name -> list with one number per finished epoch
+                 history: dict,                # name -> list with one number (of 'learning_rates' one list) per finished epoch
                  metrics: dict,                # split -> {'loss', 'accuracy', 'images'}; no accuracy for a reconstruction
                  data: dict,                   # 'source', 'class_names', 'input_shape', 'classes', 'images', 'fingerprint', 'limit'
                  parameters: dict,             # 'total' and 'trainable' counts of the network, 'MFLOPs' for one image
@@ -397,7 +397,10 @@ def record(self: Run,
     "Write the run as one small JSON file: everything but the weights."
     packed = {"labels": {name: pack(value.astype(np.uint8)) for name, value in self.labels.items() if name == "test"},
               "probabilities": {name: pack(quantize(value)) for name, value in self.probabilities.items() if name == "test"}}
-    content = json.dumps({**_plain(self), "packed": packed}, separators=(",", ":"))
+    content = {**_plain(self), "packed": packed}
+    if "learning_rates" in self.history:
+        content["history"] = {**self.history, "learning_rates": pack(np.array(self.history["learning_rates"], np.float32).T)}
+    content = json.dumps(content, separators=(",", ":"))
     return write_atomically(Path(folder) / f"{self.name}-seed{self.recipe.seed}.json", content.encode())
 
 
@@ -407,6 +410,8 @@ def from_record(path: str | Path) -> Run:
         content = read_json(Path(path))
         labels = {name: unpack(value).astype(np.int64) for name, value in content["packed"]["labels"].items()}
         probabilities = {name: dequantize(unpack(value)) for name, value in content["packed"]["probabilities"].items()}
+        if "learning_rates" in content["history"]:
+            content["history"]["learning_rates"] = unpack(content["history"]["learning_rates"]).T.tolist()
         return Run(Recipe(**content["recipe"]), **{name: content[name] for name in SIMPLE}, labels=labels, probabilities=probabilities)
 
 

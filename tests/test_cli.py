@@ -7,10 +7,15 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from fashion_cnn import recipes
 from fashion_cnn.cli import main
+from fashion_cnn.data import load
+from fashion_cnn.evaluate import compare
+from fashion_cnn.runs import Run, recorded
 
 COMMAND = [sys.executable, "-c", "from fashion_cnn.cli import main; raise SystemExit(main())"]
 TINY = ["--data", "sketch", "--limit", "150", "--epochs", "1"]
@@ -45,7 +50,8 @@ def test_recipes_are_listed_fast_and_without_tensorflow():
     (["train", "deeper", "--epochs", "0"], "received '0'"), (["train", "deeper", "--epochs", "-2"], "--epochs"),
     (["train", "deeper", "--epochs", "many"], "received 'many'"), (["train", "deeper", "--limit", "0"], "from 1 up"),
     (["train", "deeper", "--seed", "x"], "from 0 up"), (["evaluate"], "RUN"), (["describe"], "DATA"),
-    (["evaluate", "x", "--split", "train"], "invalid choice"), (["record", "hw2-cn"], "Did you mean 'hw2-cnn'")])
+    (["evaluate", "x", "--split", "train"], "invalid choice"), (["compare"], "RUN"), (["submit", "x"], "DATA"),
+    (["submit", "x", "y", "--format", "D"], "invalid choice"), (["submit", "x", "y", "--classes", "0"], "from 1 up"), (["record", "hw2-cn"], "Did you mean 'hw2-cnn'")])
 def test_bad_arguments_end_with_2(words, says, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
@@ -54,6 +60,8 @@ def test_bad_arguments_end_with_2(words, says, capsys):
 
 @pytest.mark.parametrize("words, says", [
     (["evaluate", "nothing-here"], "there is no run here"), (["describe", "nothing-here"], "nothing-here"),
+    (["compare", "hw2-cnn", "nothing-here"], "Recorded: "), (["compare", "nothing-here.json"], "nothing-here.json"),
+    (["submit", "nothing-here", "images.npy"], "there is no run here"),
     (["train", "deeper", "--data", "nothing-here", "--out", "OUT"], "nothing-here"),
     (["train", "deeper", "--data", "fashion-mnst", "--out", "OUT"], "fashion-mnist")])
 def test_failures_end_with_1_and_one_message(words, says, tmp_path):
@@ -64,7 +72,7 @@ def test_failures_end_with_1_and_one_message(words, says, tmp_path):
 
 
 def test_help_of_every_command(capsys):
-    for name in ("demo", "recipes", "train", "evaluate", "describe", "record"):
+    for name in ("demo", "recipes", "train", "evaluate", "compare", "submit", "describe", "record"):
         with pytest.raises(SystemExit) as ended:
             main([name, "--help"])
         assert ended.value.code == 0 and name in capsys.readouterr().out
@@ -95,6 +103,38 @@ def test_training_again_goes_on_and_restart_starts_over(run_folder, capsys, tmp_
     assert "another experiment (seed 0 there, 1 here)" in capsys.readouterr().err
     assert main(["train", "deeper", *TINY, "--seed", "1", "--restart", "--out", str(folder)]) == 0
     assert json.loads((folder / "run.json").read_text())["recipe"]["seed"] == 1
+
+
+def test_compare_prints_what_compare_says_without_tensorflow(tmp_path):
+    code = ("from fashion_cnn.cli import main; import sys; main(sys.argv[1:]); print('tensorflow' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code, "compare", "hw2-cnn", "--csv", str(tmp_path / "table.csv")],
+                          capture_output=True, text=True, check=True)
+    table, written = compare(recorded("hw2-cnn")), pd.read_csv(tmp_path / "table.csv", index_col="recipe")
+    assert written.loc["hw2-cnn", "test accuracy"] == pytest.approx(table.loc["hw2-cnn", "test accuracy"])
+    assert f"{100 * table.loc['hw2-cnn', 'test accuracy']:.2f} %" in done.stdout and done.stdout.endswith("False\n")
+
+
+def test_compare_takes_folders_and_records_and_minds_the_images(run_folder, tmp_path, capsys):
+    record = Run.load(run_folder).record(tmp_path)
+    assert main(["compare", str(record)]) == 0 and "sketches" in capsys.readouterr().out
+    assert main(["compare", str(run_folder), str(record)]) == 1 and "may stand in a comparison once" in capsys.readouterr().err
+    assert main(["compare", str(run_folder), "hw2-cnn"]) == 1 and "same images" in capsys.readouterr().err
+    assert main(["compare", str(run_folder), "hw2-cnn", "--different-images"]) == 0
+    assert "Fashion-MNIST" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("format, header, first", [("B", "id,target", 1), ("C", "Id,Label", 0)])
+def test_submit_keeps_ids_in_order(format, header, first, run_folder, tmp_path, capsys):
+    images = load("sketch", limit=150).test.x[..., 0]
+    ids = np.random.default_rng(0).permutation(len(images)) + 500
+    np.save(tmp_path / "unlabelled.npy", {"features": images.astype(float), "id": ids}, allow_pickle=True)
+    words = ["submit", run_folder, tmp_path / "unlabelled.npy", "--format", format, "--out", tmp_path / "mine.csv"]
+    assert main([*map(str, words), "--classes", "10"]) == 0 and "read back and checked" in capsys.readouterr().out
+    lines = (tmp_path / "mine.csv").read_text().splitlines()
+    expected = Run.load(run_folder).predict(images[..., None]).argmax(1) + first
+    assert lines == [header, *(f"{name},{label}" for name, label in zip(ids, expected))]
+    assert main([*map(str, words)]) == 1 and "5 classes" in capsys.readouterr().err
+    assert (tmp_path / "mine.csv").read_text().splitlines() == lines    # the good file stays
 
 
 def test_describe(capsys):

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from fashion_cnn.data import Dataset, load
-from fashion_cnn.runs import Recipe, Run
+from fashion_cnn.runs import Recipe, Run, from_record
 
 keras = pytest.importorskip("keras")
 from fashion_cnn import train as training            # noqa: E402
 from fashion_cnn.models import build                        # noqa: E402
-from fashion_cnn.train import Batches, compile_model, learning_rate, train   # noqa: E402
+from fashion_cnn.train import Batches, compile_model, find_learning_rate, learning_rate, learning_rates, train   # noqa: E402
 
 RECIPE = Recipe("trial", network="deeper", epochs=4, batch_size=32, learning_rate=0.002,
                 schedule={"name": "plateau", "patience": 1, "factor": 0.5}, early_stopping={"patience": 3})   # the rate falls on the way
@@ -306,6 +306,66 @@ def test_schedules_against_their_formulas():
     assert float(again(0)) == pytest.approx(0.01) and float(again(20)) == pytest.approx(0.01)
     stairs = learning_rate(plan.replace(schedule={"name": "steps", "after": [2, 4], "factors": [0.1, 0.01]}), steps)
     assert [round(float(stairs(step)), 6) for step in (5, 30, 90)] == [0.01, 0.001, 0.0001]
+
+
+MOVING = {"cosine": {"name": "cosine", "warmup_epochs": 1, "final": 0.1}, "one-cycle": {"name": "one-cycle"},
+          "restarts": {"name": "cosine-restarts", "first_epochs": 1, "multiply": 2.0, "final": 0.2}}
+
+
+@pytest.mark.parametrize("schedule", MOVING.values(), ids=MOVING)
+def test_every_steps_learning_rate_is_kept(schedule, data, tmp_path):
+    recipe = Recipe("trial", network="deeper", epochs=3, batch_size=64, schedule=schedule)
+    steps = 4    # 200 images
+    one_by_one = [float(learning_rate(recipe, steps)(step)) for step in range(3 * steps)]
+    assert learning_rates(recipe, steps) == pytest.approx(one_by_one, rel=1e-4, abs=1e-9)
+    run = train(recipe, data, out=tmp_path / "run", progress=False)
+    kept = run.history["learning_rates"]
+    assert [len(epoch) for epoch in kept] == [steps] * 3 and np.ravel(kept) == pytest.approx(one_by_one, rel=1e-4, abs=1e-9)
+    assert [epoch[0] for epoch in kept] == pytest.approx(run.history["learning_rate"], rel=1e-4, abs=1e-9)
+    assert Run.load(tmp_path / "run").history == run.history
+    assert np.ravel(from_record(run.record(tmp_path)).history["learning_rates"]) == pytest.approx(np.ravel(kept), rel=1e-6)
+
+
+def test_fixed_rates_and_stairs_need_no_list_of_steps(undisturbed):
+    assert "learning_rates" not in undisturbed.history
+    assert learning_rates(RECIPE, 3) == pytest.approx([0.002] * 12)
+
+
+@pytest.mark.parametrize("schedule", [MOVING["cosine"], MOVING["one-cycle"]], ids=["cosine", "one-cycle"])
+def test_a_schedule_that_spans_the_training_cannot_be_lengthened(schedule, data, tmp_path):
+    recipe = Recipe("trial", network="deeper", epochs=1, batch_size=64, schedule=schedule)
+    train(recipe, data, out=tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match="epochs 1 there, 2 here"):
+        train(recipe, data, out=tmp_path / "run", epochs=2, progress=False)
+
+
+def test_learning_rate_finder_climbs_and_suggests(data):
+    recipe = Recipe("trial", network="deeper", batch_size=32, optimizer="sgd", augmentation="b-affine")
+    search = find_learning_rate(recipe, data, highest=100.0, steps=60)
+    rates = search.learning_rate.to_numpy()
+    assert rates[0] == pytest.approx(1e-6) and np.allclose(rates[1:] / rates[:-1], 1e8 ** (1 / 59))
+    assert np.isfinite(search).all(axis=None) and len(search) < 60    # the loss exploded before the last step
+    lowest = rates[search.smoothed.argmin()]
+    assert search.attrs["suggested"] == pytest.approx(lowest / 10, rel=0.06)
+    weights = 0.9 ** np.arange(len(search))[::-1]
+    assert search.smoothed.iloc[-1] == pytest.approx(np.average(search.loss, weights=weights))
+    assert search.attrs | {"suggested": 0} == {"suggested": 0, "recipe": "trial", "source": data.source, "images": 200, "seed": 0}
+
+
+def test_learning_rate_finder_takes_no_look_at_validation_and_repeats_itself(data):
+    recipe, half = Recipe("trial", network="deeper", batch_size=32), Dataset(data.train, data.validation.take(np.arange(10)), data.test,
+                                                                             data.class_names, data.source)
+    first, second = (find_learning_rate(recipe, images, steps=12) for images in (data, half))
+    assert first.equals(second)
+    assert not first.equals(find_learning_rate(recipe, data, steps=12, seed=1))
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (dict(lowest=0.0), "positive"), (dict(lowest=0.1, highest=0.01), "lowest=0.1, highest=0.01"), (dict(steps=3), "Received: steps=3"),
+    (dict(lowest=1e3, highest=1e6), "fell at no learning rate")])
+def test_learning_rate_finder_explains(arguments, says, data):
+    with pytest.raises(ValueError, match=says):
+        find_learning_rate(Recipe("trial", network="deeper", batch_size=32), data, **{"steps": 20, **arguments})
 
 
 @pytest.mark.parametrize("arguments, error, says", [
