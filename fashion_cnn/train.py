@@ -544,15 +544,15 @@ def find_learning_rate(recipe: Recipe,               # its network, optimizer, b
                        seed: int | None = None,      # instead of the recipe's
                        limit: int | None = None,     # at most so many images
                       ):                             # DataFrame of learning_rate, loss, smoothed; .attrs['suggested']
-    "Raise the learning rate step by step and watch the loss (Smith 2015); the suggestion is a tenth of where it is lowest."
+    "Raise the learning rate step by step and watch the loss (Smith 2015); the suggestion is a tenth of where it has fallen."
     if not 0 < lowest < highest: raise ValueError(f"learning rates rise from a positive number. Received: {lowest=}, {highest=}")
     if steps < 10: raise ValueError(f"fewer than 10 steps show nothing. Received: steps={steps}")
     recipe, data = _settle(recipe, data, None, seed, limit, None)
     _, fitted, batches, _ = _assemble(recipe.replace(schedule=None, learning_rate=lowest), data)
     trial = _climb(fitted, batches, np.geomspace(lowest, highest, steps))
-    best = trial.smoothed.idxmin()
-    if best == 0: raise ValueError(f"the loss fell at no learning rate; try a smaller `lowest`. Received: {lowest=}, {highest=}")
-    trial.attrs = {"suggested": float(f"{trial.learning_rate[best] / 10:.2g}"), "recipe": recipe.name, "source": data.source,
+    fallen = (trial.smoothed <= 1.05 * trial.smoothed.min()).idxmax()
+    if fallen == 0: raise ValueError(f"the loss fell at no learning rate; try a smaller `lowest`. Received: {lowest=}, {highest=}")
+    trial.attrs = {"suggested": float(f"{trial.learning_rate[fallen] / 10:.2g}"), "recipe": recipe.name, "source": data.source,
                    "images": len(data.train), "seed": recipe.seed}
     return trial
 
