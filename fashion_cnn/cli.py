@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['DATA_HELP', 'WEIGHTS_HELP', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary', 'demo_data', 'demo',
            'write_report', 'data_of', 'settled', 'train_recipe', 'judge_other', 'evaluate_run', 'describe_data',
-           'record', 'runs_of', 'compare_runs', 'submit', 'positive', 'seed_number', 'recipe_name', 'parser', 'main']
+           'record', 'runs_of', 'compare_runs', 'report_runs', 'submit', 'positive', 'seed_number', 'recipe_name',
+           'parser', 'main']
 
 # %% ../nbs/13_cli.ipynb #cell-002
 import argparse, contextlib, os, sys
@@ -90,12 +91,13 @@ def demo(arguments):
     return 130 if run.stopped == "interrupted" else 0
 
 
-def write_report(run, data, path):
+def write_report(runs, data, path):
     "Write the report and say where it is."
     from fashion_cnn.plots import report
     from fashion_cnn.runs import write_atomically
-    write_atomically(path, report(run, data).encode("utf-8"))
-    print(f"\nThe report, with samples, curves, confusion and the worst mistakes: {path}", flush=True)
+    write_atomically(path, report(runs, data).encode("utf-8"))
+    images = "samples, curves, confusion and the worst mistakes" if data else "curves, confusion and scores"
+    print(f"\nThe report, with {images}: {path}", flush=True)
 
 # %% ../nbs/13_cli.ipynb #cell-014
 def data_of(arguments, recipe: Recipe, limit: int | None = None):
@@ -190,6 +192,15 @@ def compare_runs(arguments):
         print(f"As a table: {write_atomically(arguments.csv, table.to_csv(index_label='recipe').encode())}")
 
 
+def report_runs(arguments):
+    "Write one HTML page about a run, or about several side by side; with --data also samples and the worst mistakes."
+    runs = runs_of(arguments.runs)
+    same = {(run.recipe.split, run.recipe.validation_split, run.data["limit"]) for run in runs}
+    if arguments.data and len(same) > 1:
+        raise ValueError(f"runs that split or limit the data differently have no common test images. Received: {sorted(map(str, same))}")
+    write_report(runs, data_of(arguments, runs[0].recipe, runs[0].data["limit"]) if arguments.data else None, Path(arguments.out))
+
+
 def submit(arguments):
     "Write a contest file for unlabelled images, ids in their order, and read it back."
     from fashion_cnn.data import read
@@ -263,6 +274,11 @@ def parser() -> argparse.ArgumentParser:
     add("--split", choices=["validation", "test"], default="test", help="which images (default: test)")
     add("--different-images", action="store_true", help="also compare runs judged on different images, without a test of significance")
     add("--csv", metavar="FILE", help="also write the table, with all digits")
+
+    add = command("report", report_runs, "one HTML page about runs").add_argument
+    add("runs", nargs="+", metavar="RUN", help="folder of a run, file of a record, or name of a recorded recipe")
+    add("--data", help=f"also show samples and the worst mistakes: {DATA_HELP}")
+    add("--out", metavar="FILE", default="report.html", help="file to write or replace (default: report.html)")
 
     add = command("submit", submit, "predictions for a contest").add_argument
     add("run", metavar="RUN", help="folder of a run")

@@ -72,7 +72,7 @@ def test_failures_end_with_1_and_one_message(words, says, tmp_path):
 
 
 def test_help_of_every_command(capsys):
-    for name in ("demo", "recipes", "train", "evaluate", "compare", "submit", "describe", "record"):
+    for name in ("demo", "recipes", "train", "evaluate", "compare", "report", "submit", "describe", "record"):
         with pytest.raises(SystemExit) as ended:
             main([name, "--help"])
         assert ended.value.code == 0 and name in capsys.readouterr().out
@@ -121,6 +121,17 @@ def test_compare_takes_folders_and_records_and_minds_the_images(run_folder, tmp_
     assert main(["compare", str(run_folder), "hw2-cnn"]) == 1 and "same images" in capsys.readouterr().err
     assert main(["compare", str(run_folder), "hw2-cnn", "--different-images"]) == 0
     assert "Fashion-MNIST" in capsys.readouterr().out
+
+
+def test_report_of_records_and_folders(run_folder, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    assert main(["report", "hw2-cnn", "--out", str(out)]) == 0 and "curves, confusion and scores" in capsys.readouterr().out
+    assert "hw2-cnn on Fashion-MNIST" in out.read_text(encoding="utf-8")
+    assert main(["report", str(run_folder), "--data", "sketch", "--out", str(out)]) == 0
+    assert "most confident mistakes" in out.read_text(encoding="utf-8")
+    before = out.read_bytes()
+    assert main(["report", str(run_folder), "hw2-cnn", "--out", str(out)]) == 1 and "same images" in capsys.readouterr().err
+    assert out.read_bytes() == before
 
 
 @pytest.mark.parametrize("format, header, first", [("B", "id,target", 1), ("C", "Id,Label", 0)])

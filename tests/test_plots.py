@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
@@ -15,18 +16,39 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fashion_cnn.data import Dataset, Split
-from fashion_cnn.evaluate import Evaluation
+from fashion_cnn.evaluate import Evaluation, compare, wilson
 from fashion_cnn.plots import (
+    activations,
+    cell,
     class_counts,
+    class_map,
     confusion_matrix,
+    curve_grid,
+    embedding,
+    feature_maps,
+    filters,
+    flatten_to_map,
+    grad_cam,
+    grad_cam_maps,
+    image_rows,
+    kernels,
     learning_curves,
+    learning_rate_search,
+    loss_accuracy,
     mosaic,
     most_wrong,
+    per_class,
     png,
+    precision_recall,
+    reliability,
     report,
+    roc,
     sample_grid,
+    schedule,
+    side_by_side,
+    validation_curves,
 )
-from fashion_cnn.runs import Recipe, Run
+from fashion_cnn.runs import Recipe, Run, recorded
 
 NAMES = (
     "T-shirt/top",
@@ -60,7 +82,7 @@ def a_dataset(names=NAMES, channels=1, source="random dots"):
     )
 
 
-def a_run(data, epochs=7, seed=0, name="dots-cnn", skill=3.0):
+def a_run(data, epochs=7, seed=0, name="dots-cnn", skill=3.0, planned=None, **recipe):
     random, classes, y = np.random.default_rng(seed), len(data.class_names), data.test.y
     p = random.random((len(y), classes)) + skill * np.eye(classes)[y] * random.random((len(y), 1))
     p = (p / p.sum(1, keepdims=True)).astype(np.float32)
@@ -82,10 +104,11 @@ def a_run(data, epochs=7, seed=0, name="dots-cnn", skill=3.0):
         "fingerprint": "",
         "limit": None,
     }
+    judged = Evaluation(y, p)
     return Run(
-        Recipe(name, "dots", epochs=epochs, seed=seed),
+        Recipe(name, "dots", epochs=planned or max(1, epochs), seed=seed, **recipe),
         history,
-        {"test": {"loss": 1.0, "accuracy": 0.5, "images": len(y)}},
+        {"test": {"loss": judged.loss, "accuracy": judged.accuracy, "images": len(y)}},
         about,
         {"total": 1234, "trainable": 1234},
         "finished",
@@ -94,9 +117,20 @@ def a_run(data, epochs=7, seed=0, name="dots-cnn", skill=3.0):
     )
 
 
+def a_search():
+    rates = np.geomspace(1e-6, 1, 60)
+    smoothed = 2.3 - 1.5 / (1 + 3e-4 / rates) + 8 * np.maximum(rates - 0.1, 0)
+    table = pd.DataFrame({"learning_rate": rates, "loss": smoothed + 0.1 * np.sin(rates * 1e7), "smoothed": smoothed})
+    table.attrs = {"suggested": 1.5e-3, "recipe": "dots-cnn", "source": "random dots", "images": 300, "seed": 0}
+    return table
+
+
 DATA = a_dataset()
 RUN = a_run(DATA)
+SEEDS = [a_run(DATA, 7 - s, s, planned=7) for s in range(3)]
+RECIPES = [RUN, a_run(DATA, 4, 1, "hw2-cnn-augmented"), a_run(DATA, 9, 2, "deeper-elastic-with-a-rather-long-name")]
 EVALUATION = Evaluation.of(RUN)
+SOFTER = EVALUATION.at_temperature(0.3)
 FIGURES = {
     "samples": lambda: sample_grid(DATA),
     "samples in colour": lambda: sample_grid(a_dataset(channels=3)),
@@ -104,7 +138,17 @@ FIGURES = {
     "counts": lambda: class_counts(DATA),
     "counts of one split": lambda: class_counts(DATA.test, NAMES),
     "curves": lambda: learning_curves(RUN),
-    "curves of seeds": lambda: learning_curves([a_run(DATA, 7 - s, s) for s in range(3)]),
+    "curves of seeds": lambda: learning_curves(SEEDS),
+    "some epochs": lambda: learning_curves(SEEDS, every=3),
+    "loss against accuracy": lambda: loss_accuracy(RUN),
+    "loss against accuracy of recipes": lambda: loss_accuracy([*RECIPES, *SEEDS]),
+    "side by side": lambda: side_by_side(RECIPES[1], SEEDS),
+    "validation": lambda: validation_curves([*RECIPES, *SEEDS], every=2),
+    "validation loss": lambda: validation_curves(RECIPES, "loss"),
+    "grid": lambda: curve_grid([*RECIPES, *SEEDS]),
+    "grid of one": lambda: curve_grid(RUN),
+    "rates that happened": lambda: schedule(RECIPES),
+    "search": lambda: learning_rate_search(a_search()),
     "curves of recipes": lambda: learning_curves(
         [RUN, a_run(DATA, 4, 1, "hw2-cnn-augmented"), a_run(DATA, 9, 2, "deeper-elastic")]
     ),
@@ -114,6 +158,18 @@ FIGURES = {
     "by prediction": lambda: confusion_matrix(EVALUATION, "pred"),
     "gallery": lambda: most_wrong(EVALUATION, DATA.test),
     "three": lambda: most_wrong(EVALUATION, DATA.test.x, 3),
+    "gallery of a cell": lambda: cell(EVALUATION, DATA.test, "Shirt", "Shirt"),
+    "gallery of nothing": lambda: cell(EVALUATION, DATA.test, *np.argwhere(EVALUATION.counts == 0)[0]),
+    "roc": lambda: roc(EVALUATION),
+    "roc of a good one": lambda: roc(SOFTER, range(3)),
+    "precision and recall": lambda: precision_recall(EVALUATION),
+    "reliability": lambda: reliability(EVALUATION),
+    "before and after": lambda: reliability({"as trained": EVALUATION, "at a temperature of 0.3": SOFTER}, bins=15),
+    "f1": lambda: per_class(EVALUATION),
+    "all three": lambda: per_class(EVALUATION, None),
+    "two networks": lambda: per_class({"W" * 40: EVALUATION, "softer": SOFTER}, "precision"),
+    "map": lambda: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", "random dots, 200 images"),
+    "rows": lambda: image_rows({"dots": DATA.test.x[:5]}, "Dots", "random dots, 5 images"),
 }
 
 
@@ -127,7 +183,9 @@ def drawn_texts(figure):
         figure._supxlabel,
         *(text for legend in figure.legends for text in legend.get_texts()),
     ]
-    for axes in figure.axes:
+    for axes in [each for axes in figure.axes for each in (axes, *axes.child_axes)]:
+        legend = axes.get_legend()
+        texts += [] if legend is None else [*legend.get_texts(), legend.get_title()]
         texts += [axes.title, *axes.texts] + [axis.label for axis in (axes.xaxis, axes.yaxis) if axes.axison]
         for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
             low, high = sorted(axis.get_view_interval())
@@ -147,6 +205,9 @@ def assert_nothing_clipped(figure):
     assert not [
         (text, box) for text, box in shown if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1
     ]
+    around = {figure.get_suptitle(), figure.get_supxlabel(), *(axes.get_ylabel() for axes in figure.axes)}
+    framing = list({(text, *box.bounds): (text, box) for text, box in shown if text in around}.values())
+    assert not [(a, b) for i, (a, box) in enumerate(framing) for b, other in framing[:i] if box.overlaps(other)]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -162,16 +223,25 @@ def test_figure(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in FIGURES if not name.startswith("sample") and name not in ("gallery", "three")]
+    "name", [name for name in FIGURES if not name.startswith(("sample", "gallery")) and name not in ("three", "rows")]
 )
 def test_axes_are_labelled(name):
     for axis in FIGURES[name]().axes:
-        assert axis.get_xlabel() and (axis.get_ylabel() or axis.get_title())
+        place = axis.get_subplotspec()
+        assert axis.get_xlabel() or not place.is_last_row()
+        assert axis.get_ylabel() or axis.get_title() or not place.is_first_col() or axis.get_yticklabels()
 
 
 def test_texts_of_the_gallery_do_not_overlap():
-    boxes = [box for text, box in drawn_texts(most_wrong(EVALUATION, DATA.test)) if "taken for" in text]
-    assert len(boxes) == 16 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    figure = most_wrong(EVALUATION, DATA.test)
+    boxes = [(text, box) for text, box in drawn_texts(figure) if "taken for" in text]
+    assert len(boxes) == 16 and not any(a.overlaps(b) for i, (_, a) in enumerate(boxes) for _, b in boxes[:i])
+    worst = EVALUATION.most_wrong(16)
+    for (text, _), row in zip(boxes, worst.itertuples()):
+        given = [line.removeprefix("given ") for line in text.splitlines()[1::2]]
+        assert given == [f"{100 * row.truth_probability:.1f} %", f"{100 * row.probability:.1f} %"]
+        assert text.startswith(f"true: {row.truth}") and f"taken for: {row.prediction}" in text
+    assert (figure.axes[0].images[0].get_array()[..., 0] == 255 - DATA.test.x[worst["index"][0]][..., 0]).all()
 
 
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
@@ -211,6 +281,7 @@ def test_curves_tell_more_than_by_colour():
     assert learning_curves(RUN).axes[0].get_ylim()[0] == 0
     assert [line.get_label() for line in losses] == ["train", "validation", f"best epoch: {RUN.best_epoch}"]
     assert losses[1].get_ydata().tolist() == RUN.history["val_loss"] and losses[2].get_xdata()[0] == RUN.best_epoch
+    assert len({(line.get_marker(), line.get_linestyle()) for line in roc(EVALUATION).axes[0].lines}) == 10 + 3
     two = learning_curves([RUN, a_run(DATA, 4, 1, "other")]).axes[0].lines
     assert len({(line.get_linestyle(), line.get_marker()) for line in two}) == 4
 
@@ -289,7 +360,7 @@ def test_gallery_wants_the_images_that_were_judged():
     with pytest.raises(ValueError, match="with other labels"):
         most_wrong(EVALUATION, Split(DATA.test.x, DATA.test.y[::-1]))
     perfect = Evaluation(DATA.test.y, np.eye(10)[DATA.test.y], NAMES)
-    assert any("No mistakes among 200 images" in text.get_text() for text in most_wrong(perfect, DATA.test).texts)
+    assert "No mistakes among 200 images" in [text.get_text() for text in most_wrong(perfect, DATA.test).axes[0].texts]
 
 
 class Checked(HTMLParser):
@@ -348,7 +419,451 @@ def test_report_escapes_names_and_refuses_other_images():
 def test_perfect_run_has_a_report():
     run = a_run(DATA)
     run.probabilities["test"] = np.eye(10, dtype=np.float32)[DATA.test.y]
+    run.metrics["test"] |= {"loss": 0.0, "accuracy": 1.0}
     assert "100.0&nbsp;%" in report(run, DATA)
+
+
+def test_report_of_several_runs_lays_them_side_by_side():
+    others = [a_run(DATA, seed=seed, name="other-cnn", skill=2.0) for seed in (1, 2)]
+    rows = compare([RUN, *others])
+    page = report([RUN, *others], DATA)
+    parsed = Checked()
+    parsed.feed(page)
+    text = " ".join(" ".join(parsed.text).split())
+    assert not parsed.open and not {"script", "link"} & set(parsed.tags) and not re.search(r"https?:|url\(|@import", page)
+    assert all(f"{100 * share:.2f} %" in text for share in rows["test accuracy"]) and all(name in text for name in rows.index)
+    assert parsed.tags.count("img") == 6 + len(rows)
+    bare = report([RUN, *others])
+    assert "Samples" not in bare and bare.count("<img ") == 4 + len(rows)
+
+
+def test_report_of_several_runs_refuses_different_images():
+    with pytest.raises(ValueError, match="same images"):
+        report([RUN, a_run(a_dataset([str(i) for i in range(10)]), name="other-cnn")])
+    with pytest.raises(ValueError, match="at least one run"):
+        report([])
+
+
+def values(line):
+    return np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+
+
+def labels(axis):
+    return [text.get_text() for text in axis.get_legend().get_texts()]
+
+
+def test_loss_accuracy_shows_one_point_per_epoch_and_the_direction():
+    axis = loss_accuracy(RUN).axes[0]
+    for line, points, prefix in zip(axis.lines, axis.collections, ("", "val_")):
+        assert np.allclose(values(line), [RUN.history[prefix + "loss"], RUN.history[prefix + "accuracy"]])
+        assert np.allclose(points.get_offsets().T, values(line)) and (np.diff(points.get_sizes()) > 0).all()
+    assert [text.get_text() for text in axis.texts] == ["1", "7", "1", "7"]
+    assert len(axis.lines) == 2 and labels(axis) == ["train", "validation"]
+    some = loss_accuracy(RUN, every=3).axes[0].lines[0]
+    assert values(some)[0].tolist() == [RUN.history["loss"][epoch - 1] for epoch in (1, 3, 6, 7)]
+
+
+def test_side_by_side_has_one_scale_and_names_what_was_changed():
+    other = a_run(DATA, 4, 1, "slower", learning_rate=0.0001, schedule={"name": "cosine"})
+    figure = side_by_side(RUN, other)
+    axes = np.array(figure.axes).reshape(2, 2)
+    for row, metric in zip(axes, ("loss", "accuracy")):
+        assert row[0].get_ylim() == row[1].get_ylim() and row[0].get_xlim() == row[1].get_xlim()
+        for axis, run in zip(row, (RUN, other)):
+            assert values(axis.lines[0])[1].tolist() == run.history[metric]
+            assert values(axis.lines[1])[1].tolist() == run.history[f"val_{metric}"]
+            low, high = axis.get_ylim()
+            assert low <= min(run.history[f"val_{metric}"]) and max(run.history[f"val_{metric}"]) <= high
+    caption = figure.get_supxlabel().replace("\n", " ")
+    for field, (a, b) in RUN.recipe.differences(other.recipe).items():
+        assert field in ("name", "seed") or field.replace("_", " ") in caption
+    assert "learning rate 0.001 and 0.0001" in caption and "schedule none and name cosine, warmup_epochs 0" in caption
+    assert "differ in nothing but" in side_by_side(RUN, SEEDS[1]).get_supxlabel().replace("\n", " ")
+    with pytest.raises(ValueError, match="Received: dots-cnn, hw2-cnn-augmented"):
+        side_by_side(RECIPES[:2], RUN)
+
+
+def test_validation_curves_fold_seeds_and_keep_first_and_last_epoch():
+    axis = validation_curves([*SEEDS, RECIPES[1]]).axes[0]
+    stack = np.array([run.history["val_accuracy"][:5] for run in SEEDS])
+    bold = [line for line in axis.lines if not line.get_label().startswith("_")]
+    assert labels(axis) == [line.get_label() for line in bold] == ["dots-cnn", "hw2-cnn-augmented"]
+    assert np.allclose(values(bold[0]), [range(1, 6), stack.mean(0)])
+    band = axis.collections[0].get_paths()[0].vertices
+    assert np.isclose(band[:, 1].max(), stack.max()) and np.isclose(band[:, 1].min(), stack.min())
+    for every, shown in {1: [1, 2, 3, 4, 5, 6, 7], 3: [1, 3, 6, 7], 5: [1, 5, 7], 7: [1, 7], 50: [1, 7]}.items():
+        line = validation_curves(RUN, "loss", every).axes[0].lines[0]
+        assert line.get_xdata().tolist() == shown
+        assert line.get_ydata().tolist() == [RUN.history["val_loss"][epoch - 1] for epoch in shown]
+    assert validation_curves(a_run(DATA, 1), every=5).axes[0].lines[0].get_xdata().tolist() == [1]
+
+
+def test_recipes_of_one_name_are_kept_apart():
+    other = a_run(DATA, 7, 1, learning_rate=0.01)
+    assert labels(validation_curves([RUN, other]).axes[0]) == ["dots-cnn", "dots-cnn (learning_rate 0.01)"]
+    elsewhere = a_run(DATA, 7, 1)
+    elsewhere.data["fingerprint"] = "other"
+    assert labels(validation_curves([RUN, elsewhere]).axes[0]) == ["dots-cnn", "dots-cnn (other images)"]
+
+
+def test_grid_has_a_row_for_each_recipe_and_a_scale_for_each_column():
+    axes = np.array(curve_grid([*RECIPES, *SEEDS[1:]]).axes).reshape(3, 3)
+    for row, run in zip(axes[1:], RECIPES[1:]):
+        assert values(row[0].lines[0])[1].tolist() == run.history["loss"]
+        assert values(row[1].lines[1])[1].tolist() == run.history["val_accuracy"]
+        assert np.allclose(values(row[2].lines[1]), [run.history["val_loss"], run.history["val_accuracy"]])
+        assert row[0].get_title(loc="left") == run.name
+    for column, metric in zip(axes.T, ("loss", "accuracy")):
+        assert len({axis.get_ylim() for axis in column}) == 1
+        low, high = column[0].get_ylim()
+        assert all(low <= value <= high for run in RECIPES for value in run.history[f"val_{metric}"])
+
+
+def test_reconstructions_have_a_loss_only():
+    run = a_run(DATA, name="coder", task="reconstruct")
+    del run.history["accuracy"], run.history["val_accuracy"]
+    assert len(curve_grid(run).axes) == len(validation_curves(run, "loss").axes) == 1
+    assert len(side_by_side(run, run).axes) == 2
+    for figure in (loss_accuracy, validation_curves):
+        with pytest.raises(ValueError, match="Received: "):
+            figure(run)
+    with pytest.raises(ValueError, match="no figure in common"):
+        curve_grid([run, RUN])
+
+
+@pytest.mark.parametrize("figure", [learning_curves, loss_accuracy, validation_curves, curve_grid])
+def test_curves_refuse_what_they_cannot_draw(figure):
+    for nothing in ([], a_run(DATA, 0)):
+        with pytest.raises(ValueError, match="Received: "):
+            figure(nothing)
+    for every in (0, 1.5, True):
+        with pytest.raises(ValueError, match="every must be a whole number"):
+            figure(RUN, every=every)
+
+
+def test_validation_curves_need_a_known_metric_that_was_noted():
+    with pytest.raises(ValueError, match="'accuracy'"):
+        validation_curves(RUN, "acuracy")
+    run = a_run(DATA)
+    del run.history["val_accuracy"]
+    with pytest.raises(ValueError, match="Received: none in dots-cnn"):
+        validation_curves([RUN, run])
+
+
+def test_schedule_shows_what_happened():
+    by_epoch, by_step = a_run(DATA, 3), a_run(DATA, 2)
+    by_epoch.history["learning_rate"] = [0.1, 0.01, 0.001]
+    by_step.history["learning_rates"] = [[0.1, 0.2], [0.3, 0.4]]
+    drawn = [patch.get_data() for patch in schedule([by_epoch, by_step]).axes[0].patches]
+    assert drawn[0].values.tolist() == [0.1, 0.01, 0.001] and drawn[0].edges.tolist() == [0, 1, 2, 3]
+    assert drawn[1].values.tolist() == [0.1, 0.2, 0.3, 0.4] and drawn[1].edges.tolist() == [0, 0.5, 1, 1.5, 2]
+    del by_epoch.history["learning_rate"]
+    for wrong in (by_epoch, []):
+        with pytest.raises(ValueError, match="Received: "):
+            schedule(wrong)
+    waits = Recipe("waits", "dots", schedule={"name": "plateau"})
+    with pytest.raises(ValueError, match="pass the run.*'waits'"):
+        schedule([RUN, waits])
+
+
+def test_schedule_shows_what_is_planned():
+    from fashion_cnn.train import learning_rates
+
+    plan = Recipe("plan", "dots", epochs=4, schedule={"name": "one-cycle"})
+    figure = schedule([plan, plan.replace(schedule=None), RUN], steps_per_epoch=7)
+    drawn = [patch.get_data() for patch in figure.axes[0].patches]
+    assert np.array_equal(drawn[0].values, learning_rates(plan, 7)) and np.allclose(drawn[0].edges, np.arange(29) / 7)
+    assert labels(figure.axes[0]) == ["plan: one-cycle", "plan: fixed", "dots-cnn: fixed, seed 0"]
+    assert_nothing_clipped(figure)
+    with pytest.raises(ValueError, match="steps_per_epoch"):
+        schedule(plan, 0)
+
+
+def test_search_marks_the_suggestion():
+    search = a_search()
+    figure = learning_rate_search(search)
+    axis = figure.axes[0]
+    assert axis.get_xscale() == "log" and axis.lines[2].get_xdata()[0] == search.attrs["suggested"]
+    for line, column in zip(axis.lines, ("loss", "smoothed")):
+        assert np.array_equal(values(line), [search.learning_rate, search[column]])
+    assert labels(axis)[2] == "suggested: 0.0015" and "300 train images" in figure.get_supxlabel()
+    search.attrs.pop("seed")
+    for wrong in (search, search.drop(columns="smoothed")):
+        with pytest.raises(ValueError, match="Received: a table without"):
+            learning_rate_search(wrong)
+
+
+@pytest.mark.parametrize("draw, curves", [(roc, EVALUATION.roc()), (precision_recall, EVALUATION.precision_recall())])
+def test_curves_by_class_are_those_that_were_computed(draw, curves):
+    figure = draw(EVALUATION)
+    for axis in (figure.axes[0], *figure.axes[0].child_axes):
+        lines = {line.get_label().rsplit("  ")[0]: line for line in axis.lines}
+        for name, curve in curves.items():
+            assert np.array_equal(values(lines[name]), [curve.x, curve.y])
+    for name, curve in curves.items():
+        assert f"{name}  {curve.area:.3f}" in labels(figure.axes[0])
+    some = [line.rsplit("  ")[0] for line in labels(draw(EVALUATION, ["Bag", 3]).axes[0])]
+    assert some[:4] == ["micro average", "macro average", "Bag", NAMES[3]]
+    assert len(labels(draw(EVALUATION, "Bag").axes[0])) == len(some) - 1
+    with pytest.raises(ValueError, match="no such class"):
+        draw(EVALUATION, ["Hat"])
+
+
+def test_roc_of_many_or_absent_classes():
+    random = np.random.default_rng(0)
+    many = Evaluation(random.integers(0, 30, 300), random.dirichlet(np.ones(30), 300))
+    figure = roc(many)
+    worst = sorted((many.roc()[name].area, name) for name in many.class_names)[:10]
+    assert [line.rsplit("  ")[0] for line in labels(figure.axes[0])[2:12]] == [name for _, name in worst]
+    assert "10 of 30 classes with the smallest area" in figure.get_supxlabel().replace("\n", " ")
+    absent = Evaluation(DATA.test.y[DATA.test.y < 9], EVALUATION.probabilities[DATA.test.y < 9], NAMES)
+    assert "Ankle boot  no images" in labels(roc(absent).axes[0])
+    assert_nothing_clipped(precision_recall(absent))
+
+
+def test_reliability_shows_table_counts_and_ece():
+    judged = {"as trained": EVALUATION, "softer": SOFTER}
+    upper, lower = reliability(judged, bins=5).axes
+    for number, (name, evaluation) in enumerate(judged.items()):
+        table = evaluation.reliability(5)
+        seen = table.images > 0
+        points, _, (whiskers,) = upper.containers[number]
+        assert np.allclose(np.array(values(points))[:, seen], table[["confidence", "accuracy"]][seen].T)
+        ends = np.array([segment[:, 1] for segment in whiskers.get_segments() if len(segment)])
+        assert np.allclose(ends, table[["low", "high"]][seen])
+        assert [bar.get_height() for bar in lower.containers[number]] == table.images.tolist()
+        assert f"{name}: ECE {evaluation.ece(5):.3f}" in labels(upper)
+    assert lower.get_ylim()[0] == 0 and lower.get_xlim() == upper.get_xlim() == (0, 1)
+    for wrong in ([EVALUATION], {}, {"a": 1}, None):
+        with pytest.raises(TypeError, match="Received: "):
+            reliability(wrong)
+
+
+def test_bars_of_classes_and_their_intervals():
+    for measure, of in (("recall", EVALUATION.counts.sum(1)), ("precision", EVALUATION.counts.sum(0))):
+        axis = per_class(EVALUATION, measure).axes[0]
+        assert np.allclose([bar.get_width() for bar in axis.patches], 100 * getattr(EVALUATION, measure)(None))
+        ends = [segment[:, 0] for segment in axis.containers[0][2][0].get_segments()]
+        assert np.allclose(ends, [100 * np.array(wilson(hit, n)) for hit, n in zip(np.diagonal(EVALUATION.counts), of)])
+    axis = per_class(EVALUATION, None).axes[0]
+    assert labels(axis) == ["precision", "recall", "F1"] and axis.get_xlim()[0] == 0
+    drawn = np.reshape([bar.get_width() for bar in axis.patches], (3, 10)) / 100
+    assert np.allclose(drawn, EVALUATION.scores(None)[:3])
+    ends = np.array([segment[:, 0] for segment in axis.containers[4][2][0].get_segments()]) / 100
+    assert (ends[:, 0] <= drawn[2] + 1e-9).all() and (ends[:, 1] >= drawn[2] - 1e-9).all() and (np.ptp(ends, axis=1) > 0.02).all()
+    compared = per_class({"one": EVALUATION, "two": SOFTER}, "recall").axes[0]
+    assert labels(compared) == ["one", "two"] and len(compared.patches) == 20
+    assert len({bar.get_hatch() for bar in compared.patches}) == 2
+
+
+def test_bars_of_a_class_that_is_not_there():
+    there = Evaluation(np.array([0, 0, 1]), np.eye(3)[[0, 1, 1]], ["a", "b", "c"])
+    figure = per_class(there, "recall")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["50.0", "100.0", "not defined"]
+    assert_nothing_clipped(figure)
+
+
+def test_bars_refuse_what_cannot_be_compared():
+    with pytest.raises(ValueError, match="Did you mean 'recall'"):
+        per_class(EVALUATION, "recal")
+    with pytest.raises(ValueError, match="Received: measure=None"):
+        per_class({"one": EVALUATION, "two": SOFTER}, None)
+    with pytest.raises(ValueError, match="the same classes"):
+        per_class({"one": EVALUATION, "two": Evaluation(DATA.test.y, EVALUATION.probabilities)})
+
+
+def test_cell_shows_its_images_the_surest_first():
+    figure = cell(EVALUATION, DATA.test, "Shirt", "Shirt", most=5)
+    found = EVALUATION.cell("Shirt", "Shirt")[:5]
+    axis = figure.axes[0]
+    for picture, position in zip(axis.images, found, strict=True):
+        assert (picture.get_array()[..., 0] == 255 - DATA.test.x[position, ..., 0]).all()
+    given = EVALUATION.probabilities[found, 6]
+    assert [text.get_text() for text in axis.texts] == [f"{100 * each:.1f} %" for each in given]
+    assert (np.diff(given) <= 0).all()
+    truth, prediction = np.argwhere(EVALUATION.counts == 0)[0]
+    empty = cell(EVALUATION, DATA.test, truth, prediction)
+    assert [text.get_text() for text in empty.axes[0].texts] == [f"No {NAMES[truth]} was taken for {NAMES[prediction]}"]
+    assert "0 of 0 images" in empty.get_supxlabel().replace("\n", " ")
+    with pytest.raises(ValueError, match="no such class"):
+        cell(EVALUATION, DATA.test, "Hat", 0)
+    with pytest.raises(ValueError, match="Received: 60 images"):
+        cell(EVALUATION, DATA.validation, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda axis: loss_accuracy(RUN, axis=axis),
+        lambda axis: validation_curves(RUN, axis=axis),
+        lambda axis: schedule(RUN, axis=axis),
+        lambda axis: learning_rate_search(a_search(), axis=axis),
+        lambda axis: confusion_matrix(EVALUATION, axis=axis),
+        lambda axis: per_class(EVALUATION, axis=axis),
+        lambda axis: roc(EVALUATION, axis=axis),
+        lambda axis: precision_recall(EVALUATION, axis=axis),
+        lambda axis: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", axis=axis),
+    ],
+)
+def test_a_figure_of_ones_own(draw):
+    page = Figure(figsize=(12, 5), layout="constrained")
+    left, right = page.subplots(1, 2)
+    assert draw(right) is page and not left.has_data() and right.get_title(loc="left")
+    assert page.get_suptitle() == ""
+
+
+@pytest.fixture(scope="module")
+def networks():
+    "A small network, and another one that holds it as a layer."
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((28, 28, 1), name="pixels")
+    x = layers.Rescaling(1 / 255, name="scale")(pixels)
+    x = layers.Conv2D(6, 3, activation="relu", name="first")(x)
+    x = layers.MaxPooling2D(2, name="pool")(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Conv2D(5, 3, activation="relu", name="second")(x)
+    body = keras.Model(pixels, x, name="body")
+
+    def named(inputs, x, name):
+        x = layers.GlobalAveragePooling2D(name="average")(x)
+        x = layers.Dropout(0.5, name="dropout")(x)
+        return keras.Model(inputs, layers.Dense(10, activation="softmax", name="probabilities")(x), name=name)
+
+    outer = keras.Input((28, 28, 1), name="images")
+    flat, nested = named(pixels, x, "flat"), named(outer, body(outer), "nested")
+    nested.get_layer("probabilities").set_weights(flat.get_layer("probabilities").get_weights())
+    return flat, nested
+
+
+def test_activations_are_those_of_the_layer_also_inside_another_model(networks):
+    import keras
+
+    flat, nested = networks
+    x = DATA.test.x[:12]
+    for layer in ("first", "norm", "second", "average", "probabilities"):
+        known = keras.Model(flat.inputs, flat.get_layer(layer).output).predict(x, verbose=0)
+        for model in networks:
+            assert np.allclose(activations(model, x, layer, batch_size=5), known, atol=1e-5)
+    assert np.allclose(activations(nested, x, "body"), activations(nested, x, "second"))
+    assert np.allclose(nested.predict(x, verbose=0), flat.predict(x, verbose=0), atol=1e-6)
+    for layer in flat.layers:
+        assert "call" not in vars(layer)
+
+
+def test_grad_cam_equals_the_weights_behind_an_average(networks):
+    "Behind global average pooling, the weight of a channel is its weight in the last layer, by the number of positions."
+    x = DATA.test.x[:6]
+    for model in networks:
+        maps, asked, sure = grad_cam_maps(model, x, "second")
+        seen, kernel = activations(model, x, "second"), model.get_layer("probabilities").get_weights()[0]
+        known = np.einsum("nhwk,nk->nhw", seen, kernel.T[asked]) / np.prod(seen.shape[1:3])
+        assert np.allclose(maps, np.maximum(known, 0), atol=1e-6) and maps.max() > 0
+        probabilities = model.predict(x, verbose=0)
+        assert (asked == probabilities.argmax(1)).all() and np.allclose(sure, probabilities.max(1), atol=1e-6)
+        other = grad_cam_maps(model, x, "second", [0, 1, 2, 3, 4, 5])
+        assert other[1].tolist() == [0, 1, 2, 3, 4, 5] and grad_cam_maps(model, x, classes=7)[1].tolist() == [7] * 6
+        assert np.allclose(grad_cam_maps(model, x)[0], maps)
+        assert np.allclose(model.predict(x, verbose=0), probabilities)
+
+
+def test_grad_cam_takes_the_score_before_a_softmax_of_its_own_layer(networks):
+    import keras
+
+    flat, x = networks[0], DATA.test.x[:3]
+    scores = keras.layers.Dense(10, name="scores")
+    apart = keras.Model(flat.inputs, keras.layers.Softmax(name="softmax")(scores(flat.get_layer("average").output)))
+    scores.set_weights(flat.get_layer("probabilities").get_weights())
+    for mine, known in zip(grad_cam_maps(apart, x), grad_cam_maps(flat, x)):
+        assert np.allclose(mine, known, atol=1e-6)
+
+
+def test_filters_are_the_weights(networks):
+    flat, nested = networks
+    for layer in (None, "first", "second"):
+        known = np.moveaxis(flat.get_layer(layer or "first").get_weights()[0], -1, 0)
+        assert np.array_equal(kernels(nested, layer), known)
+    picture = filters(flat).axes[0].images[0].get_array()
+    assert np.allclose(picture[:3, 4:7], kernels(flat)[1, :, :, 0]) and np.ma.getmaskarray(picture)[3].all()
+    deeper = filters(flat, "second", most=2).axes[0].images[0].get_array()
+    assert np.allclose(deeper[4:7, 8:11], kernels(flat, "second")[1, :, :, 2]) and deeper.shape == (8, 24)
+
+
+def test_feature_maps_are_the_output(networks):
+    shown = feature_maps(networks[0], DATA.test.x[0], "second", most=4).axes[1].images[0].get_array()
+    seen = activations(networks[0], DATA.test.x[:1], "second")[0]
+    assert np.allclose(shown[:11, 12:23], seen[..., 1]) and shown.shape == (12, 96)
+
+
+def test_grad_cam_draws_image_and_map(networks):
+    axis = grad_cam(networks[0], DATA.test.x[:8], caption="random dots").axes[0]
+    assert len(axis.images) == 24 and [text.get_text() for text in axis.texts if text.get_text()][0].startswith("class ")
+    pictures = [np.asarray(image.get_array()) for image in axis.images]
+    assert (pictures[0][..., 0] == 255 - DATA.test.x[0, ..., 0]).all()
+    maps = grad_cam_maps(networks[0], DATA.test.x[:8])[0]
+    grey = maps.max(axis=(1, 2)) == 0
+    assert [text.get_text() for text in axis.texts[6:12]] == ["nothing found" if none else "" for none in grey[:6]]
+    assert all((np.ptp(picture, axis=2) == 0).all() == none for picture, none in zip(pictures[6:12], grey))
+
+
+def test_figures_of_a_network_are_not_clipped(networks):
+    run = a_run(DATA)
+    run._model = networks[1]
+    for figure in (
+        filters(run),
+        filters(run, "second"),
+        feature_maps(run, DATA.test.x[0], caption="random dots"),
+        grad_cam(run, DATA.test.x[:7], classes="Trousers and dresses", caption="random dots"),
+        embedding(run, DATA, images=50),
+        embedding(run, DATA.test, "second", method="t-sne", images=30),
+    ):
+        assert_nothing_clipped(figure)
+        assert "image" in figure.get_supxlabel()
+
+
+def test_what_has_no_picture_is_refused(networks):
+    flat, nested = networks
+    x = DATA.test.x[:2]
+    for call in (lambda: activations(flat, x, "frist"), lambda: kernels(nested, "frist"), lambda: grad_cam(nested, x, "frist")):
+        with pytest.raises(ValueError, match="Did you mean 'first'"):
+            call()
+    with pytest.raises(ValueError, match="not a picture.*'average'"):
+        feature_maps(flat, x[0], "average")
+    with pytest.raises(ValueError, match="not a picture.*'probabilities'"):
+        grad_cam_maps(flat, x, "probabilities")
+    with pytest.raises(ValueError, match="Only a convolution.*'pool'"):
+        filters(flat, "pool")
+    with pytest.raises(ValueError, match=r"Received: shape \(2, 14, 28, 1\)"):
+        activations(flat, x[:, :14], "first")
+    for classes in (10, [0], "Hat", -1):
+        with pytest.raises(ValueError, match="Received: "):
+            grad_cam_maps(flat, x, classes=classes)
+    for draw in (filters, lambda run: feature_maps(run, x[0]), lambda run: grad_cam(run, x), lambda run: embedding(run, DATA)):
+        with pytest.raises(ValueError, match="recorded without its weights"):
+            draw(RUN)
+
+
+def test_maps_are_the_same_every_time_and_refuse_what_is_too_little(networks):
+    features = np.random.default_rng(0).normal(size=(40, 3, 20))
+    for method in ("pca", "t-sne"):
+        points = flatten_to_map(features, method, seed=3)
+        assert points.shape == (40, 2) and np.array_equal(points, flatten_to_map(features, method, seed=3))
+    flat = features.reshape(40, -1).astype(np.float32)
+    first = np.linalg.svd(flat - flat.mean(0), full_matrices=False)
+    points = flatten_to_map(features)
+    assert np.allclose(abs(points), abs(first[0][:, :2] * first[1][:2]), atol=1e-3)
+    with pytest.raises(ValueError, match="Received: 'tsne'"):
+        flatten_to_map(features, "tsne")
+    with pytest.raises(ValueError, match="Received: shape"):
+        flatten_to_map(features[:3])
+    with pytest.raises(ValueError, match="needs labels"):
+        embedding(networks[0], Split(DATA.test.x))
+    drawn = embedding(networks[0], DATA, "average", images=50).axes[0].collections
+    rows = np.sort(np.random.default_rng(0).permutation(200)[:50])
+    known = flatten_to_map(activations(networks[0], DATA.test.x[rows], "average"))
+    assert np.allclose(np.concatenate([c.get_offsets() for c in drawn]), known[np.argsort(DATA.test.y[rows], kind="stable")])
 
 
 def test_no_tensorflow_and_no_pyplot_at_import():
@@ -357,3 +872,24 @@ def test_no_tensorflow_and_no_pyplot_at_import():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def test_recorded_runs_are_drawn_without_tensorflow():
+    assert len(recorded("hw2-cnn")) == 3
+    code = """if True:
+    import sys
+    import numpy as np
+    from fashion_cnn import plots
+    from fashion_cnn.evaluate import Evaluation
+    from fashion_cnn.runs import recorded
+    runs = recorded("hw2-cnn")
+    e = Evaluation.of(runs[0])
+    images = np.zeros((len(e.labels), 28, 28, 1), np.uint8)
+    drawn = [plots.learning_curves(runs), plots.loss_accuracy(runs), plots.side_by_side(*runs[:2]), plots.validation_curves(runs),
+             plots.curve_grid(runs), plots.schedule(runs), plots.confusion_matrix(e), plots.roc(e), plots.precision_recall(e),
+             plots.reliability(e), plots.per_class(e), plots.cell(e, images, 6, 0), plots.most_wrong(e, images)]
+    assert all(plots.png(figure)[1:4] == b"PNG" for figure in drawn)
+    print([m for m in ("tensorflow", "keras", "jax", "torch") if m in sys.modules])
+    """
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stderr
