@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DATA_HELP', 'WEIGHTS_HELP', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary', 'demo_data', 'demo',
-           'write_report', 'data_of', 'settled', 'train_recipe', 'judge_other', 'evaluate_run', 'describe_data',
-           'record', 'runs_of', 'compare_runs', 'report_runs', 'submit', 'positive', 'seed_number', 'recipe_name',
-           'parser', 'main']
+           'write_report', 'data_of', 'settled', 'start_of', 'train_recipe', 'judge_other', 'evaluate_run',
+           'describe_data', 'record', 'runs_of', 'compare_runs', 'own_data', 'report_runs', 'submit', 'positive',
+           'seed_number', 'recipe_name', 'training_commands', 'judging_commands', 'parser', 'main']
 
 # %% ../nbs/13_cli.ipynb #cell-002
 import argparse, contextlib, os, sys
@@ -117,13 +117,18 @@ def settled(arguments) -> Recipe:
     return recipe.replace(data=arguments.data or recipe.data, **changes)
 
 
+def start_of(arguments):
+    "The run whose weights to go on from, or None."
+    return Run.load(arguments.start) if arguments.start else None
+
+
 def train_recipe(arguments):
     "Train a recipe, or go on with it, and save the run."
     recipe = settled(arguments)
     out = Path(arguments.out or f"runs/{recipe.name}-seed{recipe.seed}")
     data = data_of(arguments, recipe, arguments.limit)
     print(data, flush=True)
-    run = trainer()(recipe, data, limit=arguments.limit, out=out, resume=not arguments.restart)
+    run = trainer()(recipe, data, limit=arguments.limit, out=out, resume=not arguments.restart, start=start_of(arguments))
     show_summary(run)
     print(f"\nSaved in {out}. Look closer: fashion-cnn evaluate {out}")
     return 130 if run.stopped == "interrupted" else 0
@@ -148,8 +153,6 @@ def evaluate_run(arguments):
     if arguments.data: judged = judge_other(run, data_of(arguments, run.recipe), arguments.split)
     else: judged = Evaluation.of(run, arguments.split)
     print(f"\n{judged}\n\n{judged.report().round(4).to_string()}")
-    if arguments.report:
-        write_report(run, data_of(argparse.Namespace(data=None), run.recipe, run.data["limit"]), Path(arguments.report))
 
 
 def describe_data(arguments):
@@ -163,7 +166,7 @@ def record(arguments):
     recipe, train = settled(arguments), trainer()
     for seed in arguments.seeds:
         run = train(recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
-                    out=Path(arguments.out) / f"{recipe.name}-seed{seed}")
+                    out=Path(arguments.out) / f"{recipe.name}-seed{seed}", start=start_of(arguments))
         if run.stopped == "interrupted": return 130
         print(f"{run}\nrecorded in {run.record().name}", flush=True)
 
@@ -192,13 +195,19 @@ def compare_runs(arguments):
         print(f"As a table: {write_atomically(arguments.csv, table.to_csv(index_label='recipe').encode())}")
 
 
+def own_data(runs):
+    "The data set that all runs were trained on; runs that split or limit it differently have none in common."
+    plans = {(run.recipe.data, run.recipe.split, run.recipe.validation_split, run.data["limit"]) for run in runs}
+    if len(plans) > 1:
+        raise ValueError("runs that take, split or limit the data differently have no images in common; leave out --images. "
+                         f"Received: {sorted(map(str, plans))}")
+    return data_of(argparse.Namespace(data=None), runs[0].recipe, runs[0].data["limit"])
+
+
 def report_runs(arguments):
-    "Write one HTML page about a run, or about several side by side; with --data also samples and the worst mistakes."
+    "Write one HTML page about a run, or about several side by side; with --images also samples and the worst mistakes."
     runs = runs_of(arguments.runs)
-    same = {(run.recipe.split, run.recipe.validation_split, run.data["limit"]) for run in runs}
-    if arguments.data and len(same) > 1:
-        raise ValueError(f"runs that split or limit the data differently have no common test images. Received: {sorted(map(str, same))}")
-    write_report(runs, data_of(arguments, runs[0].recipe, runs[0].data["limit"]) if arguments.data else None, Path(arguments.out))
+    write_report(runs, own_data(runs) if arguments.images else None, Path(arguments.out))
 
 
 def submit(arguments):
@@ -235,16 +244,8 @@ DATA_HELP = "fashion-mnist, cifar10, five-groups, sketch, or the path of a file 
 WEIGHTS_HELP = "weights of a pretrained base: a file, or 'none' for random ones (default: ImageNet's)"
 
 # %% ../nbs/13_cli.ipynb #cell-021
-def parser() -> argparse.ArgumentParser:
-    "The arguments of `fashion-cnn`."
-    main = argparse.ArgumentParser("fashion-cnn", description="Learn convolutional networks: train, judge and compare them.")
-    commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    def command(name, function, help):
-        added = commands.add_parser(name, help=help, description=function.__doc__)
-        added.set_defaults(function=function)
-        return added
-
+def training_commands(command):
+    "Arguments of the commands that train; `command(name, function, help)` adds one."
     add = command("demo", demo, "train and judge a first network, write a report").add_argument
     add("--data", help=f"{DATA_HELP} (default: Fashion-MNIST if it can be had, else sketches)")
     add("--epochs", type=positive, default=4, help="passes over the training images (default: 4)")
@@ -261,13 +262,26 @@ def parser() -> argparse.ArgumentParser:
     add("--data", help=f"{DATA_HELP} (default: the recipe's)")
     add("--out", help="folder for the run (default: runs/NAME-seedSEED)")
     add("--weights", metavar="FILE", help=WEIGHTS_HELP)
+    add("--start", metavar="RUN", help="folder of a run whose weights to go on from (default: new weights)")
     add("--restart", action="store_true", help="start over instead of going on with what is in the folder")
 
+    add = command("record", record, "train in full and record with the package").add_argument
+    add("name", type=recipe_name, metavar="NAME", help="a recipe; fashion-cnn recipes lists them")
+    add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
+    add("--data", help=f"{DATA_HELP} (default: the recipe's)")
+    add("--epochs", type=positive, help="fewer than the recipe's, where time is short")
+    add("--limit", type=positive, help="at most so many images in each split, where time is short")
+    add("--weights", metavar="FILE", help=WEIGHTS_HELP)
+    add("--start", metavar="RUN", help="folder of a run whose weights to go on from (default: new weights)")
+    add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
+
+# %% ../nbs/13_cli.ipynb #cell-022
+def judging_commands(command):
+    "Arguments of the commands that look at what there is."
     add = command("evaluate", evaluate_run, "judge a saved run").add_argument
     add("run", metavar="RUN", help="folder of a run")
     add("--split", choices=["validation", "test"], default="test", help="which images (default: test)")
     add("--data", help=f"judge on other images: {DATA_HELP}")
-    add("--report", metavar="FILE", help="also write a report on the run's own test images, as one HTML file")
 
     add = command("compare", compare_runs, "runs side by side").add_argument
     add("runs", nargs="+", metavar="RUN", help="folder of a run, file of a record, or name of a recorded recipe")
@@ -277,7 +291,7 @@ def parser() -> argparse.ArgumentParser:
 
     add = command("report", report_runs, "one HTML page about runs").add_argument
     add("runs", nargs="+", metavar="RUN", help="folder of a run, file of a record, or name of a recorded recipe")
-    add("--data", help=f"also show samples and the worst mistakes: {DATA_HELP}")
+    add("--images", action="store_true", help="also show samples and the worst mistakes; loads the runs' own data set")
     add("--out", metavar="FILE", default="report.html", help="file to write or replace (default: report.html)")
 
     add = command("submit", submit, "predictions for a contest").add_argument
@@ -289,17 +303,22 @@ def parser() -> argparse.ArgumentParser:
 
     command("describe", describe_data, "what is in a data set").add_argument("data", metavar="DATA", help=DATA_HELP)
 
-    add = command("record", record, "train in full and record with the package").add_argument
-    add("name", type=recipe_name, metavar="NAME", help="a recipe; fashion-cnn recipes lists them")
-    add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
-    add("--data", help=f"{DATA_HELP} (default: the recipe's)")
-    add("--epochs", type=positive, help="fewer than the recipe's, where time is short")
-    add("--limit", type=positive, help="at most so many images in each split, where time is short")
-    add("--weights", metavar="FILE", help=WEIGHTS_HELP)
-    add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
+# %% ../nbs/13_cli.ipynb #cell-023
+def parser() -> argparse.ArgumentParser:
+    "The arguments of `fashion-cnn`."
+    main = argparse.ArgumentParser("fashion-cnn", description="Learn convolutional networks: train, judge and compare them.")
+    commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name, function, help):
+        added = commands.add_parser(name, help=help, description=function.__doc__)
+        added.set_defaults(function=function)
+        return added
+
+    training_commands(command)
+    judging_commands(command)
     return main
 
-# %% ../nbs/13_cli.ipynb #cell-022
+# %% ../nbs/13_cli.ipynb #cell-024
 def main(words: list[str] | None = None,  # arguments; None takes the process' own
         ) -> int:                         # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
     "The command `fashion-cnn`."

@@ -10,7 +10,7 @@ __all__ = ['COLOURS', 'MARKERS', 'LINES', 'HATCHES', 'DPI', 'INK', 'FAINT', 'BLA
            'kernels', 'filters', 'feature_maps', 'grad_cam_maps', 'grad_cam', 'embedding', 'report']
 
 # %% ../nbs/10_plots.ipynb #cell-002
-import base64, contextlib, dataclasses, functools, io, itertools, json, textwrap
+import base64, contextlib, functools, io, itertools, textwrap
 from html import escape
 
 import numpy as np
@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from .evaluate import Evaluation, compare, percent, scores_of, styled, summary, wilson
-from .evaluate import _drawn_counts, _fold, _title, _whole
+from .evaluate import Evaluation, by_recipe, compare, percent, styled, summary
+from .evaluate import _SCORES, _fold, _refuse, _whole
 from .runs import suggest
 
 # %% ../nbs/10_plots.ipynb #cell-008
@@ -112,10 +112,6 @@ def _fit(text, points, size):
     short = str(text)
     while short and _width(short + "…" * (short != str(text)), size) > points: short = short[:-1]
     return (short + "…" * (short != str(text))).replace("$", r"\$")
-
-
-def _refuse(expected, received):
-    raise ValueError(f"{expected} Received: {received}")
 
 
 def _plural(n, word): return f"{n:,} {word}{'s' * (n != 1)}"
@@ -260,17 +256,6 @@ def _listed(runs):
         _refuse("Learning curves need runs with at least one finished epoch.", f"runs of {epochs} epochs")
     return runs
 
-
-def _groups(runs):
-    "Runs by recipe, seeds together, under the recipe's name; where another has that name too, with what differs."
-    plans, titled = {}, {}
-    for run in runs:
-        plan = {k: v for k, v in dataclasses.asdict(run.recipe).items() if k not in ("seed", "source", "reported")}
-        plan |= {"start": bool(plan["start"]), "images": [run.data.get(k) for k in ("source", "fingerprint", "limit")]}
-        plans.setdefault(json.dumps(plan, sort_keys=True, default=str), []).append(run)
-    for group in plans.values(): titled[_title(group[0], titled)] = group
-    return titled
-
 # %% ../nbs/10_plots.ipynb #cell-029
 def _seeds(runs):
     found = sorted({run.recipe.seed for run in runs})
@@ -284,7 +269,7 @@ def _about(runs, every=1):
         sizes = run.data.get("images", {})
         images = " and ".join(f"{sizes[name]:,} {name}" for name in ("train", "validation") if sizes.get(name))
         data[run.data["source"] + (f": {images} images" if images else "")] = None
-    recipes = [f"{title}, {_seeds(group)}" for title, group in _groups(runs).items()]
+    recipes = [f"{title}, {_seeds(group)}" for title, group in by_recipe(runs).items()]
     return "; ".join([" and ".join(data), *recipes, *([f"shown every {every} epochs"] if every > 1 else [])])
 
 
@@ -329,7 +314,7 @@ def learning_curves(run,             # a `Run`, or a list of runs: seeds of one 
                    ) -> Figure:      # loss at the left, accuracy at the right, by epoch
     "Loss and accuracy of training and validation by epoch, with the best epoch marked."
     runs = _listed(run)
-    groups, measures = _groups(runs), _measures(runs)
+    groups, measures = by_recipe(runs), _measures(runs)
     caption = _about(runs, _whole(every, "every"))
     figure = sheet(f"Learning curves: {', '.join(groups)}", caption, 8.5, 3.9 + 0.2 * (len(groups) > 1) * len(groups))
     for axis, (metric, unit) in zip(figure.subplots(1, len(measures), squeeze=False)[0], measures.items()):
@@ -377,7 +362,7 @@ def loss_accuracy(runs,            # a `Run`, or a list of runs: seeds of one re
         _refuse("A reconstruction has a loss and no accuracy; draw learning_curves.", runs[0].name)
     caption = f"{_about(runs, _whole(every, 'every'))}. Points grow from the first epoch to the last"
     axis = _place(axis, "Accuracy against loss", caption, 7, 3.6)
-    _draw_paths(axis, _groups(runs), every)
+    _draw_paths(axis, by_recipe(runs), every)
     _path_axes(axis)
     _key(axis)
     return axis.figure
@@ -403,7 +388,7 @@ def side_by_side(first,           # a `Run`, or runs of one recipe with several 
     "Two trainings next to each other, and in what their recipes differ."
     sides = [_listed(first), _listed(second)]
     for side in sides:
-        if len(_groups(side)) > 1: _refuse("Each side shows one recipe; its seeds may be several.", ", ".join(_groups(side)))
+        if len(by_recipe(side)) > 1: _refuse("Each side shows one recipe; its seeds may be several.", ", ".join(by_recipe(side)))
     both, measures = [*sides[0], *sides[1]], _measures([*sides[0], *sides[1]])
     caption = f"{_about(both, _whole(every, 'every'))}. {_changes(sides[0][0].recipe, sides[1][0].recipe)}"
     figure = sheet("Side by side", caption, 7.5, 1.3 + 2.1 * len(measures))
@@ -434,7 +419,7 @@ def validation_curves(runs,                      # a `Run`, or a list of runs: s
                      ) -> Figure:                # one curve per recipe
     "The validation curves of all recipes in one figure."
     runs = _listed(runs)
-    unit, groups = _check_validation(runs, metric), _groups(runs)
+    unit, groups = _check_validation(runs, metric), by_recipe(runs)
     axis = _place(axis, f"Validation {metric}", _about(runs, _whole(every, "every")), 7.5, max(3.4, 1.4 + 0.2 * len(groups)))
     for i, (title, group) in enumerate(groups.items()):
         _curve(axis, _stacked([run.history for run in group], f"val_{metric}"), _fit(title, 170, 8.5), *_look(i), every)
@@ -448,7 +433,7 @@ def curve_grid(runs,            # a `Run`, or a list of runs: seeds and recipes 
               ) -> Figure:      # one row per recipe: loss, accuracy, accuracy over loss (of autoencoders the loss only)
     "The learning curves of many recipes as a grid."
     runs = _listed(runs)
-    groups, measures = _groups(runs), _measures(runs)
+    groups, measures = by_recipe(runs), _measures(runs)
     columns, width = (3, 9) if "accuracy" in measures else (1, 4)
     figure = sheet("Learning curves by recipe", _about(runs, _whole(every, "every")), width, 1 + 2 * len(groups))
     axes = figure.subplots(len(groups), columns, sharex="col", sharey="col", squeeze=False)
@@ -610,20 +595,6 @@ def most_wrong(evaluation: Evaluation,  # the judgement
                     f"No mistakes among {_plural(evaluation.images, 'image')}")
 
 # %% ../nbs/10_plots.ipynb #cell-066
-_SCORES = ("precision", "recall", "f1")
-
-def _of_classes(evaluation, measure):
-    "One measure of each class and the ends of its 95 % interval, (3, K); NaN where it is not defined."
-    counts, which = evaluation.counts, _SCORES.index(measure)
-    hits, called, real = np.diagonal(counts), counts.sum(axis=0), counts.sum(axis=1)
-    of = (called, real, called + real)[which]
-    if measure == "f1":
-        drawn = _drawn_counts([evaluation], lambda counts: scores_of(counts, None)[which], 1000, np.random.default_rng(0))[0]
-        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    else: low, high = np.transpose([wilson(hit, n) if n else (np.nan, np.nan) for hit, n in zip(hits, of)])
-    return np.where(of > 0, [evaluation.scores(None)[which], low, high], np.nan)
-
-
 def _bars(axis, number, among, values, label):
     "Bars for one measure or one network, with whiskers and numbers, at their place within each class."
     (value, low, high), height = 100 * values, 0.8 / among
@@ -680,7 +651,7 @@ def per_class(evaluations,            # an Evaluation, or a dict of name -> Eval
     caption = f"{_judged_on(named)}; 95 % intervals: {how}"
     axis = _place(axis, f"{title} of each class", caption, 7 + (len(bars) > 1), height, "x")
     for number, (label, each, which) in enumerate(bars):
-        _bars(axis, number, len(bars), _of_classes(each, which), _fit(label, 120, 8.5))
+        _bars(axis, number, len(bars), each.class_scores(which), _fit(label, 120, 8.5))
     axis.set_yticks(range(len(names)), [_fit(name, 130, 9) for name in names], fontsize=9)
     axis.set(xlim=(0, 114), xticks=range(0, 101, 20), xlabel=f"{title if title[0] == 'F' else title[0].lower() + title[1:]}, %")
     axis.set_ylim(len(names) - 0.4, -0.6)
@@ -716,7 +687,7 @@ def _enlarge(axis, side, falling):
 # %% ../nbs/10_plots.ipynb #cell-075
 _AVERAGES = {"micro average": "-", "macro average": (0, (3, 1.5))}
 
-def _one_vs_rest(evaluation, kind, classes, axis):
+def _one_vs_rest(evaluation, kind, classes, axis, guessing=False):
     "The figure of a kind of curve: one line per class, the averages thick and grey, and the corner where they bend."
     title, area, xlabel, ylabel, curves, style = kind
     names, note = _chosen(evaluation, curves, classes)
@@ -732,9 +703,10 @@ def _one_vs_rest(evaluation, kind, classes, axis):
             known = f"{curves[name].area:.3f}" if len(curves[name].x) else "no images"
             part.plot(curves[name].x, curves[name].y, line, color=colour, marker=marker, markersize=4, linewidth=1.2,
                       drawstyle=style, markevery=(0.03 * (i % 5), 0.16), label=f"{_fit(name, 110, 8.5)}  {known}")
+    if guessing: axis.plot([0, 1], [0, 1], ":", color=INK, linewidth=1, label="guessing  0.500", zorder=0)
     axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     _key(axis, area)
-    return axis
+    return axis.figure
 
 # %% ../nbs/10_plots.ipynb #cell-076
 def roc(evaluation: Evaluation,  # what to show
@@ -744,10 +716,7 @@ def roc(evaluation: Evaluation,  # what to show
     "ROC curves of each class against the rest, with micro and macro average."
     kind = ("ROC", "area under the curve", "false positive rate (share of the rest)", "true positive rate (share of the class)",
             evaluation.roc(), "default")
-    axis = _one_vs_rest(evaluation, kind, classes, axis)
-    axis.plot([0, 1], [0, 1], ":", color=INK, linewidth=1, label="guessing  0.500", zorder=0)
-    _key(axis, "area under the curve")
-    return axis.figure
+    return _one_vs_rest(evaluation, kind, classes, axis, guessing=True)
 
 
 def precision_recall(evaluation: Evaluation,  # what to show
@@ -757,7 +726,7 @@ def precision_recall(evaluation: Evaluation,  # what to show
     "Precision-recall curves of each class against the rest, with micro and macro average."
     kind = ("Precision and recall", "average precision", "recall (share of the class found)", "precision (share of finds right)",
             evaluation.precision_recall(), "steps-pre")
-    return _one_vs_rest(evaluation, kind, classes, axis).figure
+    return _one_vs_rest(evaluation, kind, classes, axis)
 
 # %% ../nbs/10_plots.ipynb #cell-080
 def _draw_reliability(upper, lower, table, label, i, among):

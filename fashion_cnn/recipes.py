@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['A', 'ASSIGNMENT_A', 'B', 'ASSIGNMENT_B', 'C', 'WATCHED', 'ASSIGNMENT_C', 'D', 'ASSIGNMENT_D', 'E', 'ASSIGNMENT_E',
-           'RECIPES', 'NEED_WEIGHTS', 'names', 'get', 'table']
+           'FAIR', 'CHANGES', 'AUGMENTATION', 'RECIPES', 'NEED_WEIGHTS', 'names', 'get', 'table']
 
 # %% ../nbs/08_recipes.ipynb #cell-002
 from .runs import Recipe, recorded, suggest
@@ -87,7 +87,19 @@ ASSIGNMENT_E = [
 ]
 
 # %% ../nbs/08_recipes.ipynb #cell-016
-RECIPES = {recipe.name: recipe for recipe in [*ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E]}
+FAIR = dict(network="deeper", data="five-groups", split="B", batch_size=128, epochs=30, keep="last", schedule={"name": "cosine"}, source="ours")
+CHANGES = {"none": {}, "affine": {"augmentation": "b-affine"},
+           "upright": {"augmentation": "b-affine", "augmentation_options": {"vertical_flip": False}},
+           "elastic": {"augmentation": "b-elastic"}, "garments": {"augmentation": "garments"}}
+
+AUGMENTATION = [
+    *[Recipe(f"augment-{name}", **change, **FAIR) for name, change in CHANGES.items()],
+    *[Recipe(f"continue-{name}", start="augment-none", **CHANGES[name], **FAIR) for name in ("none", "affine", "elastic")],
+]
+
+# %% ../nbs/08_recipes.ipynb #cell-018
+RECIPES = {recipe.name: recipe for recipe in
+           [*ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION]}
 
 def names() -> list[str]:
     "The recipes there are."
@@ -100,7 +112,7 @@ def get(name: str,     # one of `names()`
     if name not in RECIPES: raise ValueError(suggest(name, names(), "recipe"))
     return RECIPES[name]
 
-# %% ../nbs/08_recipes.ipynb #cell-022
+# %% ../nbs/08_recipes.ipynb #cell-024
 NEED_WEIGHTS = ("resnet152-32", "vgg16-32", "cifar-vgg16-224", "cifar-resnet50-224", "hw2-vgg19")   # of ImageNet
 
 def _figure(recipe):
@@ -124,7 +136,7 @@ def _interval(metrics):
     low, high = binomtest(round(metrics["accuracy"] * metrics["images"]), metrics["images"]).proportion_ci(method="wilson")
     return f"{low:.4f} to {high:.4f}"
 
-# %% ../nbs/08_recipes.ipynb #cell-023
+# %% ../nbs/08_recipes.ipynb #cell-025
 def _row(recipe, runs):
     "One line of the table."
     split, kind, name = _figure(recipe)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCHEDULES', 'TASKS', 'EARLY_STOPPING', 'MONITORS', 'RECIPE_FIELDS', 'LEVELS', 'SIMPLE', 'OURS', 'RECORDED',
            'write_atomically', 'suggest', 'Recipe', 'environment', 'quantize', 'pack', 'unpack', 'dequantize', 'Run',
-           'best_epoch', 'read_json', 'load_model', 'naming_damage', 'save', 'load', 'record', 'from_record',
+           'predict', 'best_epoch', 'read_json', 'load_model', 'naming_damage', 'save', 'load', 'record', 'from_record',
            'recorded']
 
 # %% ../nbs/06_runs.ipynb #cell-002
@@ -68,16 +68,45 @@ def _whole(value, name, least):
     return int(value)
 
 
+def _known(names, known, kind):
+    "Refuse names that nobody knows."
+    for name in names:
+        if name not in known: raise ValueError(suggest(name, list(known), kind))
+
+
 def _options(given, defaults, kind):
     "Fill `given` up with `defaults`; refuse what is not among them."
-    for key in given:
-        if key not in defaults: raise ValueError(suggest(key, list(defaults), f"{kind} option"))
+    _known(given, defaults, f"{kind} option")
     return {**json.loads(json.dumps(defaults)), **given}
 
 # %% ../nbs/06_runs.ipynb #cell-014
+def _plan(schedule):
+    "A schedule with all its options; None stays None."
+    if schedule is None: return None
+    _known([schedule.get("name")], SCHEDULES, "schedule")
+    options = {key: value for key, value in schedule.items() if key != "name"}
+    return {"name": schedule["name"], **_options(options, SCHEDULES[schedule["name"]], f"{schedule['name']} schedule")}
+
+
+def _settled(recipe):
+    "The fields that are checked and completed: {name: value}."
+    if not (isinstance(recipe.learning_rate, (int, float)) and 0 < recipe.learning_rate < math.inf):
+        raise ValueError(f"learning_rate must be a number above 0. Received: {recipe.learning_rate!r}")
+    _known([recipe.keep], ("best", "last"), "way to keep weights")
+    plain = {name: json.loads(json.dumps(getattr(recipe, name)))    # tuples become lists, once and for all
+             for name in ("network_options", "augmentation_options", "optimizer_options", "schedule", "early_stopping", "reported")}
+    for plan in (plain["schedule"] or {}, plain["early_stopping"] or {}, {"monitor": recipe.monitor}):
+        _known([plan.get("monitor", "val_loss")], MONITORS, "monitor")
+    stopping = plain["early_stopping"]
+    return {**plain, "schedule": _plan(plain["schedule"]),
+            "early_stopping": None if stopping is None else _options(stopping, EARLY_STOPPING, "early stopping"),
+            **{name: _whole(getattr(recipe, name), name, least)
+               for name, least in {"batch_size": 1, "epochs": 1, "seed": 0, "cache_features": 0}.items()}}
+
+# %% ../nbs/06_runs.ipynb #cell-015
 def _check_task(recipe):
     "Refuse combinations of task, monitor, noise, augmentation and cached features that would be ignored."
-    if recipe.task not in TASKS: raise ValueError(suggest(recipe.task, TASKS, "task"))
+    _known([recipe.task], TASKS, "task")
     if not (isinstance(recipe.noise, (int, float)) and 0 <= recipe.noise <= 255):
         raise ValueError(f"noise is a number of grey levels, from 0 to 255. Received: {recipe.noise!r}")
     if recipe.task == "reconstruct" and recipe.monitor == "val_accuracy":
@@ -90,7 +119,7 @@ def _check_task(recipe):
     if recipe.augmentation_options and not recipe.augmentation:
         raise ValueError(f"augmentation_options need an augmentation. Received: {recipe.augmentation_options}")
 
-# %% ../nbs/06_runs.ipynb #cell-015
+# %% ../nbs/06_runs.ipynb #cell-016
 @dataclass(frozen=True)
 class Recipe:
     "All that training needs to know besides the images: plain data, checked, frozen, the same in JSON."
@@ -114,34 +143,18 @@ class Recipe:
     early_stopping: dict | None = None           # stop when validation no longer improves: options of `EARLY_STOPPING`
     monitor: str = "val_loss"                    # what makes an epoch the best: 'val_loss' or 'val_accuracy'
     keep: str = "best"                           # weights in the final model: of the 'best' epoch or the 'last'
-    start: str = ""                              # hash of weights it starts from, filled in by `train(start=...)`
+    start: str = ""                              # whose weights it starts from: a recipe's name, in a run the weights' hash
     seed: int = 0                                # of weights, shuffling, dropout and augmentation
     source: str = ""                             # where it comes from: assignment letter or paper
     reported: dict = field(default_factory=dict) # figures its author reported, for comparison only
 
     def __post_init__(self):
-        for name in ("network_options", "augmentation_options", "optimizer_options", "schedule", "early_stopping", "reported"):
-            object.__setattr__(self, name, json.loads(json.dumps(getattr(self, name))))   # tuples become lists, once and for all
-        for name, least in {"batch_size": 1, "epochs": 1, "seed": 0, "cache_features": 0}.items():
-            object.__setattr__(self, name, _whole(getattr(self, name), name, least))
-        if not (isinstance(self.learning_rate, (int, float)) and 0 < self.learning_rate < math.inf):
-            raise ValueError(f"learning_rate must be a number above 0. Received: {self.learning_rate!r}")
+        for name, value in _settled(self).items(): object.__setattr__(self, name, value)
         _check_task(self)
-        if self.keep not in ("best", "last"): raise ValueError(suggest(self.keep, ["best", "last"], "way to keep weights"))
-        for plan in (self.schedule or {}, self.early_stopping or {}, {"monitor": self.monitor}):
-            if plan.get("monitor", "val_loss") not in MONITORS: raise ValueError(suggest(plan["monitor"], MONITORS, "monitor"))
-        if self.schedule is not None:
-            kind = self.schedule.get("name")
-            if kind not in SCHEDULES: raise ValueError(suggest(kind, list(SCHEDULES), "schedule"))
-            options = {key: value for key, value in self.schedule.items() if key != "name"}
-            object.__setattr__(self, "schedule", {"name": kind, **_options(options, SCHEDULES[kind], f"{kind} schedule")})
-        if self.early_stopping is not None:
-            object.__setattr__(self, "early_stopping", _options(self.early_stopping, EARLY_STOPPING, "early stopping"))
 
     def replace(self, **changes) -> "Recipe":
         "The same recipe with some fields changed; the original stays as it is."
-        for key in changes:
-            if key not in RECIPE_FIELDS: raise ValueError(suggest(key, RECIPE_FIELDS, "recipe field"))
+        _known(changes, RECIPE_FIELDS, "recipe field")
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> str:
@@ -152,8 +165,7 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         "The recipe that `to_json` wrote; unknown fields are refused by name."
         fields = json.loads(text)
-        for key in fields:
-            if key not in RECIPE_FIELDS: raise ValueError(suggest(key, RECIPE_FIELDS, "recipe field"))
+        _known(fields, RECIPE_FIELDS, "recipe field")
         return cls(**fields)
 
     def differences(self, other: "Recipe") -> dict:
@@ -161,10 +173,10 @@ class Recipe:
         return {key: (getattr(self, key), getattr(other, key)) for key in RECIPE_FIELDS
                 if getattr(self, key) != getattr(other, key)}
 
-# %% ../nbs/06_runs.ipynb #cell-016
+# %% ../nbs/06_runs.ipynb #cell-017
 RECIPE_FIELDS = [field.name for field in dataclasses.fields(Recipe)]
 
-# %% ../nbs/06_runs.ipynb #cell-022
+# %% ../nbs/06_runs.ipynb #cell-023
 def environment() -> dict:  # name -> version
     "Versions and machine, as far as they can change a result."
     found = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine(),
@@ -174,7 +186,7 @@ def environment() -> dict:  # name -> version
         except importlib.metadata.PackageNotFoundError: pass
     return found
 
-# %% ../nbs/06_runs.ipynb #cell-025
+# %% ../nbs/06_runs.ipynb #cell-026
 LEVELS = 255
 
 def quantize(probabilities: np.ndarray,  # float (N, K), rows sum to 1
@@ -189,7 +201,7 @@ def quantize(probabilities: np.ndarray,  # float (N, K), rows sum to 1
     np.put_along_axis(levels, winner, np.where(tied, best_rival + 1, np.take_along_axis(levels, winner, 1)), axis=1)
     return levels.clip(0, LEVELS).astype(np.uint8)
 
-# %% ../nbs/06_runs.ipynb #cell-026
+# %% ../nbs/06_runs.ipynb #cell-027
 def pack(array: np.ndarray,  # small integers, any shape
         ) -> dict:           # JSON-ready: dtype, shape, and base64 text of the compressed bytes, one column after another
     "An array of bytes as compact JSON."
@@ -210,7 +222,7 @@ def dequantize(levels: np.ndarray,  # uint8 (N, K) from `quantize`
     "Probabilities again, to about 0.01: rounding, then rows rescaled to sum to 1."
     return (levels / levels.sum(1, keepdims=True, dtype=np.float64)).astype(np.float32)
 
-# %% ../nbs/06_runs.ipynb #cell-029
+# %% ../nbs/06_runs.ipynb #cell-030
 class Run:
     "What happened when a recipe met a data set; opens without Keras, with or without a model."
 
@@ -263,26 +275,30 @@ class Run:
             self._model = load_model(self.folder / self.files["model"])
         return self._model
 
-    def predict(self,
-                split,              # a Split, or images uint8 (N, H, W, C)
-                batch_size=500,     # images at a time
-               ) -> np.ndarray:     # float32 (N, classes); of a reconstruction images (N, H, W, C), 0 to 1
-        "What the model makes of images it may never have seen: probabilities, or reconstructions."
-        images = getattr(split, "x", split)
-        expected = tuple(self.data["input_shape"])
-        if tuple(images.shape[1:]) != expected:
-            raise ValueError(f"this model looks at images of shape {expected}. Received: an array of shape {images.shape}; "
-                             f"expected (N, {', '.join(map(str, expected))})")
-        return self.model.predict(images, batch_size=batch_size, verbose=0)
-
     def __repr__(self):
-        test = self.metrics.get("test") or self.metrics["validation"]
         which = "test" if "test" in self.metrics else "validation"
-        figure = f"accuracy {test['accuracy']:.4f}" if "accuracy" in test else f"error {test['loss']:.5f}"
+        found = self.metrics[which]
+        figure = f"accuracy {found['accuracy']:.4f}" if "accuracy" in found else f"error {found['loss']:.5f}"
         return (f"Run({self.name!r} on {self.data['source']}: {self.epochs} epochs, seed {self.recipe.seed}, "
-                f"{which} {figure} on {test['images']:,} images, {self.stopped})")
+                f"{which} {figure} on {found['images']:,} images, {self.stopped})")
 
-# %% ../nbs/06_runs.ipynb #cell-030
+# %% ../nbs/06_runs.ipynb #cell-032
+def predict(self: Run,
+            split,              # a Split, or images uint8 (N, H, W, C)
+            batch_size: int | None = None,   # images at a time; None takes at most 500, and fewer where images are large
+           ) -> np.ndarray:     # float32 (N, classes); of a reconstruction images (N, H, W, C), 0 to 1
+    "What the model makes of images it may never have seen: probabilities, or reconstructions."
+    images = getattr(split, "x", split)
+    expected = tuple(self.data["input_shape"])
+    if tuple(images.shape[1:]) != expected:
+        raise ValueError(f"this model looks at images of shape {expected}. Received: an array of shape {images.shape}; "
+                         f"expected (N, {', '.join(map(str, expected))})")
+    from fashion_cnn.transfer import batch_that_fits
+    return self.model.predict(images, batch_size=batch_size or batch_that_fits(self.model, most=500), verbose=0)
+
+Run.predict = predict
+
+# %% ../nbs/06_runs.ipynb #cell-033
 def best_epoch(history: dict,               # with 'val_loss' and 'val_accuracy'
                monitor: str = "val_loss",   # which of the two decides
               ) -> int:                     # epoch, counted from 1; the first of equals
@@ -307,7 +323,7 @@ def load_model(path: Path):
         warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
         return keras.saving.load_model(path, safe_mode=True)
 
-# %% ../nbs/06_runs.ipynb #cell-032
+# %% ../nbs/06_runs.ipynb #cell-035
 @contextlib.contextmanager
 def naming_damage(path: Path):
     "Turn what damaged files make NumPy and zlib say into one error with the file's name."
@@ -316,7 +332,7 @@ def naming_damage(path: Path):
         raise ValueError(f"{path.parent.name}/{path.name} is damaged or from another version ({error!r}). "
                          "Train again, with resume=False where a folder is to be used again") from error
 
-# %% ../nbs/06_runs.ipynb #cell-034
+# %% ../nbs/06_runs.ipynb #cell-037
 SIMPLE = ("history", "metrics", "data", "parameters", "stopped", "environment", "weights_hash")
 
 def _plain(run: Run) -> dict:
@@ -350,7 +366,7 @@ def _clear(folder: Path):
         if OURS.fullmatch(path.name) and path.name not in named:
             with contextlib.suppress(OSError): path.unlink()    # Windows keeps files that somebody has open
 
-# %% ../nbs/06_runs.ipynb #cell-035
+# %% ../nbs/06_runs.ipynb #cell-038
 def save(self: Run,
          folder: str | Path,  # made if it is not there; an earlier run in it is replaced in one step
         ) -> Path:            # the folder
@@ -388,7 +404,7 @@ def load(folder: str | Path,  # written by `Run.save`
 
 Run.save, Run.load = save, staticmethod(load)
 
-# %% ../nbs/06_runs.ipynb #cell-037
+# %% ../nbs/06_runs.ipynb #cell-040
 RECORDED = Path(__file__).parent / "recorded" if "__file__" in globals() else Path("../fashion_cnn/recorded")
 
 def record(self: Run,

@@ -9,7 +9,8 @@ __all__ = ['OPTIMIZERS', 'MOVING', 'Batches', 'OneCycle', 'learning_rate', 'lear
            'NotebookProgress', 'judge', 'take_weights', 'summary', 'train', 'find_learning_rate']
 
 # %% ../nbs/07_train.ipynb #cell-002
-import hashlib, io, json, logging, math, os, time
+import hashlib, io, json, math, os, time
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 import keras
@@ -251,12 +252,12 @@ class Keeper(keras.callbacks.Callback):
         if (recipe.schedule or {}).get("name") in MOVING:
             self.history["learning_rates"] = []
             self.rates = learning_rates(recipe, len(batches)).reshape(recipe.epochs, -1)
-        self.state, self.best, self.rules = None, None, []
+        self.state, self.best, self.rules, self.stopped = None, None, [], ""
 
     def resume(self, model, rules, found):
         "Go back to where a checkpoint was written."
         self.rules = rules
-        if found: self.state, self.best, self.history, _ = found
+        if found: self.state, self.best, self.history, self.stopped = found
         if found: set_state(model, self.state)
 
     def on_train_begin(self, logs=None):
@@ -277,19 +278,23 @@ class Keeper(keras.callbacks.Callback):
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite(logs["loss"]) or not math.isfinite(logs["val_loss"]):
-            raise ValueError(f"training diverged: in epoch {epoch + 1} the loss is {logs['loss']}, in validation {logs['val_loss']}. "
-                             "Epochs before that are kept in the checkpoint, if there is one. Try a smaller learning_rate "
-                             f"or another optimizer. Received: learning_rate={self.recipe.learning_rate}, "
-                             f"optimizer={self.recipe.optimizer!r}")
+        _check_finite(logs, epoch, self.recipe)
         values = {**{name: float(value) for name, value in logs.items()}, "learning_rate": self.rate,
                   "seconds": round(time.perf_counter() - self.began, 3)}
         if "learning_rates" in self.history: values["learning_rates"] = [float(f"{rate:.6g}") for rate in self.rates[epoch]]
         state = get_state(self.model)
         history = {name: [*old, values[name]] for name, old in self.history.items()}
         if best_epoch(history, self.recipe.monitor) == epoch + 1: self.best = state[:len(self.model.variables)]
-        self.history, self.state = history, state
-        if self.checkpoint: self.checkpoint.write(state, self.best, history, "early" if self.model.stop_training else "")
+        self.history, self.state, self.stopped = history, state, "early" if self.model.stop_training else ""
+        if self.checkpoint: self.checkpoint.write(state, self.best, history, self.stopped)
+
+
+def _check_finite(logs, epoch, recipe):
+    "Refuse to go on with a loss that is no number any more."
+    if math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]): return
+    raise ValueError(f"training diverged: in epoch {epoch + 1} the loss is {logs['loss']}, in validation {logs['val_loss']}. "
+                     "Epochs before that are kept in the checkpoint, if there is one. Try a smaller learning_rate "
+                     f"or another optimizer. Received: learning_rate={recipe.learning_rate}, optimizer={recipe.optimizer!r}")
 
 # %% ../nbs/07_train.ipynb #cell-032
 def in_notebook() -> bool:
@@ -356,9 +361,6 @@ class NotebookProgress(keras.callbacks.Callback):
         else: self.handle.update(content, raw=True)
 
 # %% ../nbs/07_train.ipynb #cell-036
-logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
-
-# %% ../nbs/07_train.ipynb #cell-038
 def judge(model: keras.Model,   # compiled
           batches: Batches,     # in order, not shuffled
          ) -> dict:             # 'loss' (cross-entropy in nats, or mean squared error), 'accuracy' (0 to 1), 'images'
@@ -367,7 +369,7 @@ def judge(model: keras.Model,   # compiled
     right = {"accuracy": round(figures["accuracy"] * images) / images} if "accuracy" in figures else {}
     return {"loss": float(figures["loss"]), **right, "images": images}    # whole images: Keras' mean is rounded to 32 bits
 
-# %% ../nbs/07_train.ipynb #cell-039
+# %% ../nbs/07_train.ipynb #cell-037
 def take_weights(model: keras.Model,   # to be trained
                  source,               # a `Run` with its model, or a keras.Model
                 ) -> str:              # hash of the weights they come from
@@ -385,15 +387,15 @@ def take_weights(model: keras.Model,   # to be trained
                          f"Received: {list(found)[:4]}")
     return weights_hash(source)[:16]
 
-# %% ../nbs/07_train.ipynb #cell-040
+# %% ../nbs/07_train.ipynb #cell-038
 def _settle(recipe, data, epochs, seed, limit, start):
     "The recipe with its overrides, and the data set, checked."
     if not isinstance(recipe, Recipe):
         raise TypeError(f"recipe must be a Recipe, such as recipes.get('deeper'). Received: {recipe!r}")
     changes = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
     if start is not None: changes["start"] = weights_hash(start.model if isinstance(start, Run) else start)[:16]
-    elif recipe.start: raise ValueError("this recipe goes on from trained weights; pass the run or model that holds them as start=. "
-                                        f"Received: recipe.start={recipe.start!r}, start=None")
+    elif recipe.start: raise ValueError("this recipe goes on from trained weights; pass the run or model that holds them as start= (in "
+                                        f"a terminal: --start). Received: recipe.start={recipe.start!r}, start=None")
     recipe = recipe.replace(**changes)
     if not isinstance(data, Dataset): data = load(data, split=recipe.split, validation_split=recipe.validation_split)
     if limit is not None: data = data.limited(limit)
@@ -402,7 +404,7 @@ def _settle(recipe, data, epochs, seed, limit, start):
             raise ValueError(f"the {name} split of {data.source} is empty; training needs train and validation images")
     return recipe, data
 
-# %% ../nbs/07_train.ipynb #cell-042
+# %% ../nbs/07_train.ipynb #cell-040
 def _prepare(model, recipe, data):
     "What is fitted, on which views of the training images, and by which network and arrays each split is judged."
     looks = {name: (model, split.x) for name, split in data.splits().items() if len(split)}
@@ -427,7 +429,7 @@ def _assemble(recipe, data, start=None):
     fitted.optimizer.build(fitted.trainable_variables)
     return model, fitted, batches, looks
 
-# %% ../nbs/07_train.ipynb #cell-043
+# %% ../nbs/07_train.ipynb #cell-041
 def _finished(folder, recipe, checkpoint):
     "The run in the folder, if it is the one asked for and complete; None where training has work to do."
     note = checkpoint.note()
@@ -450,7 +452,7 @@ def _not_longer(folder, recipe, epochs):
         raise ValueError(f"the folder {folder.name!r} holds {epochs} epochs of this experiment already. Choose another folder, or "
                          f"pass resume=False (in a terminal: --restart). Received: epochs={recipe.epochs}")
 
-# %% ../nbs/07_train.ipynb #cell-044
+# %% ../nbs/07_train.ipynb #cell-042
 def _writable(folder):
     "Find out before the first epoch, not after it, that nothing can be written; sweep up what a killed process left."
     place = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
@@ -459,23 +461,21 @@ def _writable(folder):
     for stray in folder.glob(".*.*"):
         if stray.name.startswith((".checkpoint.npz.", ".run.json.", ".model-", ".predictions-")): stray.unlink()
 
-# %% ../nbs/07_train.ipynb #cell-045
-def _fit(model, recipe, batches, validation, keeper, found, progress):
+# %% ../nbs/07_train.ipynb #cell-043
+def _fit(model, recipe, batches, validation, keeper, found, progress, callbacks):
     "Run Keras' fit from where the checkpoint left off; returns why it ended."
-    callbacks = rules(recipe)
-    keeper.resume(model, callbacks, found)
-    if found and (found[-1] or len(keeper.history["loss"]) >= recipe.epochs): return found[-1] or "finished"
+    watching = rules(recipe)
+    keeper.resume(model, watching, found)
+    if keeper.stopped or len(keeper.history["loss"]) >= recipe.epochs: return keeper.stopped or "finished"
     shown = (NotebookProgress(keeper) if in_notebook() else TerminalProgress(keeper)) if progress else None
     try:
         model.fit(batches, epochs=recipe.epochs, initial_epoch=len(keeper.history["loss"]), verbose=0, shuffle=False,
-                  validation_data=validation, callbacks=[*callbacks, keeper, *([shown] if shown else [])])
-        stopped = "early"
+                  validation_data=validation, callbacks=[*watching, keeper, *([shown] if shown else []), *callbacks])
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) or keeper.state is None:
             if shown: shown.close(f"{recipe.name}: stopped by {type(error).__name__}")
             raise
-        stopped = "interrupted"
-    if len(keeper.history["loss"]) == recipe.epochs: stopped = "finished"
+    stopped = "finished" if len(keeper.history["loss"]) == recipe.epochs else keeper.stopped or "interrupted"
     if shown: shown.close(summary(recipe, keeper.history, stopped))
     return stopped
 
@@ -487,7 +487,7 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
     return (f"{recipe.name}: {len(history['loss'])} epochs in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
             f"validation {figure} {history['val_' + figure][best - 1]:.4f}")
 
-# %% ../nbs/07_train.ipynb #cell-046
+# %% ../nbs/07_train.ipynb #cell-044
 def train(recipe: Recipe,                    # what to do
           data: Dataset | str | Path,        # images, or what `load` takes
           *,
@@ -498,6 +498,7 @@ def train(recipe: Recipe,                    # what to do
           resume: bool = True,               # go on with what is in `out`; False starts over
           progress: bool = True,             # show a bar
           start: Run | keras.Model | None = None,   # trained weights to go on from, e.g. for fine-tuning; None starts anew
+          callbacks=(),                      # more Keras callbacks, called last; what they stop counts as interrupted
          ) -> Run:                           # history, predictions, model; saved if `out` is given
     "Train as the recipe says; a training that was cut off goes on where it was, with the same result."
     recipe, data = _settle(recipe, data, epochs, seed, limit, start)
@@ -507,23 +508,30 @@ def train(recipe: Recipe,                    # what to do
     if folder: _writable(folder)
     model, fitted, batches, looks = _assemble(recipe, data, start)
     keeper = Keeper(recipe, batches, checkpoint)
-    network, x = looks["validation"]
-    validation = Batches(x, data.validation.y, batch_that_fits(network, most=500), task=recipe.task, mixing=batches.mixing)
-    stopped = _fit(fitted, recipe, batches, validation, keeper, checkpoint.read() if checkpoint and resume else None, progress)
+    validation = _in_order(looks["validation"], data.validation.y, recipe.task, batches.mixing)
+    found = checkpoint.read() if checkpoint and resume else None
+    stopped = _fit(fitted, recipe, batches, validation, keeper, found, progress, callbacks)
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state
     for variable, value in zip(fitted.variables, chosen): variable.assign(value)
     run = _conclude(model, recipe, data, keeper, stopped, limit, looks)
     if folder: run.save(folder)
     return run
 
-# %% ../nbs/07_train.ipynb #cell-047
+# %% ../nbs/07_train.ipynb #cell-045
+def _in_order(look, y, task, mixing=False):
+    "The batches by which a network is judged: in order, as large as it bears."
+    network, x = look
+    return Batches(x, y, batch_that_fits(network, most=500), task=task, mixing=mixing)
+
+
 def _conclude(model, recipe, data, keeper, stopped, limit, looks):
     "Judge the three splits, and put the run together."
     for network in {id(network): network for network, _ in [(model, None), *looks.values()]}.values():
         compile_model(network, recipe, len(keeper.batches))    # a fresh optimizer: its memory belongs to the checkpoint
     splits = {name: data.splits()[name] for name in looks}
-    metrics = {name: judge(network, Batches(x, splits[name].y, batch_that_fits(network, most=500), task=recipe.task)) for name, (network, x) in looks.items()}
-    told = {name: look for name, look in looks.items() if name != "train" and recipe.task == "classify"}
+    batches = {name: _in_order(look, splits[name].y, recipe.task) for name, look in looks.items()}
+    metrics = {name: judge(network, batches[name]) for name, (network, _) in looks.items()}
+    told = [name for name in looks if name != "train" and recipe.task == "classify"]
     return Run(recipe, keeper.history, metrics=metrics,
                data={"source": data.source, "class_names": list(data.class_names), "input_shape": list(data.input_shape),
                      "classes": data.classes, "images": {name: len(split) for name, split in data.splits().items()},
@@ -531,10 +539,10 @@ def _conclude(model, recipe, data, keeper, stopped, limit, looks):
                parameters={"total": model.count_params(), "MFLOPs": float(layer_table(model)["MFLOPs"].iloc[-1]),
                            "trainable": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)}, stopped=stopped,
                labels={name: splits[name].y for name in told},
-               probabilities={name: network.predict(x, batch_size=batch_that_fits(network, most=500), verbose=0) for name, (network, x) in told.items()},
+               probabilities={name: looks[name][0].predict(batches[name], verbose=0) for name in told},
                environment={**environment(), "backend": keras.backend.backend()}, weights_hash=weights_hash(model), model=model)
 
-# %% ../nbs/07_train.ipynb #cell-052
+# %% ../nbs/07_train.ipynb #cell-050
 def find_learning_rate(recipe: Recipe,               # its network, optimizer, batch size and augmentation are used
                        data: Dataset | str | Path,   # images, or what `load` takes; only training images are used
                        *,
@@ -548,7 +556,8 @@ def find_learning_rate(recipe: Recipe,               # its network, optimizer, b
     if not 0 < lowest < highest: raise ValueError(f"learning rates rise from a positive number. Received: {lowest=}, {highest=}")
     if steps < 10: raise ValueError(f"fewer than 10 steps show nothing. Received: steps={steps}")
     recipe, data = _settle(recipe, data, None, seed, limit, None)
-    _, fitted, batches, _ = _assemble(recipe.replace(schedule=None, learning_rate=lowest), data)
+    nothing = data.train.take(slice(0))    # no split is judged here
+    _, fitted, batches, _ = _assemble(recipe.replace(schedule=None, learning_rate=lowest), replace(data, validation=nothing, test=nothing))
     trial = _climb(fitted, batches, np.geomspace(lowest, highest, steps))
     fallen = (trial.smoothed <= 1.05 * trial.smoothed.min()).idxmax()
     if fallen == 0: raise ValueError(f"the loss fell at no learning rate; try a smaller `lowest`. Received: {lowest=}, {highest=}")
@@ -560,14 +569,15 @@ def find_learning_rate(recipe: Recipe,               # its network, optimizer, b
 def _climb(model, batches, rates):
     "One step with each learning rate, until the smoothed loss is four times its lowest."
     import pandas as pd
-    losses, smoothed = [], pd.Series(dtype=float)
+    losses, smoothed, total, weight = [], [], 0.0, 0.0
     for step, rate in enumerate(rates):
         epoch, number = divmod(step, len(batches))
         if number == 0: batches.start(epoch)
         model.optimizer.learning_rate = rate
         model.reset_metrics()
-        losses.append(float(model.train_on_batch(*batches[number], return_dict=True)["loss"]))
-        if not math.isfinite(losses[-1]): losses.pop(); break
-        smoothed = pd.Series(losses).ewm(alpha=0.1).mean()
-        if losses and smoothed.iloc[-1] > 4 * smoothed.min(): break
+        loss = float(model.train_on_batch(*batches[number], return_dict=True)["loss"])
+        if not math.isfinite(loss): break
+        total, weight = 0.9 * total + loss, 0.9 * weight + 1
+        losses.append(loss); smoothed.append(total / weight)
+        if smoothed[-1] > 4 * min(smoothed): break
     return pd.DataFrame({"learning_rate": rates[:len(losses)], "loss": losses, "smoothed": smoothed})

@@ -78,15 +78,13 @@ def test_help_of_every_command(capsys):
         assert ended.value.code == 0 and name in capsys.readouterr().out
 
 
-def test_train_then_evaluate(run_folder, capsys, tmp_path):
+def test_train_then_evaluate(run_folder, capsys):
     assert json.loads((run_folder / "run.json").read_text())["recipe"]["epochs"] == 1
     assert main(["evaluate", str(run_folder)]) == 0
     printed = capsys.readouterr().out
     assert "sketches" in printed and "Ankle boot" in printed and re.search(r"accuracy \d+\.\d+ % \(", printed)
     assert main(["evaluate", str(run_folder), "--split", "validation", "--data", "sketch"]) == 0
     assert "macro average" in capsys.readouterr().out
-    assert main(["evaluate", str(run_folder), "--report", str(tmp_path / "report.html")]) == 0    # finds data and limit again
-    assert "sketches" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_evaluating_on_other_classes_is_refused(run_folder, capsys):
@@ -103,6 +101,13 @@ def test_training_again_goes_on_and_restart_starts_over(run_folder, capsys, tmp_
     assert "another experiment (seed 0 there, 1 here)" in capsys.readouterr().err
     assert main(["train", "deeper", *TINY, "--seed", "1", "--restart", "--out", str(folder)]) == 0
     assert json.loads((folder / "run.json").read_text())["recipe"]["seed"] == 1
+
+
+def test_going_on_from_trained_weights(run_folder, capsys, tmp_path):
+    words = ["train", "continue-none", *TINY, "--out", str(tmp_path / "run")]
+    assert main(words) == 1 and "--start" in capsys.readouterr().err
+    assert main([*words, "--start", str(run_folder)]) == 0
+    assert Run.load(tmp_path / "run").recipe.start == Run.load(run_folder).weights_hash[:16]
 
 
 def test_compare_prints_what_compare_says_without_tensorflow(tmp_path):
@@ -127,8 +132,8 @@ def test_report_of_records_and_folders(run_folder, tmp_path, capsys):
     out = tmp_path / "report.html"
     assert main(["report", "hw2-cnn", "--out", str(out)]) == 0 and "curves, confusion and scores" in capsys.readouterr().out
     assert "hw2-cnn on Fashion-MNIST" in out.read_text(encoding="utf-8")
-    assert main(["report", str(run_folder), "--data", "sketch", "--out", str(out)]) == 0
-    assert "most confident mistakes" in out.read_text(encoding="utf-8")
+    assert main(["report", str(run_folder), "--images", "--out", str(out)]) == 0    # finds data and limit again
+    assert "most confident mistakes" in (page := out.read_text(encoding="utf-8")) and "sketches" in page
     before = out.read_bytes()
     assert main(["report", str(run_folder), "hw2-cnn", "--out", str(out)]) == 1 and "same images" in capsys.readouterr().err
     assert out.read_bytes() == before

@@ -166,6 +166,8 @@ def test_every_recipe_trains_end_to_end(name, tmp_path, monkeypatch):
     large = name.endswith("-224")
     options = {**recipe.network_options, **({"weights": None} if recipe.network in recipes.NEED_WEIGHTS else {})}
     if large: recipe = recipe.replace(batch_size=4)
-    run = train(recipe.replace(network_options=options), load("sketch", limit=16 if large else 256), epochs=1, progress=False)
+    data = load("sketch", limit=16 if large else 256)
+    start = build(recipe.network, data.input_shape, data.classes) if recipe.start else None
+    run = train(recipe.replace(network_options=options), data, epochs=1, progress=False, start=start)
     assert run.epochs == 1 and np.isfinite(run.metrics["validation"]["loss"])
     json.dumps(run.history)
