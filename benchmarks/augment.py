@@ -128,6 +128,14 @@ def by_scipy(function):
     return lambda count: [function(image) for _ in range(count) for image in pictures]
 
 
+def as_in_assignment_b():
+    "Its generator: shift and flip by Keras' old ImageDataGenerator, the elastic function of one image called from there."
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+    generator = ImageDataGenerator(height_shift_range=2, horizontal_flip=True, preprocessing_function=elastic_by_scipy)
+    batches = generator.flow(IMAGES.astype("float32"), LABELS, batch_size=BATCH, shuffle=False)
+    return lambda count: [next(batches) for _ in range(count)]
+
+
 def per_image(repeats, steps):
     "Microseconds per image, layers against SciPy."
     elastic = {"alpha": (10, 12)}
@@ -135,14 +143,18 @@ def per_image(repeats, steps):
     times = in_turns({
         "elastic": alone(pipeline("elastic", **elastic)),
         "affine and elastic": alone(Pipeline([pipeline("affine", **affine), pipeline("elastic", **elastic)])),
+        "b-elastic": alone(pipeline("b-elastic")),
         "Keras' elastic layer": alone(keras.layers.RandomElasticTransform((1.0, 1.0), scale=(1.0, 1.0))),
         "SciPy elastic": by_scipy(elastic_by_scipy),
         "SciPy elastic, (28, 28)": by_scipy(lambda image: elastic_by_scipy(image[:, :, 0])),
-        "SciPy affine and elastic": by_scipy(lambda image: elastic_by_scipy(affine_by_scipy(image)))}, repeats, steps)
-    bars = {"elastic": 10, "affine and elastic": 15}
+        "SciPy affine and elastic": by_scipy(lambda image: elastic_by_scipy(affine_by_scipy(image))),
+        "assignment B's generator": as_in_assignment_b()}, repeats, steps)
+    bars = {"elastic": 10, "b-elastic": 15}
+    oracles = {"affine and elastic": "SciPy affine and elastic", "SciPy affine and elastic": "SciPy affine and elastic",
+               "b-elastic": "assignment B's generator", "assignment B's generator": "assignment B's generator"}
     print(f"\n{'microseconds an image':26s} {'wall':>10s} {'SciPy is':>14s}   {'processor':>12s} {'SciPy is':>14s}   bar")
     for name, values in times.items():
-        oracle = "SciPy affine and elastic" if "affine" in name else "SciPy elastic"
+        oracle = oracles.get(name, "SciPy elastic")
         line = f"{name:26s}"
         for mine, theirs in zip(zip(*values), zip(*times[oracle])):
             slower = statistics.median(other / own for own, other in zip(mine, theirs))

@@ -70,7 +70,7 @@ def png(figure: Figure,    # any matplotlib figure
     image = Image.open(drawn).convert("RGB")
     few_colours = image.getcolors(20_000) is not None  # colour photographs have more, and keep them
     if few_colours:
-        image = image.quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+        image = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         palette = np.reshape(image.getpalette("RGB"), (-1, 3))
         palette[palette.sum(axis=1).argmax()] = 255  # paper stays white
         image.putpalette(palette.astype(np.uint8).tobytes())
