@@ -115,9 +115,21 @@ PURE := tests/test_augment.py tests/test_tasks.py tests/test_transfer.py
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	@printf '\n== Tests\n'
-	@log=$$(mktemp); FASHION_CNN_QUICK=1 python -m pytest -q $(PURE) > "$$log" 2>&1 & \
-	first=$$!; second=0; failed=0; FASHION_CNN_QUICK=1 python -m pytest $(addprefix --ignore=,$(PURE)) || second=$$?; \
+	@log=$$(mktemp); FASHION_CNN_QUICK=1 python -m pytest -q --durations=12 $(PURE) > "$$log" 2>&1 & \
+	first=$$!; second=0; failed=0; FASHION_CNN_QUICK=1 python -m pytest -q --durations=12 $(addprefix --ignore=,$(PURE)) || second=$$?; \
 	wait $$first || failed=$$?; tail -n 40 "$$log"; rm -f "$$log"; exit $$((second ? second : failed))
+
+# The packages of Colab, where most students open a notebook, in an environment of their own
+COLAB := $(VENV)-colab
+
+$(COLAB)/.installed: tests/colab.txt $(PROJECT) | chosen-python
+	$(call stage,Installing the packages of Colab into $(COLAB),$(BIN)/python -m venv $(COLAB) && \
+	  $(COLAB)/bin/python -m pip install --quiet --no-compile --requirement tests/colab.txt && \
+	  $(COLAB)/bin/python -m pip install --quiet --no-compile --editable .)
+	@touch $@
+
+test-colab: $(COLAB)/.installed  ## the panels with the versions that Colab has
+	$(call stage,Panels with the packages of Colab,FASHION_CNN_QUICK=1 $(COLAB)/bin/python -m pytest -q tests/test_explore.py)
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
@@ -129,10 +141,10 @@ address: install-dev  ## write addresses from settings.ini, and README.md from n
 
 clean:  ## remove what was built (site, preview, caches); keeps .venv and runs
 	@rm -rf _proc _docs _preview build dist *.egg-info .pytest_cache .hypothesis nbs/nbdev.yml
-	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './$(VENV)*/*' -prune -exec rm -rf {} +
 
 clean-venv:  ## remove .venv, to install again from scratch
-	@rm -rf $(VENV)
+	@rm -rf $(VENV) $(COLAB)
 
 .PHONY: help demo test lab docs bench record recipes install install-dev chosen-python hooks clean-check export-check \
-	address-check notebooks site-check pytest export address clean clean-venv
+	address-check notebooks site-check pytest test-colab export address clean clean-venv

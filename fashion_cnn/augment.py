@@ -295,10 +295,10 @@ class ElasticDistortion(Geometric):
         return rows + moved[0], columns + moved[1]
 
     def noise(self, shape):
-        "Two fields between -1 and 1 from one random number per pixel: of its 23 binary digits the first 11, and the other 12."
+        "Two fields between -1 and 1 from one random number per pixel: the first 11 of its binary digits, and the other 12."
         number = self.uniform(shape, 0.0, 2048.0)
         first = ops.floor(number)
-        return ops.stack([first * (2 / 2047) - 1, (number - first) * (2 / (1 - 2 ** -12)) - 1])
+        return ops.stack([first * (2 / 2047) - 1, (number - first) * 2 - 1])
 
 # %% ../nbs/05_augment.ipynb #cell-053
 @keras.saving.register_keras_serializable(package="fashion_cnn")

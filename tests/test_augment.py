@@ -130,7 +130,7 @@ def test_directions():
 
 def test_rows_and_columns_move_independently():
     noise = np.array(ElasticDistortion(seed=3).noise((1000, 28, 28)))
-    assert np.abs(noise).max() <= 1 and len(np.unique(noise[0])) == 2048 and len(np.unique(noise[1])) == 4096
+    assert np.abs(noise).max() <= 1 and len(np.unique(noise[0])) == 2048 and len(np.unique(noise[1])) >= 4096
     for field in noise:    # uniform between -1 and 1, as the first field, given the second, too
         assert stats.kstest(field[:5].ravel(), "uniform", (-1, 2)).pvalue > 1e-3
     assert stats.kstest(noise[0][noise[1] > 0.9].ravel(), "uniform", (-1, 2)).pvalue > 1e-3
