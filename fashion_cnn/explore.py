@@ -8,8 +8,8 @@ __all__ = ['MEASURES', 'PARTS', 'KNOBS', 'SHAPES', 'SIZES', 'NO_AUGMENTATION', '
            'best_epochs', 'recipe_differences', 'CurveExplorer', 'stretched', 'network_knobs', 'network_options',
            'augmentation_options', 'network_problems', 'in_foreground', 'one_interrupt', 'recipe_code',
            'seconds_per_epoch', 'TrainPanel', 'patch_panel', 'coverage', 'coverage_curve', 'one_image', 'ErrorExplorer',
-           'augmented', 'field', 'before_and_after', 'AugmentPanel', 'steppable', 'in_and_out', 'step', 'step_text',
-           'step_figure', 'ConvolutionStepper']
+           'augmented', 'field', 'before_and_after', 'AugmentPanel', 'steppable', 'in_and_out', 'liveliest', 'step',
+           'step_text', 'step_figure', 'ConvolutionStepper']
 
 # %% ../nbs/11_explore.ipynb #cell-002
 import contextlib, html, inspect, io, math, re, signal, sys, tempfile, threading, time, warnings
@@ -1394,6 +1394,14 @@ def in_and_out(model,               # a keras.Model, or a Run with one
     return tuple(keras.ops.convert_to_numpy(each)[0] for each in both)
 
 
+def liveliest(outputs: np.ndarray,   # float32 (h, w, filters)
+             ) -> dict:              # 'number' of a filter, 'row' and 'column'
+    "Where there is something to see: the filter that varies most over the image, at its highest value."
+    number = int(outputs.std(axis=(0, 1)).argmax())
+    row, column = np.unravel_index(outputs[..., number].argmax(), outputs.shape[:2])
+    return {"number": number, "row": int(row), "column": int(column)}
+
+
 def _padding(layer, size):
     "Pixels added before and after, along both axes."
     window = getattr(layer, "kernel_size", None) or layer.pool_size
@@ -1539,8 +1547,7 @@ class ConvolutionStepper(Panel):
         self.next = button("next position", "One step to the right, or to the next row", self.move, "primary")
         self.knobs["layer"].observe(lambda _: self._follow_layer(), "value")
         self._follow_layer()
-        for name in ("row", "column"): self.knobs[name].value = self.knobs[name].max // 2    # in the middle there is more to see than in a corner
-        self.knobs["number"].value = int(self.maps()[1].sum(axis=(0, 1)).argmax())           # and of a lively filter more than of a dead one
+        for name, value in liveliest(self.maps()[1]).items(): self.knobs[name].value = value
         self.watch(*self.knobs.values())
         self.arrange(flow(*self.knobs.values(), self.next, self.code_button), self.image)
 

@@ -49,13 +49,12 @@ def a_run(name="trial", epochs=6, seed=0, **fields):
 # --- what all panels share ------------------------------------------------------------------------------------------
 
 
-def test_starts_quickly_without_tensorflow():
-    code = ("from fashion_cnn.explore import CurveExplorer\nCurveExplorer()\nimport sys, time\n"
-            "print(time.process_time(), sorted({'tensorflow', 'keras', 'pandas', 'matplotlib.pyplot'} & set(sys.modules)))")
+def test_starts_without_tensorflow():
+    code = ("from fashion_cnn.explore import CurveExplorer\nCurveExplorer()\nimport sys\n"
+            "print(sorted({'tensorflow', 'keras', 'pandas', 'matplotlib.pyplot'} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])})
     assert done.returncode == 0, done.stderr
-    seconds, modules = done.stdout.split(" ", 1)
-    assert modules.strip() == "[]" and float(seconds) < 1.5    # of the processor: other work on the machine is not what is measured
+    assert done.stdout.strip() == "[]"
 
 
 def test_no_method_hides_a_function_of_the_module():

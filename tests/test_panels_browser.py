@@ -130,6 +130,11 @@ class Page:
             for key in keys: self.tab.keyboard.press(key)
         return self.change(act, number)
 
+    def away(self, label):
+        "The key that moves a slider, wherever it stands."
+        handle = self.control(label).locator(".noUi-handle").first
+        return "ArrowLeft" if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax") else "ArrowRight"
+
     def button(self, text): return self.tab.locator(f".jp-OutputArea button:text-is('{text}')").first
 
     def said(self): return self.tab.locator(".jp-OutputArea [role=status]").first.inner_text()
@@ -240,8 +245,9 @@ def test_augmentation(open_page):
 
 def test_convolution(open_page):
     page = open_page("steps")
-    assert page.press("row", ["ArrowRight"]) > 0.0005
-    assert page.press("filter", ["ArrowRight"]) > 0.001
+    page.image()
+    assert page.press("row", [page.away("row")]) > 0.0005
+    assert page.press("filter", [page.away("filter")]) > 0.001
     assert page.change(page.button("next position").click) > 0.0005
     assert page.change(lambda: page.control("layer").locator("select").select_option("pool1")) > 0.001
     assert page.fits() <= 1 and page.errors == []
