@@ -484,7 +484,8 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
     "How a training went, in one line."
     best = best_epoch(history, recipe.monitor)
     figure = "accuracy" if "val_accuracy" in history else "loss"
-    return (f"{recipe.name}: {len(history['loss'])} epochs in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
+    epochs = len(history["loss"])
+    return (f"{recipe.name}: {epochs} epoch{'s' * (epochs > 1)} in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
             f"validation {figure} {history['val_' + figure][best - 1]:.4f}")
 
 # %% ../nbs/07_train.ipynb #cell-044

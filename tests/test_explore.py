@@ -205,15 +205,6 @@ def test_two_panels_do_not_disturb_each_other():
     assert two.image.value == before == CurveExplorer().image.value and two.knobs["smoothing"].value == 0
 
 
-def test_a_redraw_takes_at_most_300_ms():
-    panel, taken = CurveExplorer(), []
-    for value in np.linspace(0.05, 0.9, 12):
-        start = time.process_time()
-        panel.knobs["smoothing"].value = value
-        taken.append(time.process_time() - start)
-    assert np.median(taken) < 0.3, taken    # of the processor: other work on the machine is not what is measured
-
-
 # --- mistakes -------------------------------------------------------------------------------------------------------
 
 

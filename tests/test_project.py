@@ -18,7 +18,7 @@ import pages
 import readme
 
 ROOT = pages.ROOT
-LIGHT = ["sketch", "data", "runs", "recipes", "evaluate", "plots", "cli"]
+LIGHT = ["sketch", "data", "runs", "recipes", "evaluate", "plots", "explore", "exercises", "cli"]
 # What Colab preloads; requiring more than this would replace a package there and force a restart
 COLAB = {"tensorflow": "2.20.0", "keras": "3.13.2", "numpy": "2.1.3", "matplotlib": "3.10.0", "scikit-learn": "1.6.1",
          "seaborn": "0.13.2", "scipy": "1.16.0", "pandas": "2.2.2", "pillow": "11.0.0", "ipywidgets": "7.7.1",
