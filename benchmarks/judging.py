@@ -1,6 +1,6 @@
 """How long judging and drawing take: python benchmarks/judging.py
 
-10,000 images, ten classes, random probabilities; medians of 7 in one process, imports not counted, TensorFlow never imported.
+10,000 images, ten classes, random probabilities and those of recorded runs; medians of 7 in one process, imports not counted, TensorFlow never imported.
 """
 import statistics
 import sys
@@ -37,10 +37,16 @@ def median(function, repeats=7):
 if __name__ == "__main__":
     random = np.random.default_rng(0)
     judged = Evaluation(random.integers(0, 10, 10_000), random.dirichlet(np.ones(10), 10_000).astype(np.float32))
-    rows = {"all measures of 10,000 x 10": lambda: measures(judged),
-            "confusion matrix, drawn as PNG": lambda: plots.png(plots.confusion_matrix(judged))}
-    if runs := recorded():
-        rows["learning curves of a recorded run, drawn as PNG"] = lambda: plots.png(plots.learning_curves(runs[0]))
+    run, four = recorded("hw2-cnn")[0], [recorded(name)[0] for name in ("brief", "deeper", "a3-small", "a3-dropout")]
+    real = Evaluation.of(run)
+    figures = {"confusion matrix": lambda: plots.confusion_matrix(judged), "learning curves": lambda: plots.learning_curves(run),
+               "curve grid of four recipes": lambda: plots.curve_grid(four), "validation curves of four": lambda: plots.validation_curves(four),
+               "two side by side": lambda: plots.side_by_side(*four[:2]), "ROC": lambda: plots.roc(real),
+               "precision and recall": lambda: plots.precision_recall(real), "scores of each class": lambda: plots.per_class(real, None),
+               "reliability": lambda: plots.reliability(real)}
+    rows = {"all measures of 10,000 x 10": lambda: measures(judged), "1,000 bootstraps of F1": lambda: real.bootstrap("f1"),
+            "1,000 bootstraps of the loss": lambda: real.bootstrap("loss"),
+            **{f"{name}, drawn as PNG": lambda draw=draw: plots.png(draw()) for name, draw in figures.items()}}
     for name, function in rows.items():
         print(f"{name:50s} {1000 * median(function):7.0f} ms")
     assert "tensorflow" not in sys.modules

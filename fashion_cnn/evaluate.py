@@ -143,6 +143,14 @@ def _checked(evaluation):
         _refuse("There must be one class name per column of the probabilities.", f"{len(names)} names, {classes} columns")
     return dict(labels=labels, probabilities=probabilities, class_names=names)
 
+
+def _caption(evaluation):
+    "What was judged on what."
+    images = f"{evaluation.images:,} image{'s' * (evaluation.images != 1)}"
+    data = [evaluation.source, evaluation.split and f"{evaluation.split} split", images]
+    judged = [evaluation.name, "" if evaluation.seed is None else f"seed {evaluation.seed}"]
+    return "; ".join(filter(None, (", ".join(filter(None, part)) for part in (data, judged))))
+
 # %% ../nbs/09_evaluate.ipynb #cell-037
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
@@ -158,28 +166,6 @@ class Evaluation:
     def __post_init__(self):
         for field, value in _checked(self).items(): object.__setattr__(self, field, value)  # the way past `frozen`, for once
         _warn_if_shifted(self)
-
-    @classmethod
-    def of(cls, judge,       # a `Run`, recorded or trained, or a model with predict(images)
-           split="test",     # name of a split judged in training (of a run), or a labelled `Split` to predict now
-           **about,          # fields to fill in or to change: class_names, source, name, split, seed
-          ) -> "Evaluation":
-        "The evaluation of a run from its stored probabilities, or of a run or model on images given now."
-        if hasattr(judge, "recipe"):
-            _classifies(judge)
-            about = dict(class_names=judge.data["class_names"], name=judge.recipe.name, seed=judge.recipe.seed) | about
-            if isinstance(split, str):
-                judged = cls(*_stored(judge, split), **dict(source=judge.data["source"], split=split) | about)
-                _warn_if_foreign(judged, judge, split)
-                return judged
-            checked_labels(split.y, judge.data["classes"])
-        elif isinstance(split, str):
-            _refuse("A model keeps no predictions: pass a labelled Split, such as data.test.", repr(split))
-        if split.y is None: checked_labels(None, 0)
-        return cls(split.y, _predict(judge, split), **dict(class_names=getattr(split, "class_names", None)) | about)
-
-    images = property(lambda self: len(self.labels), doc="How many images were judged.")
-    classes = property(lambda self: self.probabilities.shape[1], doc="How many classes the network tells apart.")
 
     @cached_property
     def predictions(self):
@@ -197,32 +183,43 @@ class Evaluation:
         cells = np.bincount(self.labels * self.classes + self.predictions, minlength=self.classes ** 2)
         return cells.reshape(self.classes, self.classes)
 
-    @property
-    def accuracy(self):
-        "Share of right decisions."
-        return float(self.right.mean())
-
-    @property
-    def interval(self):
-        "95 % Wilson interval of the accuracy, (low, high)."
-        return wilson(self.right.sum(), self.images)
-
-    @property
-    def loss(self):
-        "Mean cross-entropy in nats."
-        return cross_entropy(self.labels, self.probabilities)
-
-    @property
-    def caption(self):
-        "What was judged on what: 'Fashion-MNIST, test split, 10,000 images; hw2-cnn, seed 0'."
-        images = f"{self.images:,} image{'s' * (self.images != 1)}"
-        data = [self.source, self.split and f"{self.split} split", images]
-        judged = [self.name, "" if self.seed is None else f"seed {self.seed}"]
-        return "; ".join(filter(None, (", ".join(filter(None, part)) for part in (data, judged))))
+    images = property(lambda self: len(self.labels), doc="How many images were judged.")
+    classes = property(lambda self: self.probabilities.shape[1], doc="How many classes the network tells apart.")
+    accuracy = property(lambda self: float(self.right.mean()), doc="Share of right decisions.")
+    interval = property(lambda self: wilson(self.right.sum(), self.images), doc="95 % Wilson interval of the accuracy, (low, high).")
+    loss = property(lambda self: cross_entropy(self.labels, self.probabilities), doc="Mean cross-entropy in nats.")
+    caption = property(lambda self: _caption(self), doc="What was judged on what: 'Fashion-MNIST, test split, 10,000 images; hw2-cnn, seed 0'.")
 
     def __repr__(self): return f"Evaluation: accuracy {percent(self.accuracy, self.interval)}, {self.caption}"
 
 # %% ../nbs/09_evaluate.ipynb #cell-039
+def patch_evaluation(function):  # its first argument is an `Evaluation`
+    "Make a function a method of `Evaluation`, so that the class can grow along this notebook."
+    setattr(Evaluation, function.__name__, function)
+    return function
+
+# %% ../nbs/09_evaluate.ipynb #cell-040
+@patch_evaluation
+@classmethod
+def of(cls, judge,       # a `Run`, recorded or trained, or a model with predict(images)
+       split="test",     # name of a split judged in training (of a run), or a labelled `Split` to predict now
+       **about,          # fields to fill in or to change: class_names, source, name, split, seed
+      ) -> "Evaluation":
+    "The evaluation of a run from its stored probabilities, or of a run or model on images given now."
+    if hasattr(judge, "recipe"):
+        _classifies(judge)
+        about = dict(class_names=judge.data["class_names"], name=judge.recipe.name, seed=judge.recipe.seed) | about
+        if isinstance(split, str):
+            judged = cls(*_stored(judge, split), **dict(source=judge.data["source"], split=split) | about)
+            _warn_if_foreign(judged, judge, split)
+            return judged
+        checked_labels(split.y, judge.data["classes"])
+    elif isinstance(split, str):
+        _refuse("A model keeps no predictions: pass a labelled Split, such as data.test.", repr(split))
+    if split.y is None: checked_labels(None, 0)
+    return cls(split.y, _predict(judge, split), **dict(class_names=getattr(split, "class_names", None)) | about)
+
+# %% ../nbs/09_evaluate.ipynb #cell-042
 def _warn_if_foreign(evaluation, run, split):
     "Warn when stored predictions do not give the accuracy that was measured when the run was trained."
     measured = getattr(run, "metrics", {}).get(split, {}).get("accuracy")
@@ -230,7 +227,7 @@ def _warn_if_foreign(evaluation, run, split):
         warnings.warn(f"The stored {split} predictions of {run.recipe.name!r} are right in {percent(evaluation.accuracy)}, but "
                       f"{percent(measured)} was measured in training: do they belong to another model?", stacklevel=3)
 
-# %% ../nbs/09_evaluate.ipynb #cell-040
+# %% ../nbs/09_evaluate.ipynb #cell-043
 def _warn_if_shifted(evaluation):
     "Warn when labels and columns of the probabilities seem to be off by one."
     if evaluation.images < 100 or evaluation.accuracy > 0.25: return
@@ -242,13 +239,7 @@ def _warn_if_shifted(evaluation):
                           f"{'plus' if shift == 1 else 'minus'} 1: labels and columns seem to be off by one. "
                           "Do both count from 0?", stacklevel=4)
 
-# %% ../nbs/09_evaluate.ipynb #cell-047
-def patch_evaluation(function):  # its first argument is an `Evaluation`
-    "Make a function a method of `Evaluation`, so that the class can grow along this notebook."
-    setattr(Evaluation, function.__name__, function)
-    return function
-
-# %% ../nbs/09_evaluate.ipynb #cell-048
+# %% ../nbs/09_evaluate.ipynb #cell-050
 @patch_evaluation
 def in_top(self: Evaluation,
            k: int = 2,        # how many guesses each image has
@@ -259,7 +250,7 @@ def in_top(self: Evaluation,
     ahead = (p > own) | ((p == own) & (np.arange(self.classes) < true))
     return ahead.sum(axis=1) < _whole(k, "k")
 
-# %% ../nbs/09_evaluate.ipynb #cell-049
+# %% ../nbs/09_evaluate.ipynb #cell-051
 @patch_evaluation
 def top(self: Evaluation,
         k: int = 2,        # how many guesses each image has
@@ -267,12 +258,12 @@ def top(self: Evaluation,
     "Share of images whose true class is among the `k` most probable ones."
     return float(self.in_top(k).mean())
 
-# %% ../nbs/09_evaluate.ipynb #cell-053
+# %% ../nbs/09_evaluate.ipynb #cell-055
 def _shares(part, whole):
     "part / whole, and 0 where the whole is 0."
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole != 0)
 
-# %% ../nbs/09_evaluate.ipynb #cell-054
+# %% ../nbs/09_evaluate.ipynb #cell-056
 @patch_evaluation
 def confusion(self: Evaluation,
               normalize=None,     # None: counts; 'true': shares of each row; 'pred': shares of each column
@@ -282,7 +273,7 @@ def confusion(self: Evaluation,
     if normalize not in ("true", "pred"): _refuse("normalize must be None (counts), 'true' or 'pred'.", repr(normalize))
     return _shares(self.counts, self.counts.sum(axis=1 if normalize == "true" else 0, keepdims=True))
 
-# %% ../nbs/09_evaluate.ipynb #cell-058
+# %% ../nbs/09_evaluate.ipynb #cell-060
 @patch_evaluation
 def mistakes(self: Evaluation):  # pandas.DataFrame, one row per class
     "Images, wrong decisions, and the true percentage of right ones with its 95 % Wilson interval; NaN for an absent class."
@@ -294,7 +285,7 @@ def mistakes(self: Evaluation):  # pandas.DataFrame, one row per class
              "from %": [100 * low for low, _ in ends], "to %": [100 * high for _, high in ends]}
     return pd.DataFrame(table, index=list(self.class_names))
 
-# %% ../nbs/09_evaluate.ipynb #cell-067
+# %% ../nbs/09_evaluate.ipynb #cell-069
 def scores_of(counts: np.ndarray,   # confusion matrices (..., K, K), rows are true classes
               average="macro",      # 'macro', 'weighted', 'micro' or None
              ) -> tuple:            # precision, recall, F1: shape (...) or, for None, (..., K)
@@ -308,7 +299,7 @@ def scores_of(counts: np.ndarray,   # confusion matrices (..., K, K), rows are t
     weights = real if average == "weighted" else np.ones_like(real)
     return tuple((score * weights).sum(axis=-1) / weights.sum(axis=-1) for score in each)
 
-# %% ../nbs/09_evaluate.ipynb #cell-068
+# %% ../nbs/09_evaluate.ipynb #cell-070
 @patch_evaluation
 def scores(self: Evaluation, average="macro") -> tuple:
     "Precision, recall, F1 and support; `average` is 'macro', 'weighted', 'micro' or None (arrays over classes)."
@@ -329,7 +320,7 @@ def f1(self: Evaluation, average="macro"):
     "Harmonic mean of precision and recall, averaged over classes."
     return self.scores(average)[2]
 
-# %% ../nbs/09_evaluate.ipynb #cell-069
+# %% ../nbs/09_evaluate.ipynb #cell-071
 @patch_evaluation
 def report(self: Evaluation):  # pandas.DataFrame: precision, recall, f1, images
     "Precision, recall, F1 and number of images per class, then their macro and weighted averages."
@@ -339,7 +330,7 @@ def report(self: Evaluation):  # pandas.DataFrame: precision, recall, f1, images
                         columns=["precision", "recall", "f1", "images"],
                         index=[*self.class_names, "macro average", "weighted average"]).astype({"images": int})
 
-# %% ../nbs/09_evaluate.ipynb #cell-075
+# %% ../nbs/09_evaluate.ipynb #cell-077
 @patch_evaluation
 def most_wrong(self: Evaluation,
                n: int = 16,        # how many, at most
@@ -354,7 +345,7 @@ def most_wrong(self: Evaluation,
                          "prediction": names[self.predictions[index]],
                          "probability": given[order], "truth_probability": truth[order]})
 
-# %% ../nbs/09_evaluate.ipynb #cell-076
+# %% ../nbs/09_evaluate.ipynb #cell-078
 @patch_evaluation
 def most_confused(self: Evaluation,
                   n: int = 5,        # how many, at most
@@ -367,7 +358,7 @@ def most_confused(self: Evaluation,
     rows = [(names[t], names[p], c, c / counts[t].sum()) for c, t, p in largest]
     return pd.DataFrame(rows, columns=["truth", "prediction", "images", "share"])
 
-# %% ../nbs/09_evaluate.ipynb #cell-077
+# %% ../nbs/09_evaluate.ipynb #cell-079
 @patch_evaluation
 def cell(self: Evaluation,
          truth,                # a class, by name or number
@@ -378,7 +369,7 @@ def cell(self: Evaluation,
     found = np.flatnonzero((self.labels == t) & (self.predictions == p))
     return found[np.argsort(-self.probabilities[found, p], kind="stable")]
 
-# %% ../nbs/09_evaluate.ipynb #cell-078
+# %% ../nbs/09_evaluate.ipynb #cell-080
 @patch_evaluation
 def _class(self: Evaluation, which) -> int:
     "The number of a class that is given by name or number."
@@ -387,7 +378,7 @@ def _class(self: Evaluation, which) -> int:
     _refuse(f"There is no such class. Known: {', '.join(self.class_names)}, or a number from 0 to {self.classes - 1}.",
             repr(which))
 
-# %% ../nbs/09_evaluate.ipynb #cell-084
+# %% ../nbs/09_evaluate.ipynb #cell-086
 def _walk(truth, score):
     "Counts of hits and false alarms after each distinct score, from the highest down, and the scores."
     order = np.argsort(-score)
@@ -395,7 +386,7 @@ def _walk(truth, score):
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     return hits[ends], ends + 1 - hits[ends], ranked[ends]
 
-# %% ../nbs/09_evaluate.ipynb #cell-085
+# %% ../nbs/09_evaluate.ipynb #cell-087
 @dataclass(frozen=True, eq=False)
 class Curve:
     "One ROC or precision-recall curve; empty, with area NaN, where a class has no images or no others."
@@ -407,7 +398,7 @@ class Curve:
 
     def __repr__(self): return f"Curve({self.name!r}, {len(self.x)} points, area {self.area:.4f})"
 
-# %% ../nbs/09_evaluate.ipynb #cell-086
+# %% ../nbs/09_evaluate.ipynb #cell-088
 def roc_curve(truth: np.ndarray,   # bool (N,): is it the class?
               score: np.ndarray,   # float (N,): its probability
               name: str = "",      # of the class
@@ -419,7 +410,7 @@ def roc_curve(truth: np.ndarray,   # bool (N,): is it the class?
     x, y = np.r_[0, alarms[corner] / alarms[-1]], np.r_[0, hits[corner] / hits[-1]]
     return Curve(name, x, y, np.r_[np.inf, thresholds[corner]], float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2))
 
-# %% ../nbs/09_evaluate.ipynb #cell-087
+# %% ../nbs/09_evaluate.ipynb #cell-089
 def precision_recall_curve(truth: np.ndarray,   # bool (N,): is it the class?
                            score: np.ndarray,   # float (N,): its probability
                            name: str = "",      # of the class
@@ -430,7 +421,7 @@ def precision_recall_curve(truth: np.ndarray,   # bool (N,): is it the class?
     x, y = np.r_[0, hits / hits[-1]], np.r_[1, hits / (hits + alarms)]
     return Curve(name, x, y, np.r_[np.inf, thresholds], float(np.sum(np.diff(x) * y[1:])))
 
-# %% ../nbs/09_evaluate.ipynb #cell-091
+# %% ../nbs/09_evaluate.ipynb #cell-093
 def _between(curve, at):
     "Lowest and highest y of a rising curve at each `at`, straight lines between its points."
     x, y, last = curve.x, curve.y, len(curve.x) - 1
@@ -441,7 +432,7 @@ def _between(curve, at):
     line = high + (low - high) * (at - x[before]) / width
     return np.where(inside, line, low), np.where(inside, line, high)
 
-# %% ../nbs/09_evaluate.ipynb #cell-092
+# %% ../nbs/09_evaluate.ipynb #cell-094
 def _macro_roc(curves):
     "The mean of ROC curves at each false positive rate."
     at = np.unique(np.concatenate([curve.x for curve in curves]))
@@ -449,14 +440,14 @@ def _macro_roc(curves):
     x, y = np.repeat(at, 2), ends.T.ravel()
     return Curve("macro average", x, y, np.empty(0), float(np.mean([curve.area for curve in curves])))
 
-# %% ../nbs/09_evaluate.ipynb #cell-093
+# %% ../nbs/09_evaluate.ipynb #cell-095
 def _macro_precision(curves):
     "The mean of precision-recall curves at each recall."
     at = np.unique(np.concatenate([curve.x for curve in curves]))
     y = np.mean([curve.y[np.searchsorted(curve.x, at, "left")] for curve in curves], axis=0)
     return Curve("macro average", at, y, np.empty(0), float(np.mean([curve.area for curve in curves])))
 
-# %% ../nbs/09_evaluate.ipynb #cell-094
+# %% ../nbs/09_evaluate.ipynb #cell-096
 def _one_vs_rest(evaluation, curve, average):
     "One curve per class, then the micro and the macro average, by name."
     if len(set(evaluation.class_names)) < evaluation.classes:
@@ -468,19 +459,19 @@ def _one_vs_rest(evaluation, curve, average):
     micro = curve(is_class.ravel(), evaluation.probabilities.ravel(), "micro average")
     return {one.name: one for one in (*curves, micro, macro)}
 
-# %% ../nbs/09_evaluate.ipynb #cell-095
+# %% ../nbs/09_evaluate.ipynb #cell-097
 @patch_evaluation
 def roc(self: Evaluation) -> dict[str, Curve]:
     "One-vs-rest ROC curves by class name, 'micro average' and 'macro average' (the mean over classes that have a curve)."
     return _one_vs_rest(self, roc_curve, _macro_roc)
 
-# %% ../nbs/09_evaluate.ipynb #cell-096
+# %% ../nbs/09_evaluate.ipynb #cell-098
 @patch_evaluation
 def precision_recall(self: Evaluation) -> dict[str, Curve]:
     "One-vs-rest precision-recall curves by class name, 'micro average' and 'macro average'; areas are average precisions."
     return _one_vs_rest(self, precision_recall_curve, _macro_precision)
 
-# %% ../nbs/09_evaluate.ipynb #cell-102
+# %% ../nbs/09_evaluate.ipynb #cell-104
 @patch_evaluation
 def reliability(self: Evaluation,
                 bins: int = 10,     # of equal width, from 0 to 1; a bin contains its upper end
@@ -496,7 +487,7 @@ def reliability(self: Evaluation,
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "images": images, "confidence": mean(sure),
                          "accuracy": mean(hits), "low": low, "high": high})
 
-# %% ../nbs/09_evaluate.ipynb #cell-103
+# %% ../nbs/09_evaluate.ipynb #cell-105
 @patch_evaluation
 def ece(self: Evaluation,
         bins: int = 10,     # as in `reliability`
@@ -505,12 +496,12 @@ def ece(self: Evaluation,
     table = self.reliability(bins)
     return float((table.images * (table.confidence - table.accuracy).abs()).sum() / self.images)
 
-# %% ../nbs/09_evaluate.ipynb #cell-106
+# %% ../nbs/09_evaluate.ipynb #cell-108
 def _logits(evaluation):
     "Logarithms of the probabilities, float64 (N, K): logits up to a constant per row."
     return np.log(np.maximum(evaluation.probabilities.astype(np.float64), np.finfo(np.float32).tiny))
 
-# %% ../nbs/09_evaluate.ipynb #cell-107
+# %% ../nbs/09_evaluate.ipynb #cell-109
 def fit_temperature(validation: Evaluation,   # of validation images: choices are never made on test images
                    ) -> float:                # between 0.05 and 20; 1 leaves everything as it is
     "The temperature with the lowest cross-entropy; at an end of its range where no finite one is best (all right)."
@@ -524,7 +515,7 @@ def fit_temperature(validation: Evaluation,   # of validation images: choices ar
     loss = lambda log_t: np.mean(logsumexp(z / np.exp(log_t), axis=1) - own / np.exp(log_t))
     return float(np.exp(minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded", options={"xatol": 1e-4}).x))
 
-# %% ../nbs/09_evaluate.ipynb #cell-108
+# %% ../nbs/09_evaluate.ipynb #cell-110
 @patch_evaluation
 def at_temperature(self: Evaluation,
                    temperature: float,   # above 0; above 1 more modest, below 1 surer
@@ -534,7 +525,7 @@ def at_temperature(self: Evaluation,
     if not np.isfinite(temperature) or temperature <= 0: _refuse("A temperature must be above 0.", repr(temperature))
     return dataclasses.replace(self, probabilities=softmax(_logits(self) / temperature, axis=1))
 
-# %% ../nbs/09_evaluate.ipynb #cell-109
+# %% ../nbs/09_evaluate.ipynb #cell-111
 def calibrated(run,             # a `Run` with predictions for 'validation'
                split="test",    # what to judge: a name, or a labelled `Split`
               ) -> Evaluation:  # of that split, at the temperature fitted on validation
@@ -545,13 +536,13 @@ def calibrated(run,             # a `Run` with predictions for 'validation'
                 "only, as recorded runs do. Train it with train(..., out=folder) and load it from there.", "no 'validation'")
     return Evaluation.of(run, split).at_temperature(fit_temperature(Evaluation.of(run, "validation")))
 
-# %% ../nbs/09_evaluate.ipynb #cell-114
+# %% ../nbs/09_evaluate.ipynb #cell-116
 _COUNTED = {"accuracy": lambda counts: np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1)),
             "precision": lambda counts: scores_of(counts)[0], "recall": lambda counts: scores_of(counts)[1],
             "f1": lambda counts: scores_of(counts)[2]}
 _MEANS = {"loss": lambda judged: image_losses(judged.labels, judged.probabilities), "top-2": lambda judged: judged.in_top(2)}
 
-# %% ../nbs/09_evaluate.ipynb #cell-115
+# %% ../nbs/09_evaluate.ipynb #cell-117
 def _drawn_counts(evaluations, measure, resamples, random):
     "The measure for confusion matrices of images drawn anew, (evaluations, resamples); the same images for all."
     from scipy.sparse import csr_matrix
@@ -567,7 +558,7 @@ def _drawn_counts(evaluations, measure, resamples, random):
         values.append(measure((into @ drawn.T).T.reshape(resamples, classes, classes)))
     return np.array(values)
 
-# %% ../nbs/09_evaluate.ipynb #cell-116
+# %% ../nbs/09_evaluate.ipynb #cell-118
 def _drawn_means(values, resamples, random):
     "Means of values per image (evaluations, N) over images drawn anew, (evaluations, resamples)."
     n, block = values.shape[1], max(1, 2_000_000 // values.shape[1])
@@ -575,7 +566,7 @@ def _drawn_means(values, resamples, random):
              for start in range(0, resamples, block)]
     return np.concatenate(means, axis=1)
 
-# %% ../nbs/09_evaluate.ipynb #cell-117
+# %% ../nbs/09_evaluate.ipynb #cell-119
 def _resample(evaluations, measure, resamples, seed):
     "A measure of each evaluation on images drawn anew, (evaluations, resamples); the same images for all."
     random, n = np.random.default_rng(seed), evaluations[0].images
@@ -589,13 +580,13 @@ def _resample(evaluations, measure, resamples, seed):
         return _drawn_means(np.array([_MEANS[measure](judged) for judged in evaluations], float), resamples, random)
     _refuse(f"measure must be one of {', '.join([*_COUNTED, *_MEANS])}, or a function of an Evaluation.", repr(measure))
 
-# %% ../nbs/09_evaluate.ipynb #cell-118
+# %% ../nbs/09_evaluate.ipynb #cell-120
 def _middle(values, confidence):
     "The ends of the middle part of values, as two floats."
     if not 0 < confidence < 1: _refuse("confidence must lie between 0 and 1, such as 0.95.", repr(confidence))
     return tuple(map(float, np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])))
 
-# %% ../nbs/09_evaluate.ipynb #cell-119
+# %% ../nbs/09_evaluate.ipynb #cell-121
 @patch_evaluation
 def bootstrap(self: Evaluation,
               measure="f1",              # 'accuracy', 'precision', 'recall', 'f1', 'loss', 'top-2', or a function of Evaluation
@@ -606,7 +597,7 @@ def bootstrap(self: Evaluation,
     "The bootstrap interval of a measure (Efron, 1979): the middle of its values over images drawn anew."
     return _middle(_resample([self], measure, resamples, seed)[0], confidence)
 
-# %% ../nbs/09_evaluate.ipynb #cell-122
+# %% ../nbs/09_evaluate.ipynb #cell-124
 @patch_evaluation
 def class_scores(self: Evaluation,
                  measure: str = "f1",   # 'precision', 'recall' or 'f1'
@@ -624,12 +615,12 @@ def class_scores(self: Evaluation,
 
 _SCORES = ("precision", "recall", "f1")
 
-# %% ../nbs/09_evaluate.ipynb #cell-129
+# %% ../nbs/09_evaluate.ipynb #cell-131
 def _called(evaluation, other="the other"):
     "A short name: 'hw2-cnn, seed 0'."
     return ", ".join(filter(None, [evaluation.name, "" if evaluation.seed is None else f"seed {evaluation.seed}"])) or other
 
-# %% ../nbs/09_evaluate.ipynb #cell-130
+# %% ../nbs/09_evaluate.ipynb #cell-132
 def same_images(*evaluations: Evaluation):  # two or more
     "Refuse to compare what was judged on different images, and say what differs."
     first = evaluations[0]
@@ -638,7 +629,7 @@ def same_images(*evaluations: Evaluation):  # two or more
         if differs: _refuse("Comparing needs judgements of the same images in the same order, and these differ in "
                             f"{differs[0]}.", f"{differs[1]} ({_called(first)}) and {differs[2]} ({_called(other)})")
 
-# %% ../nbs/09_evaluate.ipynb #cell-131
+# %% ../nbs/09_evaluate.ipynb #cell-133
 def _differences(first, other):
     "What differs between the images of two evaluations: name, one value, other value; or None."
     for what, field in {"the data set": "source", "the split": "split"}.items():
@@ -650,7 +641,7 @@ def _differences(first, other):
     where = f"the labels: {len(place):,} of {first.images:,}, the first at position {place[0]}" if len(place) else ""
     yield (where, f"label {first.labels[place[0]]}", f"label {other.labels[place[0]]}") if len(place) else None
 
-# %% ../nbs/09_evaluate.ipynb #cell-132
+# %% ../nbs/09_evaluate.ipynb #cell-134
 @dataclass(frozen=True)
 class McNemar:
     "McNemar's test between two classifiers on the same images."
@@ -665,7 +656,7 @@ class McNemar:
         return (f"McNemar: only {self.names[0]} right on {self.only_first:,} images, only {self.names[1]} on "
                 f"{self.only_second:,}; both right {self.both:,}, neither {self.neither:,}; p = {self.p:.3g}")
 
-# %% ../nbs/09_evaluate.ipynb #cell-133
+# %% ../nbs/09_evaluate.ipynb #cell-135
 def mcnemar_p(only_first: int,     # images that only the first classifier has right
               only_second: int,    # images that only the second has right
               exact: bool = True,  # False: the usual approximation by chi-squared, with Edwards' correction
@@ -677,7 +668,7 @@ def mcnemar_p(only_first: int,     # images that only the first classifier has r
     if exact: return float(binomtest(only_first, disagree).pvalue)
     return float(chi2.sf(max(0, abs(only_first - only_second) - 1) ** 2 / disagree, df=1))
 
-# %% ../nbs/09_evaluate.ipynb #cell-134
+# %% ../nbs/09_evaluate.ipynb #cell-136
 def mcnemar(first: Evaluation,     # one classifier
             second: Evaluation,    # another one, on the same images
             exact: bool = True,    # False: the usual approximation, good from about 25 disagreements
@@ -689,7 +680,7 @@ def mcnemar(first: Evaluation,     # one classifier
     names = _called(first, "the first"), _called(second, "the second")
     return McNemar(int((a & b).sum()), *only, int((~a & ~b).sum()), mcnemar_p(*only, exact), names)
 
-# %% ../nbs/09_evaluate.ipynb #cell-137
+# %% ../nbs/09_evaluate.ipynb #cell-139
 @dataclass(frozen=True)
 class Difference:
     "How much larger a measure is for the second of two, with its 95 % interval."
@@ -703,7 +694,7 @@ class Difference:
         p = "" if self.p is None else f", p = {self.p:.3g}"
         return f"Difference: {self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f}){p}; {self.how}"
 
-# %% ../nbs/09_evaluate.ipynb #cell-138
+# %% ../nbs/09_evaluate.ipynb #cell-140
 def paired_bootstrap(first: Evaluation,          # one classifier
                      second: Evaluation,         # another one, on the same images
                      measure="accuracy",         # as in `Evaluation.bootstrap`
@@ -719,13 +710,13 @@ def paired_bootstrap(first: Evaluation,          # one classifier
     how = f"{name} of {_called(second, 'the second')} minus {_called(first, 'the first')}, {first.images:,} images"
     return Difference(float(value), *_middle(drawn[1] - drawn[0], confidence), None, how)
 
-# %% ../nbs/09_evaluate.ipynb #cell-139
+# %% ../nbs/09_evaluate.ipynb #cell-141
 def _measured(evaluation, measure):
     "A measure, given by name, of the images as they are."
     if measure in _COUNTED: return float(_COUNTED[measure](evaluation.counts))
     return float(np.mean(_MEANS[measure](evaluation)))
 
-# %% ../nbs/09_evaluate.ipynb #cell-144
+# %% ../nbs/09_evaluate.ipynb #cell-146
 def _t(parts, value, confidence=0.95):
     "Half width of the interval and p-value of a value whose variance is a sum of parts [(variance, degrees of freedom)]."
     from scipy.stats import t
@@ -734,7 +725,7 @@ def _t(parts, value, confidence=0.95):
     freedom = variance ** 2 / sum(part ** 2 / free for part, free in parts if free > 0)
     return float(t.ppf((1 + confidence) / 2, freedom) * variance ** 0.5), float(2 * t.sf(abs(value) / variance ** 0.5, freedom))
 
-# %% ../nbs/09_evaluate.ipynb #cell-145
+# %% ../nbs/09_evaluate.ipynb #cell-147
 def accuracy_interval(seeds: list,            # Evaluations of one recipe, one per seed, on the same images
                       confidence: float = 0.95,  # how often such intervals cover the truth
                      ) -> tuple[float, float]:   # low and high end, fractions of 1
@@ -746,7 +737,7 @@ def accuracy_interval(seeds: list,            # Evaluations of one recipe, one p
     half = _t(parts, right.mean(), confidence)[0]
     return float(max(0, right.mean() - half)), float(min(1, right.mean() + half))
 
-# %% ../nbs/09_evaluate.ipynb #cell-146
+# %% ../nbs/09_evaluate.ipynb #cell-148
 def difference(first,           # an Evaluation, or a list of them: the seeds of one recipe
                second,          # the same for the other recipe, on the same images
               ) -> Difference:  # of the accuracies, second minus first
@@ -766,7 +757,7 @@ def difference(first,           # an Evaluation, or a list of them: the seeds of
     what = f"accuracy of {names[1]} minus {names[0]}, {len(per_image):,} images"
     return Difference(value, value - half, value + half, p, f"{what}, {k1} and {k2} run{'s' * (k1 + k2 > 2)}; {how}")
 
-# %% ../nbs/09_evaluate.ipynb #cell-152
+# %% ../nbs/09_evaluate.ipynb #cell-154
 @dataclass(frozen=True)
 class Diagnosis:
     "What learning curves say, as numbers and in words."
@@ -778,7 +769,7 @@ class Diagnosis:
 
     def __repr__(self): return "\n".join(self.sentences)
 
-# %% ../nbs/09_evaluate.ipynb #cell-153
+# %% ../nbs/09_evaluate.ipynb #cell-155
 def _gap(run, best):
     "Training and validation accuracy: of the weights kept where they were measured, else of the best epoch."
     measured = [run.metrics.get(split, {}).get("accuracy") for split in ("train", "validation")]
@@ -786,7 +777,7 @@ def _gap(run, best):
     curves = [run.history.get(name) for name in ("accuracy", "val_accuracy")]
     return [curve[best - 1] for curve in curves] if all(curves) else None
 
-# %% ../nbs/09_evaluate.ipynb #cell-154
+# %% ../nbs/09_evaluate.ipynb #cell-156
 def _about_turn(losses, val_losses, val_accuracies, best, turn):
     "How the validation loss went, in a sentence or two."
     epochs = len(val_losses)
@@ -801,7 +792,7 @@ def _about_turn(losses, val_losses, val_accuracies, best, turn):
         return f"The validation loss was lowest at the end, in epoch {best} of {epochs}: more epochs may still help."
     return f"The validation loss was lowest in epoch {best} of {epochs} and has stayed about there: more epochs will hardly help."
 
-# %% ../nbs/09_evaluate.ipynb #cell-155
+# %% ../nbs/09_evaluate.ipynb #cell-157
 def _about_gap(train, validation):
     "What the gap between training and validation accuracy means, in a sentence."
     gap = 100 * (train - validation)
@@ -810,7 +801,7 @@ def _about_gap(train, validation):
     if gap < 2: return both + "small. If both are too low, the network is too small or was trained too short (underfitting)."
     return both + ("moderate." if gap < 5 else "large. It knows much about its training images that does not hold for others.")
 
-# %% ../nbs/09_evaluate.ipynb #cell-156
+# %% ../nbs/09_evaluate.ipynb #cell-158
 def diagnose(run,            # a `Run`; only its history and its train and validation metrics are read
             ) -> Diagnosis:  # prints as a few sentences
     "Learning curves in words: where validation turns, the gap to training, and what to try."
@@ -830,7 +821,7 @@ def diagnose(run,            # a `Run`; only its history and its train and valid
     if accuracies: sentences.append(_about_gap(*accuracies))
     return Diagnosis(epochs, best, turn, accuracies and float(accuracies[0] - accuracies[1]), tuple(sentences))
 
-# %% ../nbs/09_evaluate.ipynb #cell-159
+# %% ../nbs/09_evaluate.ipynb #cell-161
 def _title(run, taken):
     "The recipe's name; where it is taken, with what differs, and a number if that is not enough."
     title = name = run.recipe.name
@@ -841,7 +832,7 @@ def _title(run, taken):
         title = f"{name} ({', '.join(fields) or 'other images'})"
     return title if title not in taken else f"{title} #{sum(key.startswith(title) for key in taken) + 1}"
 
-# %% ../nbs/09_evaluate.ipynb #cell-160
+# %% ../nbs/09_evaluate.ipynb #cell-162
 def by_recipe(runs,        # list of `Run`
              ) -> dict:    # title -> list of runs, in the order in which they came
     "Runs that differ in nothing but the seed, together under one title."
@@ -864,7 +855,7 @@ def _fold(runs):
             _refuse("Every run may stand in a comparison once; seeds of one recipe must differ.", f"{title}, seeds {seeds}")
     return groups
 
-# %% ../nbs/09_evaluate.ipynb #cell-162
+# %% ../nbs/09_evaluate.ipynb #cell-164
 def _megaflops(run, operations):
     "Million operations per image; NaN where no network is at hand and none may be built."
     recorded_as = run.parameters.get("MFLOPs")
@@ -881,13 +872,13 @@ def _megaflops(run, operations):
             model = models.build(run.recipe.network, tuple(run.data["input_shape"]), run.data["classes"], **options)
     return float(models.layer_table(model).iloc[-1]["MFLOPs"])
 
-# %% ../nbs/09_evaluate.ipynb #cell-163
+# %% ../nbs/09_evaluate.ipynb #cell-165
 def _spread(values):
     "Mean and sample standard deviation; NaN for what one value, or none, cannot give."
     known = np.array([value for value in values if value is not None], float)
     return (known.mean() if len(known) else np.nan), (known.std(ddof=1) if len(known) > 1 else np.nan)
 
-# %% ../nbs/09_evaluate.ipynb #cell-164
+# %% ../nbs/09_evaluate.ipynb #cell-166
 def _row(group, judged, split, operations):
     "What `compare` says about one recipe."
     run, low_high = group[0], accuracy_interval(judged)
@@ -906,7 +897,7 @@ def _row(group, judged, split, operations):
         if name == f"{split} accuracy": row["from"], row["to"] = low_high
     return row
 
-# %% ../nbs/09_evaluate.ipynb #cell-165
+# %% ../nbs/09_evaluate.ipynb #cell-167
 def holm(p: list) -> list:  # p-values -> p-values corrected for their number
     "Holm's correction for several tests (1979): the smallest p times their number, the next times one less, never falling."
     order, corrected, highest = np.argsort(p), np.empty(len(p)), 0.0
@@ -915,7 +906,7 @@ def holm(p: list) -> list:  # p-values -> p-values corrected for their number
         corrected[place] = highest
     return corrected.tolist()
 
-# %% ../nbs/09_evaluate.ipynb #cell-166
+# %% ../nbs/09_evaluate.ipynb #cell-168
 def _warn_of_twins(judged):
     "Warn where two runs gave bit for bit the same probabilities."
     seen = {}
@@ -925,7 +916,7 @@ def _warn_of_twins(judged):
             warnings.warn(f"{_called(twin)} and {_called(one)} gave exactly the same probabilities. Was one model judged twice, "
                           "under two names?", stacklevel=3)
 
-# %% ../nbs/09_evaluate.ipynb #cell-167
+# %% ../nbs/09_evaluate.ipynb #cell-169
 def compare(runs: list,                  # `Run`s; those that differ in the seed only become one row
             split: str = "test",         # which predictions to judge: 'test', or 'validation' while choosing
             significance: bool = True,   # test every row against the first; False admits runs on different images
@@ -945,7 +936,7 @@ def compare(runs: list,                  # `Run`s; those that differ in the seed
     if significance and len(groups) > 1: _add_significance(table, list(judged.values()))
     return table
 
-# %% ../nbs/09_evaluate.ipynb #cell-168
+# %% ../nbs/09_evaluate.ipynb #cell-170
 def _add_significance(table, judged):
     "Add the columns difference, p (Holm) and verdict."
     against = [difference(judged[0], other) for other in judged[1:]]
@@ -955,14 +946,14 @@ def _add_significance(table, judged):
     words = ["not told apart" if p >= 0.05 else "better" if found.value > 0 else "worse" for p, found in zip(corrected, against)]
     table["verdict"] = ["compared with", *words]
 
-# %% ../nbs/09_evaluate.ipynb #cell-172
+# %% ../nbs/09_evaluate.ipynb #cell-174
 def _with_spread(table, name, form):
     "A column as text: 'mean ± std', or the mean alone."
     mean, std = table[name], table.get(f"{name} std", [np.nan] * len(table))
     return ["" if m != m else form(m) + (f" ± {form(s).removesuffix(' %')}" if s == s else "")
             for m, s in zip(mean.astype(float), std)]
 
-# %% ../nbs/09_evaluate.ipynb #cell-173
+# %% ../nbs/09_evaluate.ipynb #cell-175
 def _texts(table):
     "The table of `compare` as text, column by column, empty columns left out."
     import pandas as pd
@@ -978,7 +969,7 @@ def _texts(table):
     order.insert(order.index(after) + 1, "95 % interval")
     return pd.DataFrame({name: shown[name] for name in order if any(shown[name])}, index=table.index)
 
-# %% ../nbs/09_evaluate.ipynb #cell-174
+# %% ../nbs/09_evaluate.ipynb #cell-176
 def styled(table,         # what `compare` gave
           ):              # pandas Styler, for notebooks and, by .to_html(), for pages
     "The comparison for reading: 'mean ± standard deviation' in one cell, the rows that are better in bold."
@@ -990,7 +981,7 @@ def styled(table,         # what `compare` gave
         caption += " Difference to the first row: by images and seeds, p after Holm; with one run each, by images only."
     return texts.style.apply(bold, axis=1).set_caption(caption).set_uuid("compare")
 
-# %% ../nbs/09_evaluate.ipynb #cell-179
+# %% ../nbs/09_evaluate.ipynb #cell-181
 def summary(run,                           # a `Run` with test predictions
             evaluation: Evaluation = None, # its evaluation; that of the test split if None
            ) -> dict[str, str]:            # data set, network, parameters, epochs, seconds, test accuracy, macro F1
@@ -1004,17 +995,17 @@ def summary(run,                           # a `Run` with test predictions
                 percent(evaluation.accuracy, evaluation.interval, 2),
             "macro F1": f"{evaluation.f1():.4f}"}
 
-# %% ../nbs/09_evaluate.ipynb #cell-182
+# %% ../nbs/09_evaluate.ipynb #cell-184
 FORMATS = {"B": ("id", "target", 1), "C": ("Id", "Label", 0)}  # contest: column of ids, column of classes, the first class
 
-# %% ../nbs/09_evaluate.ipynb #cell-183
+# %% ../nbs/09_evaluate.ipynb #cell-185
 def _format(format):
     if format not in FORMATS:
         known = ", ".join(f"{name!r} ({a},{b}, classes from {first})" for name, (a, b, first) in FORMATS.items())
         _refuse(f"Known contest formats: {known}.", repr(format))
     return FORMATS[format]
 
-# %% ../nbs/09_evaluate.ipynb #cell-184
+# %% ../nbs/09_evaluate.ipynb #cell-186
 def submission(judge,              # a `Run`, or a model with predict(images)
                split,              # a `Split` with ids, labelled or not
                format: str = "B",  # 'B': id,target with classes from 1; 'C': Id,Label with classes from 0
@@ -1034,7 +1025,7 @@ def submission(judge,              # a `Run`, or a model with predict(images)
         _refuse("There must be one prediction per id.", f"{len(probabilities)} predictions, {len(split.ids)} ids")
     return pd.DataFrame({id_name: np.asarray(split.ids), label_name: probabilities.argmax(axis=1) + first})
 
-# %% ../nbs/09_evaluate.ipynb #cell-185
+# %% ../nbs/09_evaluate.ipynb #cell-187
 def _parsed(text, classes, where):
     "The table in the text of a contest file; a ValueError names the line that is wrong."
     import pandas as pd
@@ -1056,7 +1047,7 @@ def _parsed(text, classes, where):
         if (numbers.astype(str) == table[ids]).all(): table[ids] = numbers
     return table
 
-# %% ../nbs/09_evaluate.ipynb #cell-186
+# %% ../nbs/09_evaluate.ipynb #cell-188
 def read_submission(path,              # a contest file
                     classes: int = 5,  # how many the contest has
                    ):                  # pandas.DataFrame: ids and classes, as they stand in the file
@@ -1065,7 +1056,7 @@ def read_submission(path,              # a contest file
     if not path.is_file(): raise FileNotFoundError(f"there is no contest file here. Received: {path.name!r}")
     return _parsed(path.read_bytes().decode("utf-8-sig"), classes, path.name)
 
-# %% ../nbs/09_evaluate.ipynb #cell-187
+# %% ../nbs/09_evaluate.ipynb #cell-189
 def write_submission(table,             # what `submission` gave
                      path,              # file to write or replace
                      classes: int = 5,  # how many the contest has

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'PARTS', 'KNOBS', 'SHAPES', 'SIZES', 'NO_AUGMENTATION', 'OWN', 'BLUES', 'ORANGES', 'picture', 'put',
-           'knob', 'button', 'flow', 'table', 'somebody_there', 'sentence', 'Panel', 'series', 'smooth', 'curves',
-           'best_epochs', 'recipe_differences', 'CurveExplorer', 'stretched', 'adjustable', 'network_knobs',
+           'knob', 'button', 'flow', 'table', 'somebody_there', 'sentence', 'Panel', 'patch_panel', 'series', 'smooth',
+           'curves', 'best_epochs', 'recipe_differences', 'CurveExplorer', 'stretched', 'adjustable', 'network_knobs',
            'network_options', 'augmentation_options', 'network_problems', 'in_foreground', 'one_interrupt',
-           'recipe_code', 'seconds_per_epoch', 'TrainPanel', 'patch_panel', 'coverage', 'coverage_curve', 'one_image',
-           'ErrorExplorer', 'augmented', 'field', 'before_and_after', 'AugmentPanel', 'steppable', 'in_and_out',
-           'liveliest', 'step', 'step_text', 'step_figure', 'ConvolutionStepper']
+           'recipe_code', 'seconds_per_epoch', 'TrainPanel', 'coverage', 'coverage_curve', 'one_image', 'ErrorExplorer',
+           'augmented', 'field', 'before_and_after', 'AugmentPanel', 'steppable', 'in_and_out', 'liveliest', 'step',
+           'step_text', 'step_figure', 'ConvolutionStepper']
 
 # %% ../nbs/11_explore.ipynb #cell-002
 import contextlib, html, inspect, io, math, re, signal, sys, tempfile, threading, time, warnings
@@ -146,41 +146,59 @@ class Panel:
     def redraw(self): raise NotImplementedError
     def code(self) -> str: raise NotImplementedError
 
-    def say(self, text: str, wrong: bool = False):
-        "Put a sentence into the panel; what is wrong stands out, by a word as well as by its frame."
-        frame = "border-left:4px solid #D55E00;padding-left:.6em" if wrong else ""
-        self.said.value = f'<div role="status" style="line-height:1.4;{frame}">{html.escape(text)}</div>' if text else ""
-
-    def show_code(self):
-        "Show or hide the code."
-        text = html.escape(self.code()) if self.code_button.value and not self.closed else ""
-        self.listing.value = f'<pre style="white-space:pre-wrap;line-height:1.35" tabindex="0">{text}</pre>' if text else ""
-
-    def arrange(self, *parts):
-        "Put the panel together, at most 900 pixels wide, and draw for the first time."
-        if self.said not in parts: parts = (*parts, self.said)
-        self.widget = widgets.VBox([*parts, self.listing], layout=widgets.Layout(width="100%", max_width="900px"))
-        self.changed()
-
-    def _ipython_display_(self):
-        from IPython.display import display
-        display(self.widget) if somebody_there() else display({"text/plain": repr(self)}, raw=True)
-
     def __repr__(self): return f"{type(self).__name__}: a panel, to be used in a running notebook"
 
-    def close(self):
-        "Take the panel off the page and forget its widgets."
-        self.closed = True
-        for widget in _inside(self.widget): widget.close()
-
 # %% ../nbs/11_explore.ipynb #cell-015
+def patch_panel(kind):   # a class of panels
+    "Make functions methods of a panel, so that the class can grow along this notebook (a decorator)."
+    def add(function):
+        setattr(kind, function.__name__, function)
+        return function
+    return add
+
+# %% ../nbs/11_explore.ipynb #cell-016
+@patch_panel(Panel)
+def say(self: Panel, text: str, wrong: bool = False):
+    "Put a sentence into the panel; what is wrong stands out, by a word as well as by its frame."
+    frame = "border-left:4px solid #D55E00;padding-left:.6em" if wrong else ""
+    self.said.value = f'<div role="status" style="line-height:1.4;{frame}">{html.escape(text)}</div>' if text else ""
+
+
+@patch_panel(Panel)
+def show_code(self: Panel):
+    "Show or hide the code."
+    text = html.escape(self.code()) if self.code_button.value and not self.closed else ""
+    self.listing.value = f'<pre style="white-space:pre-wrap;line-height:1.35" tabindex="0">{text}</pre>' if text else ""
+
+
+@patch_panel(Panel)
+def arrange(self: Panel, *parts):
+    "Put the panel together, at most 900 pixels wide, and draw for the first time."
+    if self.said not in parts: parts = (*parts, self.said)
+    self.widget = widgets.VBox([*parts, self.listing], layout=widgets.Layout(width="100%", max_width="900px"))
+    self.changed()
+
+
+@patch_panel(Panel)
+def _ipython_display_(self: Panel):
+    from IPython.display import display
+    display(self.widget) if somebody_there() else display({"text/plain": repr(self)}, raw=True)
+
+
+@patch_panel(Panel)
+def close(self: Panel):
+    "Take the panel off the page and forget its widgets."
+    self.closed = True
+    for widget in _inside(self.widget): widget.close()
+
+# %% ../nbs/11_explore.ipynb #cell-017
 def _inside(widget):
     "A widget, all that it contains, and their layouts and styles."
     for child in getattr(widget, "children", ()): yield from _inside(child)
     yield from (part for part in (getattr(widget, name, None) for name in ("layout", "style")) if part is not None)
     yield widget
 
-# %% ../nbs/11_explore.ipynb #cell-018
+# %% ../nbs/11_explore.ipynb #cell-020
 MEASURES = {"loss": "loss\n(cross-entropy, nats)", "accuracy": "accuracy\n(share right)",
             "gap of loss": "gap of loss\n(validation - training)", "gap of accuracy": "gap of accuracy\n(training - validation)",
             "learning rate": "learning rate", "seconds": "seconds\nper epoch"}
@@ -198,7 +216,7 @@ def series(run: Run,        # finished or not
     if len(found) < 2: return {}
     return {"": (found["validation"] - found["training"]) * (1 if kind == "loss" else -1)}
 
-# %% ../nbs/11_explore.ipynb #cell-020
+# %% ../nbs/11_explore.ipynb #cell-022
 def smooth(values: np.ndarray,   # float (epochs,)
            weight: float,        # of the past: 0 changes nothing, 0.9 averages over about ten epochs
           ) -> np.ndarray:       # float (epochs,)
@@ -210,7 +228,7 @@ def smooth(values: np.ndarray,   # float (epochs,)
         smoothed.append(total / weights)
     return np.array(smoothed)
 
-# %% ../nbs/11_explore.ipynb #cell-023
+# %% ../nbs/11_explore.ipynb #cell-025
 def _grouped(runs):
     "Runs by recipe, under short titles: 'brief (filters 64)' where the recipe says network_options {'filters': 64}."
     short = lambda title: re.sub(r"\w+_options \{(.*?)\}", lambda found: found[1].replace("'", "").replace(":", ""), title)
@@ -233,7 +251,7 @@ def _part_look(part, number, alone):
     colour, _, marker = _look(int(part == "validation") if alone else number)
     return {"color": colour, "marker": marker, "linestyle": "--" if part == "validation" else "-"}
 
-# %% ../nbs/11_explore.ipynb #cell-024
+# %% ../nbs/11_explore.ipynb #cell-026
 def _draw_series(axis, rows, first, last, every, look):
     "The mean of some runs from epoch `first` to `last`, and a band from the lowest to the highest."
     stack = _stacked([{"values": row} for row in rows], "values")[:, :min(last, min(map(len, rows)))]
@@ -241,7 +259,7 @@ def _draw_series(axis, rows, first, last, every, look):
     axis.plot(at + 1, stack.mean(0)[at], linewidth=1.7, markersize=4.5, markevery=max(1, len(at) // 15), **look)
     if len(rows) > 1: axis.fill_between(at + 1, stack.min(0)[at], stack.max(0)[at], color=look["color"], alpha=0.2, linewidth=0)
 
-# %% ../nbs/11_explore.ipynb #cell-025
+# %% ../nbs/11_explore.ipynb #cell-027
 def _draw_measure(axis, sets, measure, parts, last, options):
     "All curves of one measure."
     for number, group in enumerate(sets.values()):
@@ -257,7 +275,7 @@ def _draw_measure(axis, sets, measure, parts, last, options):
     elif "accuracy" in measure: _in_percent(axis.yaxis)
     if measure.startswith("gap"): axis.axhline(0, color=INK, linewidth=0.8, linestyle=":")
 
-# %% ../nbs/11_explore.ipynb #cell-026
+# %% ../nbs/11_explore.ipynb #cell-028
 def _logarithmic(axis):
     "A logarithmic scale with plain numbers; where all values are equal, some room above and below."
     axis.set_yscale("log")
@@ -277,7 +295,7 @@ def _keys(sets, parts, both):
     shown = named + split * (both and (alone or len(parts) > 1))
     return zip(*shown) if shown else ((), ())
 
-# %% ../nbs/11_explore.ipynb #cell-027
+# %% ../nbs/11_explore.ipynb #cell-029
 def _told(runs, sets, options):
     "The caption: which data, how many runs and seeds, and what was done to the curves."
     images = dict.fromkeys(f"{run.data['source']}: {run.data.get('images', {}).get('train', 0):,} training images" for run in runs)
@@ -288,7 +306,7 @@ def _told(runs, sets, options):
     only = f"{options['show']} only" if len(PARTS[options["show"]]) == 1 else ""
     return "; ".join(filter(None, [" and ".join(images), count, only, band, smoothing, every]))
 
-# %% ../nbs/11_explore.ipynb #cell-028
+# %% ../nbs/11_explore.ipynb #cell-030
 def curves(runs,                        # a `Run`, or a list of runs: seeds and recipes as you like
            measures=("accuracy",),      # what to draw, below each other: of `MEASURES`
            show: str = "training and validation",   # or 'training' or 'validation'
@@ -320,7 +338,7 @@ def curves(runs,                        # a `Run`, or a list of runs: seeds and 
     if names: figure.legend(handles, names, loc="outside right center", frameon=False, fontsize=8.5, handlelength=2.8)
     return figure
 
-# %% ../nbs/11_explore.ipynb #cell-032
+# %% ../nbs/11_explore.ipynb #cell-034
 def _label(run): return f"{run.name}, seed {run.recipe.seed}"
 
 
@@ -335,7 +353,7 @@ def best_epochs(runs: list,     # of `Run`s
                      "accuracy": percent(accuracy[at], digits=2) if accuracy else None})
     return rows
 
-# %% ../nbs/11_explore.ipynb #cell-033
+# %% ../nbs/11_explore.ipynb #cell-035
 def recipe_differences(runs: list,      # of `Run`s
                       ) -> list[dict]:  # a row for each field that differs; empty unless there are exactly two recipes
     "In what two recipes differ; names, seeds and sources aside."
@@ -345,14 +363,14 @@ def recipe_differences(runs: list,      # of `Run`s
     return [{"recipes differ in": field.replace("_", " "), one: _said(a), two: _said(b)} for field, (a, b) in first.differences(second).items()
             if field not in ("name", "seed", "source", "reported")]
 
-# %% ../nbs/11_explore.ipynb #cell-034
+# %% ../nbs/11_explore.ipynb #cell-036
 def _chosen_code(runs, positions, everything_recorded):
     "Code that chooses runs again: from the record, or from the list that somebody gave."
     if not everything_recorded: return f"chosen = [runs[i] for i in {list(positions)}]    # runs: the list `.runs` of the panel"
     wanted = [(runs[i].name, runs[i].recipe.seed) for i in positions]
     return f"from fashion_cnn.runs import recorded\n\nwanted = {wanted}\nchosen = [run for run in recorded() if (run.name, run.recipe.seed) in wanted]"
 
-# %% ../nbs/11_explore.ipynb #cell-035
+# %% ../nbs/11_explore.ipynb #cell-037
 class CurveExplorer(Panel):
     "Recorded runs, or your own: choose runs, measures and epochs, and compare."
 
@@ -368,21 +386,6 @@ class CurveExplorer(Panel):
         knobs = flow(self.knobs["runs"], self.knobs["measures"], widgets.VBox([self.knobs[name] for name in ("show", "epochs", "every")]),
                      widgets.VBox([self.knobs[name] for name in ("smoothing", "log", "bands")]))
         self.arrange(knobs, flow(self.image, widgets.VBox([self.bests, self.differing])), flow(self.code_button))
-
-    def _make_knobs(self):
-        "The controls, with the values at the start."
-        longest = max((run.epochs for run in self.runs), default=1)
-        several = widgets.SelectMultiple
-        self.knobs = {
-            "runs": knob(several, "runs", "Runs to draw; Ctrl or Shift chooses several", options=self._options(), value=self._first(), rows=6),
-            "measures": knob(several, "measures", "What to draw, below each other; Ctrl or Shift chooses several",
-                             options=list(MEASURES), value=("loss", "accuracy"), rows=6),
-            "show": knob(widgets.Dropdown, "show", "Curves of training, of validation, or both", options=list(PARTS)),
-            "epochs": knob(widgets.IntRangeSlider, "epochs", "First and last epoch to show", min=1, max=max(2, longest), value=(1, max(2, longest))),
-            "every": knob(widgets.IntSlider, "every", "Show every so many epochs", min=1, max=20, value=1),
-            "smoothing": knob(widgets.FloatSlider, "smoothing", "Weight of the past in a moving average", min=0, max=0.95, step=0.05, value=0),
-            "log": knob(widgets.Checkbox, "log scale", "Logarithmic scale for loss, learning rate and seconds", value=False),
-            "bands": knob(widgets.Checkbox, "seed bands", "Seeds of one recipe as a mean with a band; otherwise each run alone", value=True)}
 
     def _options(self): return [(_label(run), number) for number, run in enumerate(self.runs)]
 
@@ -405,45 +408,72 @@ class CurveExplorer(Panel):
         shown = None if (first, min(last, longest)) == (1, longest) else (first, last)
         return {**values, "measures": list(values["measures"]), "epochs": shown, "smoothing": round(values["smoothing"], 2)}
 
-    def figure(self) -> Figure:
-        "The figure as the knobs ask for it."
-        if not self.knobs["runs"].value: raise ValueError("choose at least one run. Received: none")
-        return curves(self.chosen(), **self.options())
-
     def table(self) -> list[dict]:
         "The best epoch of each chosen run."
         return best_epochs(self.chosen())
 
-    def differences(self) -> list[dict]:
-        "In what the recipes differ, if two are chosen."
-        return recipe_differences(self.chosen())
-
-    def redraw(self):
-        put(self.image, self.figure())
-        self.bests.value = table(self.table(), "Best epochs in validation")
-        self.differing.value = table(self.differences())
-        self.say("")
-
-    def code(self) -> str:
-        "Code that draws the same figure."
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
-        return (f"from fashion_cnn.explore import curves\n{_chosen_code(self.runs, self.knobs['runs'].value, self._recorded)}\n"
-                f"curves(chosen, {arguments})")
-
-    def add(self, run: Run):
-        "One more run to choose from, chosen at once."
-        picked = self.knobs["runs"].value
-        self.runs.append(run)
-        self._recorded = False
-        with self.together():
-            self.knobs["epochs"].max = max(self.knobs["epochs"].max, run.epochs)
-            self.knobs["runs"].options = self._options()
-            self.knobs["runs"].value = (*picked, len(self.runs) - 1)
-            self.changed()
-
     def __repr__(self): return f"CurveExplorer of {len(self.runs)} runs: a panel, to be used in a running notebook"
 
-# %% ../nbs/11_explore.ipynb #cell-041
+# %% ../nbs/11_explore.ipynb #cell-038
+@patch_panel(CurveExplorer)
+def _make_knobs(self: CurveExplorer):
+    "The controls, with the values at the start."
+    longest = max((run.epochs for run in self.runs), default=1)
+    several = widgets.SelectMultiple
+    self.knobs = {
+        "runs": knob(several, "runs", "Runs to draw; Ctrl or Shift chooses several", options=self._options(), value=self._first(), rows=6),
+        "measures": knob(several, "measures", "What to draw, below each other; Ctrl or Shift chooses several",
+                         options=list(MEASURES), value=("loss", "accuracy"), rows=6),
+        "show": knob(widgets.Dropdown, "show", "Curves of training, of validation, or both", options=list(PARTS)),
+        "epochs": knob(widgets.IntRangeSlider, "epochs", "First and last epoch to show", min=1, max=max(2, longest), value=(1, max(2, longest))),
+        "every": knob(widgets.IntSlider, "every", "Show every so many epochs", min=1, max=20, value=1),
+        "smoothing": knob(widgets.FloatSlider, "smoothing", "Weight of the past in a moving average", min=0, max=0.95, step=0.05, value=0),
+        "log": knob(widgets.Checkbox, "log scale", "Logarithmic scale for loss, learning rate and seconds", value=False),
+        "bands": knob(widgets.Checkbox, "seed bands", "Seeds of one recipe as a mean with a band; otherwise each run alone", value=True)}
+
+# %% ../nbs/11_explore.ipynb #cell-039
+@patch_panel(CurveExplorer)
+def figure(self: CurveExplorer) -> Figure:
+    "The figure as the knobs ask for it."
+    if not self.knobs["runs"].value: raise ValueError("choose at least one run. Received: none")
+    return curves(self.chosen(), **self.options())
+
+
+@patch_panel(CurveExplorer)
+def differences(self: CurveExplorer) -> list[dict]:
+    "In what the recipes differ, if two are chosen."
+    return recipe_differences(self.chosen())
+
+
+@patch_panel(CurveExplorer)
+def redraw(self: CurveExplorer):
+    put(self.image, self.figure())
+    self.bests.value = table(self.table(), "Best epochs in validation")
+    self.differing.value = table(self.differences())
+    self.say("")
+
+
+@patch_panel(CurveExplorer)
+def code(self: CurveExplorer) -> str:
+    "Code that draws the same figure."
+    arguments = ", ".join(f"{name}={value!r}" for name, value in self.options().items())
+    return (f"from fashion_cnn.explore import curves\n{_chosen_code(self.runs, self.knobs['runs'].value, self._recorded)}\n"
+            f"curves(chosen, {arguments})")
+
+
+@patch_panel(CurveExplorer)
+def add(self: CurveExplorer, run: Run):
+    "One more run to choose from, chosen at once."
+    picked = self.knobs["runs"].value
+    self.runs.append(run)
+    self._recorded = False
+    with self.together():
+        self.knobs["epochs"].max = max(self.knobs["epochs"].max, run.epochs)
+        self.knobs["runs"].options = self._options()
+        self.knobs["runs"].value = (*picked, len(self.runs) - 1)
+        self.changed()
+
+# %% ../nbs/11_explore.ipynb #cell-045
 KNOBS = ("filters", "kernel", "depth", "activation", "normalization", "dropout")
 
 def _defaults(network):
@@ -462,7 +492,7 @@ def stretched(values: tuple,   # one number for each stage
     made = [value * first / values[0] if values[0] else first for value in longer]
     return tuple(max(1, round(value)) for value in made) if isinstance(values[0], int) else tuple(min(0.9, round(value, 3)) for value in made)
 
-# %% ../nbs/11_explore.ipynb #cell-043
+# %% ../nbs/11_explore.ipynb #cell-047
 def adjustable() -> list[str]:   # of `models.names()`
     "Networks that the knobs fit: classifiers without a frozen base."
     from fashion_cnn import models
@@ -480,7 +510,7 @@ def network_knobs(network: str,   # of `adjustable()`
     else: found["depth"] = defaults.get("stages", defaults.get("blocks"))
     return found
 
-# %% ../nbs/11_explore.ipynb #cell-044
+# %% ../nbs/11_explore.ipynb #cell-048
 def network_options(network: str,   # of `adjustable()`
                     **values,       # of the six knobs
                    ) -> dict:       # what differs from the network's own defaults
@@ -494,7 +524,7 @@ def network_options(network: str,   # of `adjustable()`
     elif "stages" in defaults: options["stages"] = depth
     return {name: value for name, value in options.items() if value != defaults[name]}
 
-# %% ../nbs/11_explore.ipynb #cell-048
+# %% ../nbs/11_explore.ipynb #cell-052
 def _stronger(name, value, strength):
     "One option of an augmentation, multiplied."
     if isinstance(value, (tuple, list)): return [_stronger(name, part, strength) for part in value]
@@ -514,7 +544,7 @@ def augmentation_options(name: str,         # of `augment.names()`; '' for none
     scaled = {option: _stronger(option, defaults[option], strength) for option in amounts if option in defaults}
     return {option: value for option, value in scaled.items() if value != defaults[option]}
 
-# %% ../nbs/11_explore.ipynb #cell-051
+# %% ../nbs/11_explore.ipynb #cell-055
 def _windows(model):
     "Layers with a window: (layer, height and width that come in, height and width of the window)."
     for layer in model.layers:
@@ -535,7 +565,7 @@ def network_problems(model,          # a keras.Model, built
                          "the outer weights see nothing but padding. Take a smaller kernel or fewer stages.")
     return found
 
-# %% ../nbs/11_explore.ipynb #cell-054
+# %% ../nbs/11_explore.ipynb #cell-058
 def in_foreground(work,   # function without arguments
                  ):
     "Do it in the main thread, where an interrupt arrives: at once if this is it, else as soon as it is free."
@@ -558,7 +588,7 @@ def one_interrupt():
     try: yield
     finally: signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
-# %% ../nbs/11_explore.ipynb #cell-057
+# %% ../nbs/11_explore.ipynb #cell-061
 def _watcher(panel):
     "A Keras callback that reports to a panel."
     import keras
@@ -573,7 +603,7 @@ def _watcher(panel):
             panel.redraw_curves()
     return Watcher()
 
-# %% ../nbs/11_explore.ipynb #cell-058
+# %% ../nbs/11_explore.ipynb #cell-062
 SHAPES = {"fashion-mnist": ((28, 28, 1), 10, 48_000), "five-groups": ((28, 28, 1), 5, 48_000), "sketch": ((28, 28, 1), 10, 12_000),
           "cifar10": ((32, 32, 3), 10, 40_000)}   # input shape, classes, training images: known before anything is loaded
 SIZES = {"500": 500, "1,000": 1000, "2,000": 2000, "5,000": 5000, "10,000": 10_000, "all": None}
@@ -604,14 +634,14 @@ def _train_knobs(names):
         "strength": knob(real, "strength", "All amounts of the augmentation times this", min=0, max=3, step=0.25, value=1),
         "seed": knob(widgets.BoundedIntText, "seed", "Of weights, shuffling, dropout and augmentation", min=0, max=9999, value=0)}
 
-# %% ../nbs/11_explore.ipynb #cell-059
+# %% ../nbs/11_explore.ipynb #cell-063
 def recipe_code(recipe: Recipe) -> str:
     "A recipe as Python code: what differs from the defaults."
     plain = Recipe(recipe.name, recipe.network)
     fields = {"name": recipe.name, "network": recipe.network, **{name: new for name, (_, new) in plain.differences(recipe).items()}}
     return "recipe = Recipe(" + ",\n                ".join(f"{name}={value!r}" for name, value in fields.items()) + ")"
 
-# %% ../nbs/11_explore.ipynb #cell-060
+# %% ../nbs/11_explore.ipynb #cell-064
 def seconds_per_epoch(recipe: Recipe,   # what is to be trained
                       data,             # Dataset, limited as in training
                       steps: int = 3,   # how many to time, after one that prepares
@@ -629,7 +659,7 @@ def seconds_per_epoch(recipe: Recipe,   # what is to be trained
     for prepare in (step, look): prepare()
     return len(batches) * min(clock(step) for _ in range(steps)) + len(data.validation) / len(some) * min(clock(look) for _ in range(2))
 
-# %% ../nbs/11_explore.ipynb #cell-061
+# %% ../nbs/11_explore.ipynb #cell-065
 class TrainPanel(Panel):
     "Choose data, network and training; train, interrupt, go on, keep and compare."
 
@@ -673,15 +703,7 @@ class TrainPanel(Panel):
                   "Optimiser and augmentation": ("optimizer", "learning_rate", "schedule", "augmentation", "strength")}
         return flow(*(widgets.VBox([widgets.HTML(f"<b>{title}</b>"), *(self.knobs[name] for name in names)]) for title, names in groups.items()))
 
-# %% ../nbs/11_explore.ipynb #cell-063
-def patch_panel(kind):   # a class of panels
-    "Make functions methods of a panel, so that the class can grow along this notebook (a decorator)."
-    def add(function):
-        setattr(kind, function.__name__, function)
-        return function
-    return add
-
-
+# %% ../nbs/11_explore.ipynb #cell-067
 @patch_panel(TrainPanel)
 def _follow_network(self: TrainPanel):
     "Set the knobs to what the network has by itself."
@@ -692,7 +714,7 @@ def _follow_network(self: TrainPanel):
             self.knobs[name].disabled = value is None
             if value is not None: self.knobs[name].value = value
 
-# %% ../nbs/11_explore.ipynb #cell-064
+# %% ../nbs/11_explore.ipynb #cell-068
 @patch_panel(TrainPanel)
 def recipe(self: TrainPanel) -> Recipe:
     "What the knobs say."
@@ -711,7 +733,7 @@ def recipe(self: TrainPanel) -> Recipe:
                   batch_size=said["batch_size"], epochs=said["epochs"], seed=said["seed"],
                   early_stopping={"patience": said["patience"]} if said["patience"] else None)
 
-# %% ../nbs/11_explore.ipynb #cell-065
+# %% ../nbs/11_explore.ipynb #cell-069
 @patch_panel(TrainPanel)
 def use_augmentation(self: TrainPanel,
                      name: str,       # of `augment.names()`
@@ -725,7 +747,7 @@ def use_augmentation(self: TrainPanel,
         control.value = OWN
         self.changed()
 
-# %% ../nbs/11_explore.ipynb #cell-066
+# %% ../nbs/11_explore.ipynb #cell-070
 @patch_panel(TrainPanel)
 def limit(self: TrainPanel):   # images, or None for all
     "At most so many images in each split."
@@ -749,7 +771,7 @@ def shape(self: TrainPanel) -> tuple:   # (height, width, channels), classes, tr
     else: shape, classes, images = self.given.input_shape, self.given.classes, len(self.given.train)
     return shape, classes, min(images, self.limit() or images)
 
-# %% ../nbs/11_explore.ipynb #cell-067
+# %% ../nbs/11_explore.ipynb #cell-071
 @patch_panel(TrainPanel)
 def model(self: TrainPanel):   # keras.Model, untrained
     "The network that the knobs describe."
@@ -773,7 +795,7 @@ def problems(self: TrainPanel) -> list[str]:
                      "An epoch would be a single step. Take a smaller batch or more images.")
     return found
 
-# %% ../nbs/11_explore.ipynb #cell-068
+# %% ../nbs/11_explore.ipynb #cell-072
 @patch_panel(TrainPanel)
 def costs(self: TrainPanel) -> dict:
     "What the training will cost: parameters, operations, steps, and seconds where they have been estimated."
@@ -790,7 +812,7 @@ def _key(self: TrainPanel):
     recipe = self.recipe()
     return recipe.replace(epochs=1, seed=0, learning_rate=1, early_stopping=None).to_json(), self.knobs["data"].value, self.limit()
 
-# %% ../nbs/11_explore.ipynb #cell-069
+# %% ../nbs/11_explore.ipynb #cell-073
 @patch_panel(TrainPanel)
 def estimate(self: TrainPanel) -> float:   # seconds per epoch; None where there is a problem
     "Time a few steps."
@@ -811,7 +833,7 @@ def redraw(self: TrainPanel):
     self.say(" ".join(found), wrong=bool(found))
     if not any(text.startswith("Layer") for text in found): self.plan.value = table([self.costs()])
 
-# %% ../nbs/11_explore.ipynb #cell-070
+# %% ../nbs/11_explore.ipynb #cell-074
 @patch_panel(TrainPanel)
 def train(self: TrainPanel,
           more: int = 0,   # epochs on top of the finished ones; 0 trains from new weights, as the knobs say
@@ -830,7 +852,7 @@ def train(self: TrainPanel,
     self.redraw_curves()
     return self.run
 
-# %% ../nbs/11_explore.ipynb #cell-071
+# %% ../nbs/11_explore.ipynb #cell-075
 @patch_panel(TrainPanel)
 def _prepare(self: TrainPanel, more):
     "Settle what is to be trained; refuse what cannot be."
@@ -846,7 +868,7 @@ def _prepare(self: TrainPanel, more):
     self.run, self.stopping = None, False
     self.say("Training. To stop: the stop button, or the interrupt of the kernel.")
 
-# %% ../nbs/11_explore.ipynb #cell-072
+# %% ../nbs/11_explore.ipynb #cell-076
 @patch_panel(TrainPanel)
 def _longer(self: TrainPanel, more):
     "The recipe with more epochs, or why that cannot be."
@@ -869,7 +891,7 @@ def _trained(self: TrainPanel) -> Run:
     run.folder, run.files = None, {}    # the folder goes with the panel; the run has all in memory
     return run
 
-# %% ../nbs/11_explore.ipynb #cell-073
+# %% ../nbs/11_explore.ipynb #cell-077
 @patch_panel(TrainPanel)
 def _outcome(self: TrainPanel) -> str:
     "How it went."
@@ -893,7 +915,7 @@ def _forget(self: TrainPanel):
     if self._scratch: self._scratch.cleanup()
     self._scratch = None
 
-# %% ../nbs/11_explore.ipynb #cell-074
+# %% ../nbs/11_explore.ipynb #cell-078
 @patch_panel(TrainPanel)
 def _set_busy(self: TrainPanel, busy):
     "While something trains, only Stop can be pressed."
@@ -915,7 +937,7 @@ def show_progress(self: TrainPanel, done, epochs, now=False):
     self._shown, self.bar.value = time.monotonic(), min(1, done / epochs)
     self.bar_text.value = f"epoch {min(epochs, int(done) + (done > int(done)))} of {epochs}"
 
-# %% ../nbs/11_explore.ipynb #cell-075
+# %% ../nbs/11_explore.ipynb #cell-079
 @patch_panel(TrainPanel)
 def current(self: TrainPanel) -> Run:   # None before the first epoch is finished
     "The run at hand, or as much as there is of it."
@@ -933,7 +955,7 @@ def compared(self: TrainPanel) -> list[Run]:
     current = self.current()
     return [*self.kept, *([current] if current is not None and current not in self.kept else [])]
 
-# %% ../nbs/11_explore.ipynb #cell-076
+# %% ../nbs/11_explore.ipynb #cell-080
 @patch_panel(TrainPanel)
 def figure(self: TrainPanel) -> Figure:
     "Loss and accuracy of the run at hand; beside kept runs, in validation."
@@ -951,7 +973,7 @@ def redraw_curves(self: TrainPanel):
     self.bests.value = table(best_epochs(runs), "Best epochs in validation") + table(recipe_differences(runs))
     self.show_code()
 
-# %% ../nbs/11_explore.ipynb #cell-077
+# %% ../nbs/11_explore.ipynb #cell-081
 @patch_panel(TrainPanel)
 def keep(self: TrainPanel):
     "Let the run at hand join the comparison."
@@ -973,7 +995,7 @@ def reset(self: TrainPanel):
     self.bar.value, self.bar_text.value = 0, ""
     self.redraw_curves()
 
-# %% ../nbs/11_explore.ipynb #cell-078
+# %% ../nbs/11_explore.ipynb #cell-082
 @patch_panel(TrainPanel)
 def code(self: TrainPanel) -> str:
     "The exact recipe and call; after 'train more' with the whole number of epochs."
@@ -992,7 +1014,7 @@ def close(self: TrainPanel):
     Panel.close(self)
     if not self.training: self._forget()
 
-# %% ../nbs/11_explore.ipynb #cell-090
+# %% ../nbs/11_explore.ipynb #cell-094
 def coverage(evaluation: Evaluation,   # what to look at
              threshold: float,         # an image is decided if the probability of the likeliest class is at least this
             ) -> dict:                 # 'coverage' (share decided), 'accuracy' of these with 'interval' (None if none are), 'images'
@@ -1002,7 +1024,7 @@ def coverage(evaluation: Evaluation,   # what to look at
     return {"coverage": count / evaluation.images, "images": count, "accuracy": right / count if count else None,
             "interval": wilson(right, count) if count else None}
 
-# %% ../nbs/11_explore.ipynb #cell-091
+# %% ../nbs/11_explore.ipynb #cell-095
 def coverage_curve(evaluation: Evaluation,    # what to look at
                    threshold: float = None,   # marked in the figure
                   ) -> Figure:                # accuracy of the decided images over their share
@@ -1019,7 +1041,7 @@ def coverage_curve(evaluation: Evaluation,    # what to look at
     for each in (axis.xaxis, axis.yaxis): _in_percent(each)
     return figure
 
-# %% ../nbs/11_explore.ipynb #cell-094
+# %% ../nbs/11_explore.ipynb #cell-098
 def one_image(evaluation: Evaluation,   # what to look at
               number: int,              # position of the image in the split
               images=None,              # the Split that was judged, or uint8 (N, H, W, C); None leaves the image out
@@ -1041,7 +1063,7 @@ def one_image(evaluation: Evaluation,   # what to look at
     _bars_of_classes(axes[-1], p, names, true, taken)
     return figure
 
-# %% ../nbs/11_explore.ipynb #cell-095
+# %% ../nbs/11_explore.ipynb #cell-099
 def _frame(axis, top, left, height, width):
     "An orange frame with a white one around it, so that it is seen on any ground."
     for colour, line in (("white", 4), (COLOURS[1], 2)):
@@ -1054,7 +1076,7 @@ def _evidence(model, pixels, number):
     from fashion_cnn.plots import grad_cam_maps
     return _heated(_rgb(pixels)[0], grad_cam_maps(model, pixels, classes=int(number))[0][0])
 
-# %% ../nbs/11_explore.ipynb #cell-096
+# %% ../nbs/11_explore.ipynb #cell-100
 def _bars_of_classes(axis, p, names, true, taken):
     "A bar for each of the likeliest classes: the truth hatched blue, a wrong decision orange."
     shown = np.argsort(-p)[:10]
@@ -1068,7 +1090,7 @@ def _bars_of_classes(axis, p, names, true, taken):
     axis.invert_yaxis()
     _tidy(axis, "x")
 
-# %% ../nbs/11_explore.ipynb #cell-101
+# %% ../nbs/11_explore.ipynb #cell-105
 BLUES = ("#ffffff", "#e6f1f8", "#cce3f2", "#a6cfe8", "#80bbde")
 ORANGES = ("#ffffff", "#fdf0e6", "#fbdcc4", "#f7c196", "#f2a76b")
 
@@ -1076,7 +1098,7 @@ def _shade(count, most, colours):
     "The colour of a cell: the fuller, the larger its count."
     return colours[0] if not count else colours[1 + min(3, int(4 * math.sqrt(count / max(1, most)) - 1e-9))]
 
-# %% ../nbs/11_explore.ipynb #cell-102
+# %% ../nbs/11_explore.ipynb #cell-106
 def _cell_buttons(evaluation, act):
     "The confusion matrix as a grid of buttons; `act(truth, prediction)` is called at a click."
     counts, names, size = evaluation.counts, evaluation.class_names, evaluation.classes
@@ -1097,7 +1119,7 @@ def _cell_buttons(evaluation, act):
 
 def _short(name): return name if len(name) <= 10 else f"{name[:9]}."
 
-# %% ../nbs/11_explore.ipynb #cell-103
+# %% ../nbs/11_explore.ipynb #cell-107
 class ErrorExplorer(Panel):
     "Choose a cell of the confusion matrix, look at its images, and at what the network made of one."
 
@@ -1140,7 +1162,7 @@ class ErrorExplorer(Panel):
             self.truth.value, self.taken.value = (self.evaluation._class(which) for which in (truth, prediction))
             self.number.value = 1
 
-# %% ../nbs/11_explore.ipynb #cell-104
+# %% ../nbs/11_explore.ipynb #cell-108
 @patch_panel(ErrorExplorer)
 def cell(self: ErrorExplorer) -> np.ndarray:   # int64: positions in the split, the most confident first
     "The images of the chosen cell."
@@ -1153,7 +1175,7 @@ def chosen(self: ErrorExplorer) -> int:   # None in an empty cell
     found = self.cell()
     return int(found[min(self.number.value, len(found)) - 1]) if len(found) else None
 
-# %% ../nbs/11_explore.ipynb #cell-105
+# %% ../nbs/11_explore.ipynb #cell-109
 @patch_panel(ErrorExplorer)
 def gallery(self: ErrorExplorer, columns: int = 8, most: int = 16) -> Figure:
     "The most confident images of the chosen cell, the chosen one framed."
@@ -1176,7 +1198,7 @@ def gallery(self: ErrorExplorer, columns: int = 8, most: int = 16) -> Figure:
         if number == self.chosen(): _frame(axis, row * high - 1, column * wide - 1, *(size + 1 for size in x.shape[1:3]))
     return figure
 
-# %% ../nbs/11_explore.ipynb #cell-106
+# %% ../nbs/11_explore.ipynb #cell-110
 @patch_panel(ErrorExplorer)
 def figure(self: ErrorExplorer) -> Figure:
     "The chosen image with its probabilities."
@@ -1193,7 +1215,7 @@ def decided(self: ErrorExplorer) -> str:
     return (f"{percent(found['coverage'])} of the images ({found['images']:,}) are decided, and of these "
             f"{percent(found['accuracy'], found['interval'])} are right. The other {self.evaluation.images - found['images']:,} are left open.")
 
-# %% ../nbs/11_explore.ipynb #cell-107
+# %% ../nbs/11_explore.ipynb #cell-111
 @patch_panel(ErrorExplorer)
 def redraw(self: ErrorExplorer):
     "Draw what has changed: cell, image or threshold."
@@ -1206,7 +1228,7 @@ def redraw(self: ErrorExplorer):
     self.covered.value = f'<div role="status" style="max-width:34em;line-height:1.4">{html.escape(self.decided())}</div>'
     self._drawn = {"cell": shown, "threshold": threshold}
 
-# %% ../nbs/11_explore.ipynb #cell-108
+# %% ../nbs/11_explore.ipynb #cell-112
 @patch_panel(ErrorExplorer)
 def _draw_cell(self: ErrorExplorer, count):
     "The gallery and the one image, or a sentence where there are none."
@@ -1229,7 +1251,7 @@ def code(self: ErrorExplorer) -> str:
             f"number = evaluation.cell({self.truth.value}, {self.taken.value})[{self.number.value - 1}]\n"
             f"one = one_image(evaluation, number, {images}, {model})\ncurve = coverage_curve(evaluation, {round(self.threshold.value, 2)}){cell}")
 
-# %% ../nbs/11_explore.ipynb #cell-114
+# %% ../nbs/11_explore.ipynb #cell-118
 def augmented(images: np.ndarray,   # uint8 (N, H, W, C)
               options: dict,        # arguments of the pipeline
               seed: int = 0,        # of all random numbers
@@ -1241,7 +1263,7 @@ def augmented(images: np.ndarray,   # uint8 (N, H, W, C)
     changed = pipeline(name, seed=seed, **options)(images, training=True)
     return np.clip(np.rint(keras.ops.convert_to_numpy(changed)), 0, 255).astype(np.uint8)
 
-# %% ../nbs/11_explore.ipynb #cell-115
+# %% ../nbs/11_explore.ipynb #cell-119
 def field(images: np.ndarray,   # uint8 (N, H, W, C)
           options: dict,        # arguments of the pipeline
           seed: int = 0,        # of all random numbers
@@ -1257,7 +1279,7 @@ def field(images: np.ndarray,   # uint8 (N, H, W, C)
     where = [np.broadcast_to(keras.ops.convert_to_numpy(each), images.shape[:3]) for each in (rows, columns)]
     return np.stack(where).astype("float32")
 
-# %% ../nbs/11_explore.ipynb #cell-119
+# %% ../nbs/11_explore.ipynb #cell-123
 def before_and_after(images: np.ndarray,   # uint8 (16, H, W, C), or fewer
                      options: dict,        # arguments of the pipeline
                      seed: int = 0,        # of all random numbers
@@ -1279,7 +1301,7 @@ def before_and_after(images: np.ndarray,   # uint8 (16, H, W, C), or fewer
     _draw_field(axes[2], changed[number], field(images, options, seed, name)[:, number])
     return figure
 
-# %% ../nbs/11_explore.ipynb #cell-120
+# %% ../nbs/11_explore.ipynb #cell-124
 def _draw_field(axis, image, where):
     "The rows and columns of the old image, as they lie in the new one, every third of 28."
     step = max(2, image.shape[0] // 9)
@@ -1289,7 +1311,7 @@ def _draw_field(axis, image, where):
     axis.set_title("old rows (solid) and columns (dashed)", fontsize=9.5)
     axis.axis("off")
 
-# %% ../nbs/11_explore.ipynb #cell-122
+# %% ../nbs/11_explore.ipynb #cell-126
 def _augment_knobs():
     "The controls of the panel, at what `garments` is by itself; {argument: control}."
     from fashion_cnn.augment import FILL_MODES, PIPELINES
@@ -1309,7 +1331,7 @@ def _augment_knobs():
         "fill_mode": knob(widgets.Dropdown, "outside", "What lies outside of the image", options=list(FILL_MODES), value=start["fill_mode"])}
     return made, start
 
-# %% ../nbs/11_explore.ipynb #cell-123
+# %% ../nbs/11_explore.ipynb #cell-127
 class AugmentPanel(Panel):
     "Turn an augmentation up and down, and look at images before and after."
 
@@ -1358,21 +1380,25 @@ class AugmentPanel(Panel):
             for name, control in self.knobs.items(): control.value = self._usual[name]
             self.seed.value = 0
 
-    def use(self):
-        "Hand the settings to the TrainPanel."
-        if self.train_panel is None: return self.say("There is no TrainPanel: pass one as train_panel=.", wrong=True)
-        self.train_panel.use_augmentation("garments", self.options())
-        self.say("The TrainPanel uses these settings now.")
-
-    def code(self) -> str:
-        "The augmentation as code: as a layer, as a figure, and in a recipe."
-        options = "".join(f", {name}={value!r}" for name, value in self.options().items())
-        return ("from fashion_cnn.augment import pipeline\nfrom fashion_cnn.explore import before_and_after\n\n"
-                f"layer = pipeline('garments'{options})\n"
-                f"figure = before_and_after(images, {self.options()!r}, seed={self.seed.value}, number={self.number.value - 1}, caption={self.source!r})\n"
-                f"fields = dict(augmentation='garments', augmentation_options={self.options()!r})    # of a Recipe")
-
 # %% ../nbs/11_explore.ipynb #cell-128
+@patch_panel(AugmentPanel)
+def use(self: AugmentPanel):
+    "Hand the settings to the TrainPanel."
+    if self.train_panel is None: return self.say("There is no TrainPanel: pass one as train_panel=.", wrong=True)
+    self.train_panel.use_augmentation("garments", self.options())
+    self.say("The TrainPanel uses these settings now.")
+
+
+@patch_panel(AugmentPanel)
+def code(self: AugmentPanel) -> str:
+    "The augmentation as code: as a layer, as a figure, and in a recipe."
+    options = "".join(f", {name}={value!r}" for name, value in self.options().items())
+    return ("from fashion_cnn.augment import pipeline\nfrom fashion_cnn.explore import before_and_after\n\n"
+            f"layer = pipeline('garments'{options})\n"
+            f"figure = before_and_after(images, {self.options()!r}, seed={self.seed.value}, number={self.number.value - 1}, caption={self.source!r})\n"
+            f"fields = dict(augmentation='garments', augmentation_options={self.options()!r})    # of a Recipe")
+
+# %% ../nbs/11_explore.ipynb #cell-133
 def steppable(model) -> list[str]:   # a keras.Model, or a Run with one
     "Names of the layers that the stepper can show: convolutions and poolings."
     import keras
@@ -1382,7 +1408,7 @@ def steppable(model) -> list[str]:   # a keras.Model, or a Run with one
 
 def _network_of(model): return model.model if hasattr(model, "recipe") else model
 
-# %% ../nbs/11_explore.ipynb #cell-129
+# %% ../nbs/11_explore.ipynb #cell-134
 def in_and_out(model,               # a keras.Model, or a Run with one
                image: np.ndarray,   # uint8 (H, W, C)
                layer: str,          # its name
@@ -1406,7 +1432,7 @@ def liveliest(outputs: np.ndarray,   # float32 (h, w, filters)
     row, column = np.unravel_index(outputs[..., number].argmax(), outputs.shape[:2])
     return {"number": number, "row": int(row), "column": int(column)}
 
-# %% ../nbs/11_explore.ipynb #cell-130
+# %% ../nbs/11_explore.ipynb #cell-135
 def _padding(layer, size):
     "Pixels added before and after, along both axes."
     window = getattr(layer, "kernel_size", None) or layer.pool_size
@@ -1414,7 +1440,7 @@ def _padding(layer, size):
     over = [max((-(-n // s) - 1) * s + k - n, 0) for n, s, k in zip(size, layer.strides, window)]
     return window, [(each // 2, each - each // 2) for each in over]
 
-# %% ../nbs/11_explore.ipynb #cell-131
+# %% ../nbs/11_explore.ipynb #cell-136
 def step(layer,                # a convolution or pooling of Keras
          inputs: np.ndarray,   # float32 (h, w, channels): what comes in
          row: int,             # of the output
@@ -1436,7 +1462,7 @@ def step(layer,                # a convolution or pooling of Keras
     return {"patch": patch, "kernel": kernel, "products": patch * kernel, "bias": bias, "before": before,
             "after": float(np.asarray(layer.activation(np.array([before], "float32")))[0])}
 
-# %% ../nbs/11_explore.ipynb #cell-134
+# %% ../nbs/11_explore.ipynb #cell-139
 def _pale():
     "Orange through white to blue, pale enough for numbers on it."
     from matplotlib.colors import LinearSegmentedColormap
@@ -1446,16 +1472,16 @@ def _pale():
 def _numbers(axis, values, title, limit, outside=None):
     "A small grid of numbers on their colours; what lies outside of the image is hatched."
     axis.imshow(np.nan_to_num(values), cmap=_pale(), vmin=-limit, vmax=limit)
-    size = 8.5 if max(values.shape) <= 3 else 7.5 if max(values.shape) <= 5 else 5.5
+    size, whole = 8.5 if max(values.shape) <= 3 else 7.5 if max(values.shape) <= 5 else 5.5, not (values[np.isfinite(values)] % 1).any()
     for (row, column), value in np.ndenumerate(values):
         if outside is not None and outside[row, column]:
             axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", edgecolor="#999999", linewidth=0))
-        text = "" if not np.isfinite(value) or max(values.shape) > 7 else f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.2f}".replace("-0.00", "0.00")
+        text = "" if not np.isfinite(value) or max(values.shape) > 7 else f"{value:.0f}" if whole or abs(value) >= 99.5 else f"{value:.2f}".replace("-0.00", "0.00")
         axis.text(column, row, text, ha="center", va="center", fontsize=size, color=INK, in_layout=False)
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=9)
 
-# %% ../nbs/11_explore.ipynb #cell-135
+# %% ../nbs/11_explore.ipynb #cell-140
 def _map(axis, values, title, corner, size, pads=((0, 0), (0, 0))):
     "A channel with its padding hatched, and a frame around what is looked at."
     shown = np.pad(values.astype(float), pads, constant_values=np.nan)
@@ -1467,7 +1493,7 @@ def _map(axis, values, title, corner, size, pads=((0, 0), (0, 0))):
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=9)
 
-# %% ../nbs/11_explore.ipynb #cell-136
+# %% ../nbs/11_explore.ipynb #cell-141
 def step_text(layer, found: dict, channel: int) -> str:
     "The arithmetic of one step, line by line."
     if "kernel" not in found:
@@ -1479,7 +1505,7 @@ def step_text(layer, found: dict, channel: int) -> str:
     lines += [f"bias  {found['bias']:+.4f}", f"together  {found['before']:+.4f}", f"{layer.activation.__name__}  {found['after']:+.4f}"]
     return "\n".join(lines)
 
-# %% ../nbs/11_explore.ipynb #cell-137
+# %% ../nbs/11_explore.ipynb #cell-142
 def step_figure(model,               # a keras.Model, or a Run with one
                 image: np.ndarray,   # uint8 (H, W, C)
                 layer: str,          # of `steppable(model)`
@@ -1505,7 +1531,7 @@ def step_figure(model,               # a keras.Model, or a Run with one
     _draw_step(lower, chosen, found, 0 if pooling else channel, _outside(inputs.shape[:2], pads, corner, window))
     return figure
 
-# %% ../nbs/11_explore.ipynb #cell-138
+# %% ../nbs/11_explore.ipynb #cell-143
 def _step_caption(model, layer, inputs, outputs, channel):
     "Which network and layer, its window, stride and padding."
     window = getattr(layer, "kernel_size", None) or layer.pool_size
@@ -1529,7 +1555,7 @@ def _draw_step(figure, layer, found, channel, outside):
     for axis in axes[len(grids):]: axis.axis("off")
     axes[len(grids)].text(0, 0.5, step_text(layer, found, channel), fontsize=8.5, va="center", linespacing=1.7, color=INK, transform=axes[len(grids)].transAxes, in_layout=False)
 
-# %% ../nbs/11_explore.ipynb #cell-140
+# %% ../nbs/11_explore.ipynb #cell-145
 class ConvolutionStepper(Panel):
     "Move a kernel over the image of your choice, in a network of your own, and see every number."
 
@@ -1578,27 +1604,37 @@ class ConvolutionStepper(Panel):
         "What the knobs say, as arguments of `step_figure`."
         return {name: control.value for name, control in self.knobs.items()}
 
-    def numbers(self) -> dict:
-        "The numbers of this step, as `step` gives them."
-        where = self.position()
-        return step(_network_of(self.model).get_layer(where["layer"]), self.maps()[0], where["row"], where["column"], where["number"])
+# %% ../nbs/11_explore.ipynb #cell-146
+@patch_panel(ConvolutionStepper)
+def numbers(self: ConvolutionStepper) -> dict:
+    "The numbers of this step, as `step` gives them."
+    where = self.position()
+    return step(_network_of(self.model).get_layer(where["layer"]), self.maps()[0], where["row"], where["column"], where["number"])
 
-    def move(self):
-        "One step to the right, or to the beginning of the next row; at the end back to the start."
-        row, column = self.knobs["row"], self.knobs["column"]
-        place = (row.value * (column.max + 1) + column.value + 1) % ((row.max + 1) * (column.max + 1))
-        with self.together(): row.value, column.value = divmod(place, column.max + 1)
 
-    def figure(self) -> Figure:
-        "This step as a figure."
-        return step_figure(self.model, self.image_shown, **self.position(), maps=self.maps())
+@patch_panel(ConvolutionStepper)
+def move(self: ConvolutionStepper):
+    "One step to the right, or to the beginning of the next row; at the end back to the start."
+    row, column = self.knobs["row"], self.knobs["column"]
+    place = (row.value * (column.max + 1) + column.value + 1) % ((row.max + 1) * (column.max + 1))
+    with self.together(): row.value, column.value = divmod(place, column.max + 1)
 
-    def redraw(self):
-        put(self.image, self.figure())
-        layer = _network_of(self.model).get_layer(self.knobs["layer"].value)
-        self.say(step_text(layer, self.numbers(), 0 if self.knobs["channel"].disabled else self.knobs["channel"].value).replace("\n=", " =").replace("\n", "; "))
 
-    def code(self) -> str:
-        "Code that draws this step; `model` and `image` are what the panel was given."
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.position().items())
-        return f"from fashion_cnn.explore import step_figure\n\nfigure = step_figure(model, image, {arguments})"
+@patch_panel(ConvolutionStepper)
+def figure(self: ConvolutionStepper) -> Figure:
+    "This step as a figure."
+    return step_figure(self.model, self.image_shown, **self.position(), maps=self.maps())
+
+
+@patch_panel(ConvolutionStepper)
+def redraw(self: ConvolutionStepper):
+    put(self.image, self.figure())
+    layer = _network_of(self.model).get_layer(self.knobs["layer"].value)
+    self.say(step_text(layer, self.numbers(), 0 if self.knobs["channel"].disabled else self.knobs["channel"].value).replace("\n=", " =").replace("\n", "; "))
+
+
+@patch_panel(ConvolutionStepper)
+def code(self: ConvolutionStepper) -> str:
+    "Code that draws this step; `model` and `image` are what the panel was given."
+    arguments = ", ".join(f"{name}={value!r}" for name, value in self.position().items())
+    return f"from fashion_cnn.explore import step_figure\n\nfigure = step_figure(model, image, {arguments})"

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'TASKS', 'EARLY_STOPPING', 'MONITORS', 'RECIPE_FIELDS', 'LEVELS', 'SIMPLE', 'OURS', 'RECORDED',
-           'write_atomically', 'suggest', 'Recipe', 'environment', 'quantize', 'pack', 'unpack', 'dequantize', 'Run',
-           'predict', 'best_epoch', 'read_json', 'load_model', 'naming_damage', 'save', 'load', 'record', 'from_record',
-           'recorded']
+           'write_atomically', 'suggest', 'Recipe', 'differences', 'environment', 'quantize', 'pack', 'unpack',
+           'dequantize', 'Run', 'predict', 'best_epoch', 'read_json', 'load_model', 'naming_damage', 'save', 'load',
+           'record', 'from_record', 'recorded']
 
 # %% ../nbs/06_runs.ipynb #cell-002
 import base64, contextlib, dataclasses, difflib, hashlib, importlib.metadata, json, math, os, platform, re, tempfile, warnings
@@ -168,13 +168,15 @@ class Recipe:
         _known(fields, RECIPE_FIELDS, "recipe field")
         return cls(**fields)
 
-    def differences(self, other: "Recipe") -> dict:
-        "The fields in which two recipes differ: {field: (own value, other's value)}."
-        return {key: (getattr(self, key), getattr(other, key)) for key in RECIPE_FIELDS
-                if getattr(self, key) != getattr(other, key)}
-
 # %% ../nbs/06_runs.ipynb #cell-017
 RECIPE_FIELDS = [field.name for field in dataclasses.fields(Recipe)]
+
+def differences(self: Recipe, other: Recipe) -> dict:
+    "The fields in which two recipes differ: {field: (own value, other's value)}."
+    return {key: (getattr(self, key), getattr(other, key)) for key in RECIPE_FIELDS
+            if getattr(self, key) != getattr(other, key)}
+
+Recipe.differences = differences
 
 # %% ../nbs/06_runs.ipynb #cell-023
 def environment() -> dict:  # name -> version
@@ -275,14 +277,16 @@ class Run:
             self._model = load_model(self.folder / self.files["model"])
         return self._model
 
-    def __repr__(self):
-        which = "test" if "test" in self.metrics else "validation"
-        found = self.metrics[which]
-        figure = f"accuracy {found['accuracy']:.4f}" if "accuracy" in found else f"error {found['loss']:.5f}"
-        return (f"Run({self.name!r} on {self.data['source']}: {self.epochs} epochs, seed {self.recipe.seed}, "
-                f"{which} {figure} on {found['images']:,} images, {self.stopped})")
-
 # %% ../nbs/06_runs.ipynb #cell-032
+def _in_words(self: Run) -> str:
+    "A run in one line."
+    which = "test" if "test" in self.metrics else "validation"
+    found = self.metrics[which]
+    figure = f"accuracy {found['accuracy']:.4f}" if "accuracy" in found else f"error {found['loss']:.5f}"
+    return (f"Run({self.name!r} on {self.data['source']}: {self.epochs} epochs, seed {self.recipe.seed}, "
+            f"{which} {figure} on {found['images']:,} images, {self.stopped})")
+
+
 def predict(self: Run,
             split,              # a Split, or images uint8 (N, H, W, C)
             batch_size: int | None = None,   # images at a time; None takes at most 500, and fewer where images are large
@@ -296,7 +300,7 @@ def predict(self: Run,
     from fashion_cnn.transfer import batch_that_fits
     return self.model.predict(images, batch_size=batch_size or batch_that_fits(self.model, most=500), verbose=0)
 
-Run.predict = predict
+Run.__repr__, Run.predict = _in_words, predict
 
 # %% ../nbs/06_runs.ipynb #cell-033
 def best_epoch(history: dict,               # with 'val_loss' and 'val_accuracy'

@@ -288,7 +288,7 @@ class Keeper(keras.callbacks.Callback):
         self.history, self.state, self.stopped = history, state, "early" if self.model.stop_training else ""
         if self.checkpoint: self.checkpoint.write(state, self.best, history, self.stopped)
 
-
+# %% ../nbs/07_train.ipynb #cell-031
 def _check_finite(logs, epoch, recipe):
     "Refuse to go on with a loss that is no number any more."
     if math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]): return
@@ -296,7 +296,7 @@ def _check_finite(logs, epoch, recipe):
                      "Epochs before that are kept in the checkpoint, if there is one. Try a smaller learning_rate "
                      f"or another optimizer. Received: learning_rate={recipe.learning_rate}, optimizer={recipe.optimizer!r}")
 
-# %% ../nbs/07_train.ipynb #cell-032
+# %% ../nbs/07_train.ipynb #cell-033
 def in_notebook() -> bool:
     "Whether a Jupyter or Colab kernel is running this."
     import sys
@@ -312,7 +312,7 @@ def describe_epoch(history: dict, epochs: int) -> str:
         f"  accuracy {last[prefix + 'accuracy']:.4f}" if "accuracy" in last else "")
     return f"epoch {len(history['loss'])}/{epochs}  {figures('')}  validation {figures('val_')}  {last['seconds']:.1f} s"
 
-# %% ../nbs/07_train.ipynb #cell-033
+# %% ../nbs/07_train.ipynb #cell-034
 class TerminalProgress(keras.callbacks.Callback):
     "A bar for the running epoch, on a terminal only; a line for each finished one."
 
@@ -334,7 +334,7 @@ class TerminalProgress(keras.callbacks.Callback):
         if self.bar: self.bar.close()
         print(text, flush=True)
 
-# %% ../nbs/07_train.ipynb #cell-034
+# %% ../nbs/07_train.ipynb #cell-035
 class NotebookProgress(keras.callbacks.Callback):
     "A bar that is replaced, at the end, by one line of plain text."
 
@@ -360,7 +360,7 @@ class NotebookProgress(keras.callbacks.Callback):
         if self.handle is None: display(content, raw=True)
         else: self.handle.update(content, raw=True)
 
-# %% ../nbs/07_train.ipynb #cell-036
+# %% ../nbs/07_train.ipynb #cell-037
 def judge(model: keras.Model,   # compiled
           batches: Batches,     # in order, not shuffled
          ) -> dict:             # 'loss' (cross-entropy in nats, or mean squared error), 'accuracy' (0 to 1), 'images'
@@ -369,7 +369,7 @@ def judge(model: keras.Model,   # compiled
     right = {"accuracy": round(figures["accuracy"] * images) / images} if "accuracy" in figures else {}
     return {"loss": float(figures["loss"]), **right, "images": images}    # whole images: Keras' mean is rounded to 32 bits
 
-# %% ../nbs/07_train.ipynb #cell-037
+# %% ../nbs/07_train.ipynb #cell-038
 def take_weights(model: keras.Model,   # to be trained
                  source,               # a `Run` with its model, or a keras.Model
                 ) -> str:              # hash of the weights they come from
@@ -387,7 +387,7 @@ def take_weights(model: keras.Model,   # to be trained
                          f"Received: {list(found)[:4]}")
     return weights_hash(source)[:16]
 
-# %% ../nbs/07_train.ipynb #cell-038
+# %% ../nbs/07_train.ipynb #cell-039
 def _settle(recipe, data, epochs, seed, limit, start):
     "The recipe with its overrides, and the data set, checked."
     if not isinstance(recipe, Recipe):
@@ -404,7 +404,7 @@ def _settle(recipe, data, epochs, seed, limit, start):
             raise ValueError(f"the {name} split of {data.source} is empty; training needs train and validation images")
     return recipe, data
 
-# %% ../nbs/07_train.ipynb #cell-040
+# %% ../nbs/07_train.ipynb #cell-041
 def _prepare(model, recipe, data):
     "What is fitted, on which views of the training images, and by which network and arrays each split is judged."
     looks = {name: (model, split.x) for name, split in data.splits().items() if len(split)}
@@ -429,7 +429,7 @@ def _assemble(recipe, data, start=None):
     fitted.optimizer.build(fitted.trainable_variables)
     return model, fitted, batches, looks
 
-# %% ../nbs/07_train.ipynb #cell-041
+# %% ../nbs/07_train.ipynb #cell-042
 def _finished(folder, recipe, checkpoint):
     "The run in the folder, if it is the one asked for and complete; None where training has work to do."
     note = checkpoint.note()
@@ -452,7 +452,7 @@ def _not_longer(folder, recipe, epochs):
         raise ValueError(f"the folder {folder.name!r} holds {epochs} epochs of this experiment already. Choose another folder, or "
                          f"pass resume=False (in a terminal: --restart). Received: epochs={recipe.epochs}")
 
-# %% ../nbs/07_train.ipynb #cell-042
+# %% ../nbs/07_train.ipynb #cell-043
 def _writable(folder):
     "Find out before the first epoch, not after it, that nothing can be written; sweep up what a killed process left."
     place = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
@@ -461,7 +461,7 @@ def _writable(folder):
     for stray in folder.glob(".*.*"):
         if stray.name.startswith((".checkpoint.npz.", ".run.json.", ".model-", ".predictions-")): stray.unlink()
 
-# %% ../nbs/07_train.ipynb #cell-043
+# %% ../nbs/07_train.ipynb #cell-044
 def _fit(model, recipe, batches, validation, keeper, found, progress, callbacks):
     "Run Keras' fit from where the checkpoint left off; returns why it ended."
     watching = rules(recipe)
@@ -488,7 +488,7 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
     return (f"{recipe.name}: {epochs} epoch{'s' * (epochs > 1)} in {sum(history['seconds']):.0f} s, {stopped}; best epoch {best}, "
             f"validation {figure} {history['val_' + figure][best - 1]:.4f}")
 
-# %% ../nbs/07_train.ipynb #cell-044
+# %% ../nbs/07_train.ipynb #cell-045
 def train(recipe: Recipe,                    # what to do
           data: Dataset | str | Path,        # images, or what `load` takes
           *,
@@ -518,7 +518,7 @@ def train(recipe: Recipe,                    # what to do
     if folder: run.save(folder)
     return run
 
-# %% ../nbs/07_train.ipynb #cell-045
+# %% ../nbs/07_train.ipynb #cell-046
 def _in_order(look, y, task, mixing=False):
     "The batches by which a network is judged: in order, as large as it bears."
     network, x = look
@@ -543,7 +543,7 @@ def _conclude(model, recipe, data, keeper, stopped, limit, looks):
                probabilities={name: looks[name][0].predict(batches[name], verbose=0) for name in told},
                environment={**environment(), "backend": keras.backend.backend()}, weights_hash=weights_hash(model), model=model)
 
-# %% ../nbs/07_train.ipynb #cell-050
+# %% ../nbs/07_train.ipynb #cell-051
 def find_learning_rate(recipe: Recipe,               # its network, optimizer, batch size and augmentation are used
                        data: Dataset | str | Path,   # images, or what `load` takes; only training images are used
                        *,

@@ -278,14 +278,6 @@ def data():
     return load("sketch").limited(300)
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c_works():
-    "A shell that starts tests in the background tells them to ignore Ctrl-C; some of these tests are about it."
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture
 def panel(data):
     made = explore.TrainPanel(data)

@@ -23,14 +23,6 @@ RECIPE = Recipe("trial", network="deeper", epochs=4, batch_size=32, learning_rat
                 schedule={"name": "plateau", "patience": 1, "factor": 0.5}, early_stopping={"patience": 3})   # the rate falls on the way
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c_works():
-    "A shell that starts tests in the background tells them to ignore Ctrl-C; these tests are about it."
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture(scope="module")
 def data():
     return load("sketch").limited(200)
