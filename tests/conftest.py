@@ -1,4 +1,5 @@
 "What all tests share."
+import gc
 import signal
 
 import pytest
@@ -10,3 +11,12 @@ def ctrl_c_works():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_heap():
+    "What lives already is not searched for garbage after every test: with a large network in each, that took minutes."
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

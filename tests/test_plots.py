@@ -222,6 +222,29 @@ def test_figure(name):
     assert sys.modules.get("matplotlib.pyplot") is None or not sys.modules["matplotlib.pyplot"].get_fignums()
 
 
+def test_png_keeps_colours():
+    "A map of many colours keeps them: 32 for all turned pale orange into grey."
+    figure = Figure(figsize=(4, 3), dpi=80, facecolor="white")
+    axis = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+    axis.imshow(np.linspace(0, 1, 400).reshape(20, 20), cmap="Oranges", interpolation="nearest")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=80, facecolor="white")
+    before, after = (np.asarray(Image.open(source).convert("RGB"), int) for source in (drawn, io.BytesIO(png(figure, dpi=80))))
+    assert abs(before - after).max() <= 12
+
+
+@pytest.mark.parametrize("normalize", [None, "true", "pred"])
+def test_every_number_of_a_confusion_matrix_can_be_read(normalize):
+    "The contrast of text and cell that WCAG AA asks for, from black on white (21) down to 4.5."
+    axis = confusion_matrix(Evaluation.of(recorded("hw2-cnn")[0]), normalize).axes[0]
+    from seaborn.utils import relative_luminance
+    for text in axis.texts:
+        column, row = map(int, text.get_position())
+        ground = relative_luminance(axis.collections[int(row == column)].get_facecolors()[10 * row + column])
+        dark, light = sorted((ground, relative_luminance(text.get_color())))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
 @pytest.mark.parametrize(
     "name", [name for name in FIGURES if not name.startswith(("sample", "gallery")) and name not in ("three", "rows")]
 )
