@@ -162,9 +162,15 @@ def test_clean_check_sees_stray_metadata(project, with_nbdev):
 
 
 def test_address_is_written_everywhere_once(project):
-    assert address.out_of_step(project) == ["nbs/course/01_lesson.ipynb"]
+    everywhere = ["nbs/01_tiny.ipynb", "nbs/course/01_lesson.ipynb", "nbs/index.ipynb"]
+    assert address.out_of_step(project) == everywhere
     address.out_of_step(project, mend=True)
     assert address.out_of_step(project) == []
+    cells = pages.read(project / "nbs" / "01_tiny.ipynb")["cells"]
+    assert address.is_badge(cells[1]) and "/blob/main/nbs/01_tiny.ipynb)" in cells[1]["source"]
+    assert address.is_install(cells[2]) and pages.is_hidden(cells[2]), "the site does not show it"
+    cells = pages.read(project / "nbs" / "index.ipynb")["cells"]
+    assert not any(map(address.is_badge, cells)) and address.is_install(cells[1])
     cells = pages.read(project / "nbs" / "course" / "01_lesson.ipynb")["cells"]
     assert [address.is_badge(cell) for cell in cells] == [False, True, False, False]
     assert [address.is_install(cell) for cell in cells] == [False, False, True, False]
@@ -182,7 +188,7 @@ def test_a_new_address_reaches_notebooks_and_site(project):
     assert address.address(project) == {"name": "school/garments", "branch": "trunk",
                                         "site": "https://school.github.io/garments"}
     found = address.out_of_step(project, mend=True)
-    assert found == ["nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "_quarto.yml"]
+    assert found == ["nbs/01_tiny.ipynb", "nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "_quarto.yml"]
     assert address.out_of_step(project) == []
     for name in ("_quarto.yml", "CONTRIBUTING.md", "nbs/index.ipynb", "nbs/course/01_lesson.ipynb"):
         text = (project / name).read_text()
