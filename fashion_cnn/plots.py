@@ -61,21 +61,29 @@ def sheet(title: str,            # heading, short
 # %% ../nbs/10_plots.ipynb #cell-010
 def png(figure: Figure,    # any matplotlib figure
         dpi: int = DPI,    # dots per inch
-        colours: int = 32, # for a figure without colour photographs, which keep all of theirs
+        error: int = 12,   # how far a colour may be from what was drawn, of 255; photographs keep all their colours
        ) -> bytes:         # content of a PNG file
     "A figure as PNG bytes, on white, a third of matplotlib's size: for `widgets.Image`, a file or a page."
     from PIL import Image
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, facecolor="white", pil_kwargs={"compress_level": 1})
     image = Image.open(drawn).convert("RGB")
-    few_colours = image.getcolors(20_000) is not None  # colour photographs have more, and keep them
-    if few_colours:
-        image = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        palette = np.reshape(image.getpalette("RGB"), (-1, 3))
-        palette[palette.sum(axis=1).argmax()] = 255  # paper stays white
-        image.putpalette(palette.astype(np.uint8).tobytes())
-    image.save(packed, format="png", optimize=few_colours)
+    few = image.getcolors(20_000) is not None    # colour photographs have more
+    if few: image = _with_few_colours(image, error)
+    image.save(packed, format="png", optimize=few)
     return packed.getvalue()
+
+
+def _with_few_colours(image, error):
+    "The image with 32 colours, or with as many of 256 as keep each of them close to what it was."
+    from PIL import Image, ImageChops
+    for colours in (32, 64, 128, 256):
+        found = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette = np.reshape(found.getpalette("RGB"), (-1, 3))
+        palette[palette.sum(axis=1).argmax()] = 255    # paper stays white
+        found.putpalette(palette.astype(np.uint8).tobytes())
+        if max(high for _, high in ImageChops.difference(found.convert("RGB"), image).getextrema()) <= error: break
+    return found
 
 
 def _tidy(axis, grid="y"):
@@ -527,7 +535,10 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
         seaborn.heatmap(shown, mask=hidden, annot=not many, fmt="d" if normalize is None else ".0f", cmap=colours,
                         vmin=0, vmax=1.25 * top, cbar=False, linewidths=0.5, linecolor="white", square=True,
                         annot_kws={"fontsize": 8.5}, ax=axis)
-    for text in axis.texts:
+    for text in axis.texts:    # seaborn writes white on orange, too faint to read
+        column, row = map(int, text.get_position())
+        cell = axis.collections[-1 if row == column else -2].get_facecolors()[row * evaluation.classes + column]
+        text.set_color("white" if seaborn.utils.relative_luminance(cell) < 0.18 else "black")
         if text.get_text() == "0": text.set_alpha(0.35)
     ticks, names = np.arange(evaluation.classes) + 0.5, [_fit(name, 130, 9) for name in names]
     axis.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor", fontsize=9 if not many else 5)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from .data import Dataset, load
 from .recipes import get
 from .runs import RECIPE_FIELDS, RECORDED, Recipe, Run, read_json, suggest, write_atomically
