@@ -37,12 +37,14 @@ lab: install-dev hooks  ## JupyterLab on the notebooks
 	@cd nbs && jupyter lab
 
 docs: install-dev address  ## the site with Quarto into _docs, or without it a readable preview into _preview
+	@python tools/vega.py
 	@if command -v quarto >/dev/null; then \
-	  nbdev_docs --n_workers 2 && echo 'The site is in _docs: open _docs/index.html'; \
+	  nbdev_docs --n_workers 2 && echo 'The site is in _docs: python -m http.server -d _docs, then http://localhost:8000'; \
 	else \
 	  echo 'The site needs Quarto 1.7, which is not on the PATH: get it from https://quarto.org/docs/download/'; \
-	  echo 'and run `make docs` again. Until then, here is a readable preview of every notebook.'; \
+	  echo 'and run `make docs` again. Until then, here is a readable preview of every notebook:'; \
 	  python tools/preview.py; \
+	  echo 'Its explorers move when it is served: python -m http.server -d _preview, then http://localhost:8000'; \
 	fi
 
 bench: install-dev  ## the side-by-side measurements in benchmarks/, each printing a table
@@ -140,7 +142,7 @@ address: install-dev  ## write addresses from settings.ini, and README.md from n
 	@python tools/address.py && python tools/readme.py
 
 clean:  ## remove what was built (site, preview, caches); keeps .venv and runs
-	@rm -rf _proc _docs _preview build dist *.egg-info .pytest_cache .hypothesis nbs/nbdev.yml
+	@rm -rf _proc _docs _preview build dist *.egg-info .pytest_cache .hypothesis nbs/nbdev.yml nbs/explorers/vega.js
 	@find . -name __pycache__ -not -path './$(VENV)*/*' -prune -exec rm -rf {} +
 
 clean-venv:  ## remove .venv, to install again from scratch

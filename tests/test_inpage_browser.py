@@ -10,7 +10,6 @@ import shutil
 import threading
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 
@@ -29,23 +28,25 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
          "--disable-component-update", "--disable-sync"]
 NAMES = ("runs", "sweep", "augmentation", "convolution")
 # The rows of a data set of the running chart, found by a field that only it has
-ROWS = """([name, field]) => { const all = document.querySelector(`figure[data-explorer="${name}.json"]`).view.getState({data: () => true, signals: () => false}).data;
-          return Object.values(all).reverse().find(rows => Array.isArray(rows) && rows.length && field in rows[0]) }"""
+ROWS = """([name, field]) => { const {view} = document.querySelector(`figure[data-explorer="${name}.json"]`);
+          for (let number = 19; number >= 0; number--) for (const kind of ["data", "source"]) {
+            let rows = [];
+            try { rows = view.data(`${kind}_${number}`); } catch { continue; }
+            if (rows.length && field in rows[0]) return rows.map(row => ({...row}));
+          } }"""
 FLAT = "name => document.querySelector(`figure[data-explorer='${name}.json'] svg`).outerHTML"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    "The page as the preview makes it, with its files, in a folder."
-    folder = tmp_path_factory.mktemp("site")
-    page = nbformat.read(pages.ROOT / "nbs" / "explorers.ipynb", as_version=4)
-    name, subtitle = pages.title(page)
-    (folder / "explorers.html").write_text(preview.PAGE.format(title=name, subtitle=subtitle, body=preview.body(page), top="", math="", turn="", menu="", copyright=""),
-                                           encoding="utf-8")
-    (folder / "style.css").write_text(preview.style(), encoding="utf-8")
-    shutil.copytree(pages.ROOT / "nbs" / "explorers", folder / "explorers")
-    vega.write(folder / "explorers")
-    return folder
+    "The page as the preview makes it, alone, with its files, in a folder."
+    root = tmp_path_factory.mktemp("root")
+    shutil.copytree(pages.ROOT / "nbs" / "explorers", root / "nbs" / "explorers", ignore=shutil.ignore_patterns("vega.js"))
+    for name in ("settings.ini", "nbs/explorers.ipynb"): shutil.copy(pages.ROOT / name, root / name)
+    (root / "_quarto.yml").write_text("website:\n  sidebar:\n    contents:\n      - section: Start\n        contents: [explorers.ipynb]\n")
+    preview.build(root / "site", root)
+    vega.write(root / "site" / "explorers")
+    return root / "site"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -122,7 +123,7 @@ def wide(browser, address):
 
 
 def test_all_of_them_are_drawn_without_a_warning(wide):
-    assert wide.tab.locator("figure.explorer svg[role=graphics-document]").count() == len(NAMES) == wide.tab.locator("figure.explorer").count()
+    assert wide.tab.locator("figure.explorer [role=graphics-document] > svg").count() == len(NAMES) == wide.tab.locator("figure.explorer").count()
     assert wide.tab.locator("figure.explorer img").count() == 0 and wide.problems == []
     print("milliseconds until drawn:", wide.tab.locator("figure.explorer").evaluate_all("all => all.map(each => each.dataset.ready)"))
 
@@ -132,7 +133,7 @@ def test_every_knob_has_a_label_and_can_be_reached_by_keyboard(wide):
         named = wide.figure(name).locator(".explorer-knobs input, .explorer-knobs select").evaluate_all(
             "all => all.map(each => each.labels.length && each.labels[0].innerText.trim().length > 0 && each.tabIndex === 0)")
         assert len(named) >= 5 and all(named), name
-        words = wide.tab.evaluate("name => document.querySelector(`figure[data-explorer='${name}.json'] svg`).getAttribute('aria-label')", name)
+        words = wide.tab.evaluate("name => document.querySelector(`figure[data-explorer='${name}.json'] [role=graphics-document]`).getAttribute('aria-label')", name)
         assert len(words) > 20
     small = wide.tab.locator("figure.explorer svg text").evaluate_all("all => Math.min(...all.map(each => parseFloat(getComputedStyle(each).fontSize)))")
     assert small >= 11

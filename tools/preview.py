@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <meta name="description" content="{subtitle}">
-<link rel="stylesheet" href="{top}style.css">
+{icon}<link rel="stylesheet" href="{top}style.css">
 {math}</head>
 <body>
 <a class="skip" href="#content">To the content</a>
@@ -83,7 +83,7 @@ def output(out, described):
         if kind in data:
             return f'<img alt="{described}" src="data:{kind};base64,{data[kind].strip()}">'
     if "text/markdown" in data:
-        return markdown2html_mistune(data["text/markdown"])
+        return markdown2html_mistune(pages_for_notebooks(data["text/markdown"]))
     return f'<pre>{ansi2html(data.get("text/plain", ""))}</pre>'
 
 
@@ -93,7 +93,7 @@ def code(cell, section):
     source = without_directives(cell.source)
     described = words.get("fig-alt") or words.get("fig-cap") or f"Figure of the section {section}"
     described = html.escape(described.strip("\"'"), quote=True)
-    text = HIGHLIGHT(source, "ipython3") if source else ""
+    text = HIGHLIGHT(source, "ipython3") if source and words.get("echo") != "false" else ""
     if "export" in words:
         text = f'<details class="exported"><summary>In the library: {listing(names)}</summary>\n{text}</details>'
     if cell.outputs:
@@ -174,6 +174,7 @@ def build(folder, root=ROOT):
     loaded = {path: nbformat.read(root / "nbs" / path, as_version=4) for path in order}
     titles = {path: (title(nb)[0] or path.stem, title(nb)[1] or "") for path, nb in loaded.items()}
     values = settings(root)
+    icon = '<link rel="icon" type="image/svg+xml" href="{}favicon.svg">\n' if (root / "nbs" / "favicon.svg").exists() else ""
     folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(order):
         page = page_name(path)
@@ -188,11 +189,15 @@ def build(folder, root=ROOT):
         (folder / page).parent.mkdir(parents=True, exist_ok=True)
         (folder / page).write_text(PAGE.format(
             title=html.escape(titles[path][0]), subtitle=html.escape(titles[path][1]), body=text,
-            top="../" * len(page.parent.parts),
+            top="../" * len(page.parent.parts), icon=icon.format("../" * len(page.parent.parts)),
             math=MATH + "\n" if re.search(r"\$[^$\n]+\$", sources) else "", turn=turn(order, number, titles),
             menu=menu(sections, titles, page, values["title"]), copyright=html.escape(values["copyright"]),
         ), encoding="utf-8")
     (folder / "style.css").write_text(style(), encoding="utf-8")
+    if (root / "nbs" / "explorers").is_dir():  # with vega.js where tools/vega.py has written it; they need a server, not file://
+        shutil.copytree(root / "nbs" / "explorers", folder / "explorers", dirs_exist_ok=True)
+    if icon:
+        shutil.copy(root / "nbs" / "favicon.svg", folder)
     return [folder / page_name(path) for path in order]
 
 
