@@ -6,7 +6,9 @@ Written are, in every notebook, _quarto.yml and CONTRIBUTING.md:
   - the badge: a markdown cell that starts with `[![Open in Colab](`
   - the install cell: a code cell that holds `google.colab` and `git+https://github.com/`
   - every other link to the repository, its site or its notebooks in Colab
-A lesson in nbs/course without badge or install cell is given both, after its title.
+A notebook without badge or install cell is given both, after its title: Colab opens the file of the repository, so what it
+needs must stand in that file. In a lesson readers see the install cell, elsewhere it is hidden; the home page has a badge for
+the first lesson in its text instead of one for itself.
 """
 import re
 import sys
@@ -51,6 +53,10 @@ def is_badge(cell):
     return cell["cell_type"] == "markdown" and cell["source"].lstrip().startswith("[![Open in Colab](")
 
 
+def is_home(path):
+    return path.as_posix() == "index.ipynb"
+
+
 def is_install(cell):
     return cell["cell_type"] == "code" and "google.colab" in cell["source"] and "git+https://" in cell["source"]
 
@@ -64,15 +70,16 @@ def new_cell(kind, source):
 def renew_notebook(nb, path, old, new):
     "Write the address into one notebook; says whether anything changed."
     before = [cell["source"] for cell in nb["cells"]]
-    if path.parts[0] == "course":
+    lesson = path.parts[0] == "course"
+    if lesson:
         for cell in nb["cells"]:  # below other prose a badge gets its own cell, as the site drops it under a title
             if cell["cell_type"] == "markdown" and not is_badge(cell):
                 cell["source"] = re.sub(r"\n*^\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)[ \t]*$", "", cell["source"], flags=re.MULTILINE)
-        if not any(map(is_badge, nb["cells"])):
-            nb["cells"].insert(1, new_cell("markdown", badge(path, new)))
-        if not any(map(is_install, nb["cells"])):
-            at = next(i for i, cell in enumerate(nb["cells"]) if is_badge(cell))
-            nb["cells"].insert(at + 1, new_cell("code", INSTALL))
+    if not is_home(path) and not any(map(is_badge, nb["cells"])):
+        nb["cells"].insert(1, new_cell("markdown", badge(path, new)))
+    if not any(map(is_install, nb["cells"])):
+        at = next((i for i, cell in enumerate(nb["cells"]) if is_badge(cell)), 0)
+        nb["cells"].insert(at + 1, new_cell("code", INSTALL if lesson else f"#| hide\n{INSTALL}"))
     for cell in nb["cells"]:
         cell["source"] = renew(cell["source"], old, new).replace("github.com/OWNER/REPO", f"github.com/{new['name']}")
         if is_badge(cell):

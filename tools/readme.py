@@ -11,7 +11,7 @@ import nbformat
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
 
-from pages import ROOT, is_hidden, without_directives
+from pages import ROOT, directives, is_hidden, without_directives
 
 NOTE = "<!-- Written by `make address` from nbs/index.ipynb: change that notebook, not this file. -->\n\n"
 FIGURES = "README_files"
@@ -33,12 +33,18 @@ def convert(root=ROOT):
     "README.md as text, and its figures: {file name: bytes}."
     nb = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
     nb.cells = [cell for cell in nb.cells if not is_hidden(cell) and cell.source.strip()]
+    described = []
     for cell in nb.cells:
         if cell.cell_type == "code":
+            words = directives(cell.source)
+            cell.metadata["transient"] = {"remove_source": words.get("echo") == "false"}
+            described += [words.get("fig-alt", "").strip("\"'") for out in cell.outputs if "image/png" in out.get("data", {})]
             cell.source = without_directives(cell.source)
     nb.metadata["language_info"] = {"name": "python"}
     exporter = MarkdownExporter(config=Config(NbConvertBase={"display_data_priority": PRIORITY}))
     text, resources = exporter.from_notebook_node(nb, {"output_files_dir": FIGURES, "unique_key": "figure"})
+    for alt in described:
+        text = text.replace("![png](", f"![{alt}](", 1)
     lines, fenced = [], False
     for line in text.strip().splitlines():
         fenced ^= line.startswith("```")

@@ -13,22 +13,33 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
 
 from pages import (ROOT, anchors, directives, exported_names, headings, is_hidden, notebooks, page_name, prose, read,
-                   sidebar, title)
+                   settings, sidebar, title)
 
-NOTEBOOK_KB, FIGURE_KB = 450, 80
+NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 450, 80, 1500
+QUARTO_KB = 450   # what Quarto adds to every page: its themes, icons, search and scripts; an estimate, above what is seen
+PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+EXERCISES = 5     # of a lesson, at least
 MACHINE = re.compile(r"(?<![\w.:/])(/(?:home|root|tmp|work|Users|private|opt|mnt)/\w[^\s\"'<>)]*|[A-Z]:\\\\?Users\\\w+)")
 EXAMPLE = re.compile(r"/home/(?:you|me|student)\b|/Users/you\b")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]+)>?(?:\s+[\"'][^)]*)?\)")
 
 
+@lru_cache(256)
+def unchanged(path, stamp):
+    "A notebook, read once as long as it does not change: there are many checks, and none of them writes."
+    return read(path)
+
+
 def pages(root):
     "Every notebook: (path below nbs/, its content)."
-    return [(path, read(root / "nbs" / path)) for path in notebooks(root)]
+    files = [(path, root / "nbs" / path) for path in notebooks(root)]
+    return [(path, unchanged(file, (file.stat().st_mtime_ns, file.stat().st_size))) for path, file in files]
 
 
 def valid(root):
@@ -83,12 +94,20 @@ def heading_order(root):
     return problems
 
 
+def texts_of(nb):
+    "Every piece of Markdown on a page: prose, and what a cell shows as Markdown."
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "markdown":
+            yield cell["source"]
+        elif not is_hidden(cell):
+            for output in cell.get("outputs", []):
+                yield "".join(output.get("data", {}).get("text/markdown", ""))
+
+
 def links_of(nb):
     "Every link and picture in the prose of a notebook: (is picture, text, target)."
-    for cell in nb["cells"]:
-        if cell["cell_type"] != "markdown":
-            continue
-        text = prose(cell["source"])
+    for text in texts_of(nb):
+        text = prose(text)
         for mark, label, target in LINK.findall(text):
             yield bool(mark), label, target
             for inner_mark, inner_label, inner_target in LINK.findall(label):
@@ -130,11 +149,35 @@ def alt_texts(root):
             for path, nb in pages(root) for picture, label, target in links_of(nb) if picture and not label.strip()]
 
 
+def figure_texts(root):
+    "Every figure that a cell shows is described in that cell, with `#| fig-alt:`; so is every picture in HTML."
+    problems = []
+    for path, nb in pages(root):
+        for number, cell in enumerate(nb["cells"]):
+            if cell["cell_type"] != "code" or is_hidden(cell):
+                continue
+            data = [output.get("data", {}) for output in cell["outputs"]]
+            described = directives(cell["source"]).get("fig-alt", "").strip("\"' ")
+            if not described and any(kind in each for each in data for kind in PICTURES):
+                problems.append(f"{path}, cell {number}: a figure without `#| fig-alt:`, a sentence that says what it shows")
+            for tag in re.findall(r"<img\b[^>]*>", "".join("".join(each.get("text/html", "")) for each in data)):
+                if not re.search(r"\balt=[\"'][^\"']", tag):
+                    problems.append(f"{path}, cell {number}: a picture in HTML without alternative text: {tag[:60]}")
+    return problems
+
+
+@lru_cache(64)
+def syntax(file, stamp):
+    "The syntax tree of a module, read once."
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def returns(root):
     "What the library's functions give back, by name, where their signature says so."
     found = {}
     for file in (root / "fashion_cnn").glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        body = syntax(file, file.stat().st_mtime_ns).body
+        for node in [*body, *(part for node in body if isinstance(node, ast.ClassDef) for part in node.body)]:
             if isinstance(node, ast.FunctionDef) and node.returns is not None:
                 found.setdefault(node.name, set()).add(ast.unparse(node.returns))
     return {name for name, kinds in found.items() if "None" not in kinds}
@@ -213,7 +256,100 @@ def sizes(root):
     return problems
 
 
-CHECKS = [valid, in_sidebar, front_matter, heading_order, links, alt_texts, outputs, machine_paths, sizes]
+def decoded(kind, data):
+    "How many bytes of a stored output a browser loads."
+    text = data if isinstance(data, str) else "".join(map(str, data)) if isinstance(data, list) else json.dumps(data)
+    return len(base64.b64decode(text)) if kind in ("image/png", "image/jpeg") else len(text.encode())
+
+
+def page_bytes(root, path, nb):
+    "What a browser loads for a page, as far as it is known before Quarto: text, figures, files that it names, Quarto's own."
+    files = set()
+    total = 1000 * QUARTO_KB
+    for cell in nb["cells"]:
+        shown = [cell["source"]]
+        for output in cell.get("outputs", []):
+            total += len("".join(output.get("text", "")).encode())
+            total += max((decoded(kind, data) for kind, data in output.get("data", {}).items()), default=0)
+            shown.append("".join(output.get("data", {}).get("text/html", "")))
+        total += len(cell["source"].encode())
+        files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)}
+        files |= {target for picture, _, target in links_of({"cells": [cell]}) if picture}
+    folder = root / "nbs" / path.parent
+    if any("explorers/" in name for name in files):   # their data and scripts are loaded by a script
+        files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".json", ".js", ".css")}
+    return total + sum((folder / name).stat().st_size for name in files if (folder / name).is_file())
+
+
+def page_weight(root):
+    "No page is heavier than 1.5 MB."
+    return [f"{path}: the page weighs about {size / 1000:.0f} kB, at most {PAGE_KB}"
+            for path, nb in pages(root) if (size := page_bytes(root, path, nb)) > 1000 * PAGE_KB]
+
+
+def names_of(file):
+    "The names at the top of a module."
+    found = set()
+    for node in syntax(file, file.stat().st_mtime_ns).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        else:
+            found |= {target.id for target in ast.walk(node) if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store)}
+    return found
+
+
+def references(root):
+    "A full name of the library in the prose, such as `fashion_cnn.data.load`, is there."
+    modules = {file.stem: names_of(file) for file in (root / "fashion_cnn").glob("*.py")}
+    problems = []
+    for path, nb in pages(root):
+        for text in texts_of(nb):
+            text = re.sub(r"^(```|~~~).*?^\1[ \t]*$", "", text, flags=re.MULTILINE | re.DOTALL)
+            for name in re.findall(r"`(fashion_cnn(?:\.\w+)+)(?:\([^`]*\))?`", text):
+                _, module, *rest = name.split(".")
+                known = modules.get(module)
+                if known is None and f"{module}.py" not in name and module != "__version__":
+                    problems.append(f"{path}: `{name}`: there is no module {module}")
+                elif known is not None and rest and rest[0] not in known:
+                    problems.append(f"{path}: `{name}`: there is no {rest[0]} in {module}")
+    return problems
+
+
+def lessons(root):
+    "A lesson says what it is for, how long it takes on CPU and GPU, has exercises, a summary and further reading with sources."
+    problems = []
+    for path, nb in pages(root):
+        if path.parts[0] != "course":
+            continue
+        text = "\n".join(cell["source"] for cell in nb["cells"] if cell["cell_type"] == "markdown")
+        part = {name.strip().lower(): body for name, body in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", text, flags=re.MULTILINE)}
+        time = re.search(r"\*\*Time:\*\*[^*]*", text)
+        missing = [what for what, there in {
+            "what it is for (`After this lesson you can`)": "After this lesson you can" in text,
+            "its time (`**Time:**`) on a CPU and on a GPU": time and "CPU" in time[0] and "GPU" in time[0],
+            "a section `Summary`": part.get("summary", "").strip(),
+            f"{EXERCISES} exercises": len(re.findall(r"^\d+\. ", part.get("exercises", ""), flags=re.MULTILINE)) >= EXERCISES,
+            "two sources, each with a year or a link, under `Further reading`":
+                len(re.findall(r"^- .*(?:\](?:\(http)|\b(?:19|20)\d\d\b)", part.get("further reading", ""), flags=re.MULTILINE)) >= 2,
+        }.items() if not there]
+        problems += [f"{path}: the lesson lacks {what}" for what in missing]
+    return problems
+
+
+def page_not_found(root):
+    "The page for addresses that lead nowhere, where there is one: a title, and links that lead somewhere."
+    file = root / "nbs" / "404.qmd"
+    if not file.exists():
+        return []
+    text = file.read_text(encoding="utf-8")
+    lost = [target for target in re.findall(r"\]\((?![a-z]+:)([^)#]+)", text) if not (file.parent / target).is_file()]
+    return [*(f"404.qmd: {target} leads nowhere" for target in lost),
+            *(f"404.qmd: no {key}" for key in ("title", "description") if not re.search(rf"^{key}: \S", text, flags=re.MULTILINE)),
+            *([] if "](index.ipynb)" in text else ["404.qmd: no link to the home page"])]
+
+
+CHECKS = [valid, in_sidebar, front_matter, heading_order, links, alt_texts, figure_texts, outputs, machine_paths, sizes, page_weight,
+          references, lessons, page_not_found]
 
 
 def check(root=ROOT):
@@ -246,6 +382,7 @@ def muted():
 def processed(root, folder):
     "What nbdev made is complete: every page with title, description and file name, every exported name documented."
     problems = []
+    anchors_at = {page_name(path).as_posix(): anchors(nb) for path, nb in pages(root)}
     for path, nb in pages(root):
         if not (folder / path).exists():
             problems.append(f"{path}: nbdev made no page of it")
@@ -254,6 +391,10 @@ def processed(root, folder):
         head = page["cells"][0]["source"] if page["cells"] else ""
         problems += [f"{path}: the processed page has no {key}" for key in ("title", "description", "output-file")
                      if not re.search(rf"^{key}: ", head, flags=re.MULTILINE)]
+        site = settings(root)["doc_host"] + settings(root)["doc_baseurl"]
+        for name, anchor in re.findall(rf"\]\({re.escape(site)}/([\w/.-]+\.html)#([\w.-]+)\)", "\n".join(texts_of(page))):
+            if anchor not in anchors_at.get(name, ()):
+                problems.append(f"{path}: nbdev linked a name to {name}#{anchor}, which is not there")
         documented = "\n".join(cell["source"] for cell in page["cells"])
         problems += [f"{path}: {name} is exported, but not documented on the page"
                      for cell in nb["cells"] for name in exported_names(cell)
