@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['DATA_HELP', 'WEIGHTS_HELP', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary', 'demo_data', 'demo',
            'write_report', 'data_of', 'settled', 'start_of', 'train_recipe', 'judge_other', 'evaluate_run',
-           'describe_data', 'record', 'runs_of', 'compare_runs', 'own_data', 'report_runs', 'submit', 'positive',
-           'seed_number', 'recipe_name', 'training_commands', 'judging_commands', 'parser', 'main']
+           'describe_data', 'record', 'sweep_recipe', 'record_sweep', 'runs_of', 'compare_runs', 'own_data',
+           'report_runs', 'submit', 'hand_out', 'grade_submissions', 'positive', 'seed_number', 'above_zero',
+           'lesson_number', 'exercise_name', 'recipe_name', 'grid_field', 'recordable', 'training_commands',
+           'judging_commands', 'teaching_commands', 'parser', 'main']
 
 # %% ../nbs/15_cli.ipynb #cell-002
-import argparse, contextlib, os, sys
+import argparse, contextlib, json, os, sys
 from pathlib import Path
 from . import recipes
 from .runs import Recipe, Run
@@ -163,6 +165,8 @@ def describe_data(arguments):
 
 def record(arguments):
     "Train a recipe in full for each seed, and record the runs with the package; what is cut short is said in the record."
+    from fashion_cnn.sweep import SWEEPS
+    if arguments.name in SWEEPS: return record_sweep(arguments)
     recipe, train = settled(arguments), trainer()
     for seed in arguments.seeds:
         run = train(recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
@@ -171,6 +175,35 @@ def record(arguments):
         print(f"{run}\nrecorded in {run.record().name}", flush=True)
 
 # %% ../nbs/15_cli.ipynb #cell-017
+def sweep_recipe(arguments):
+    "Train a recipe with every combination of settings, and print them, the best on the validation images first."
+    recipe, _ = settled(arguments), trainer()
+    from fashion_cnn.sweep import sweep
+    found = sweep(recipe, dict(arguments.grid), data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
+                  out=arguments.out or f"runs/sweep-{recipe.name}")
+    print(f"{found}\n\n{text_table(found.table().astype(object).fillna('').astype(str).to_dict('records'))}")
+    return _ended(found)
+
+
+def record_sweep(arguments):
+    "Train a planned sweep and record it with the package."
+    from fashion_cnn.sweep import SWEEPS, sweep
+    plan = SWEEPS[arguments.name]
+    changed = [f"--{name}" for name in ("epochs", "limit", "data", "weights", "start") if getattr(arguments, name)]
+    if changed or arguments.seeds != [0]: raise ValueError(
+        f"a sweep is recorded as it is planned; `fashion-cnn sweep` takes other settings. Received: {' '.join(changed or ['--seeds'])}")
+    trainer()
+    found = sweep(plan["recipe"], plan["grid"], plan["recipe"].data, limit=plan["limit"], out=Path(arguments.out) / arguments.name)
+    if not (ended := _ended(found)): print(f"{found}\nrecorded in {found.record().name}")
+    return ended
+
+
+def _ended(sweep):
+    "How a sweep ended, for the shell."
+    if any(run.stopped == "interrupted" for run in sweep.runs): return 130
+    return 0 if sweep.runs else 1
+
+# %% ../nbs/15_cli.ipynb #cell-019
 def runs_of(words: list[str]) -> list[Run]:
     "The runs that are meant by folders, by record files, or by the names of recorded recipes."
     from fashion_cnn.runs import from_record, recorded
@@ -209,7 +242,7 @@ def report_runs(arguments):
     runs = runs_of(arguments.runs)
     write_report(runs, own_data(runs) if arguments.images else None, Path(arguments.out))
 
-# %% ../nbs/15_cli.ipynb #cell-018
+# %% ../nbs/15_cli.ipynb #cell-020
 def submit(arguments):
     "Write a contest file for unlabelled images, ids in their order, and read it back."
     from fashion_cnn.data import read
@@ -221,7 +254,31 @@ def submit(arguments):
     counts = ", ".join(f"{label}: {count:,}" for label, count in table.iloc[:, 1].value_counts().sort_index().items())
     print(f"{len(table):,} predictions in {path}, read back and checked. Images per class: {counts}")
 
-# %% ../nbs/15_cli.ipynb #cell-020
+# %% ../nbs/15_cli.ipynb #cell-022
+def hand_out(arguments):
+    "Write a notebook with the exercises of a lesson, without their solutions; with --key another one with them."
+    from fashion_cnn.grading import assignment
+    path = assignment(arguments.lesson, arguments.out, names=arguments.exercises, key=arguments.key, force=arguments.force)
+    print(f"For the students: {path}")
+    if arguments.key: print(f"The key, with the solutions: {Path(arguments.key) / f'lesson-{arguments.lesson}-key.ipynb'}")
+
+
+def grade_submissions(arguments):
+    "Run submissions, each in a limited process of its own, and write the points for their answers, with reasons."
+    from fashion_cnn.grading import grade, totals
+    with hushed():
+        grades = grade(arguments.submissions, lesson=arguments.lesson, names=arguments.exercises, out=arguments.out,
+                       seconds=arguments.seconds, memory=arguments.memory, jobs=arguments.jobs)
+    table = totals(grades).reset_index()
+    counts = [name for name in table.columns[4:-1] if name in ("right", "wrong", "not attempted") or table[name].any()]
+    print("\n" + text_table(table[["submission", "student", "points", "of", *counts]].to_dict("records")))
+    remarks = [f"{row.submission}: {row.remarks}" for row in table.itertuples() if row.remarks]
+    print("\n".join(["", "What happened on the way:", *remarks]) if remarks else "")
+    if "Landlock" not in grades.attrs["guards"]:
+        print("No kernel of this machine kept compiled code from writing files (see the notebook Grading); a container does.")
+    print(f"Every answer with its reason: {arguments.out}")
+
+# %% ../nbs/15_cli.ipynb #cell-024
 def positive(text: str) -> int:
     "A whole number from 1 up, for argparse."
     if not text.isdecimal() or int(text) < 1: raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, received {text!r}")
@@ -234,16 +291,57 @@ def seed_number(text: str) -> int:
     return int(text)
 
 
+def above_zero(text: str) -> float:
+    "A number above 0, for argparse."
+    try: number = float(text)
+    except ValueError: number = 0.0
+    if not 0 < number < float("inf"): raise argparse.ArgumentTypeError(f"expected a number above 0, received {text!r}")
+    return number
+
+
+def lesson_number(text: str) -> str:
+    "A lesson that has exercises, for argparse."
+    from fashion_cnn.exercises import names
+    try: return names(text)[0].split(".")[0]
+    except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def exercise_name(text: str) -> str:
+    "The name of an exercise, for argparse."
+    from fashion_cnn.exercises import get
+    try: return get(text).name
+    except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def recipe_name(text: str) -> str:
     "The name of a recipe, for argparse; a near miss is answered with the right name."
     try: return recipes.get(text).name
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
-# %% ../nbs/15_cli.ipynb #cell-021
+# %% ../nbs/15_cli.ipynb #cell-025
+def grid_field(text: str) -> tuple:
+    "A field and its values, such as batch_size=32,128, for argparse."
+    field, equals, values = text.partition("=")
+    if not equals: raise argparse.ArgumentTypeError(f"expected a field and its values, such as batch_size=32,128, received {text!r}")
+    return field, [_value(each) for each in values.split(",")]
+
+
+def _value(text):
+    "A number, true or false where it is one, else the text itself."
+    try: return json.loads(text)
+    except ValueError: return text
+
+
+def recordable(text: str) -> str:
+    "The name of a recipe or of a planned sweep, for argparse."
+    from fashion_cnn.sweep import SWEEPS
+    return text if text in SWEEPS else recipe_name(text)
+
+# %% ../nbs/15_cli.ipynb #cell-026
 DATA_HELP = "fashion-mnist, cifar10, five-groups, sketch, or the path of a file or folder"
 WEIGHTS_HELP = "weights of a pretrained base: a file, or 'none' for random ones (default: ImageNet's)"
 
-# %% ../nbs/15_cli.ipynb #cell-022
+# %% ../nbs/15_cli.ipynb #cell-027
 def training_commands(command):
     "Arguments of the commands that train; `command(name, function, help)` adds one."
     add = command("demo", demo, "train and judge a first network, write a report").add_argument
@@ -265,8 +363,19 @@ def training_commands(command):
     add("--start", metavar="RUN", help="folder of a run whose weights to go on from (default: new weights)")
     add("--restart", action="store_true", help="start over instead of going on with what is in the folder")
 
-    add = command("record", record, "train in full and record with the package").add_argument
+    add = command("sweep", sweep_recipe, "one recipe with many settings").add_argument
     add("name", type=recipe_name, metavar="NAME", help="a recipe; fashion-cnn recipes lists them")
+    add("--grid", type=grid_field, nargs="+", required=True, metavar="FIELD=VALUES", help="such as learning_rate=0.001,0.01 network_options.dropout=0,0.5")
+    add("--epochs", type=positive, help="instead of the recipe's")
+    add("--seed", type=seed_number, help="instead of the recipe's")
+    add("--limit", type=positive, help="at most so many images in each split")
+    add("--data", help=f"{DATA_HELP} (default: the recipe's)")
+    add("--weights", metavar="FILE", help=WEIGHTS_HELP)
+    add("--jobs", type=positive, default=1, help="how many trainings at the same time (default: 1)")
+    add("--out", help="folder of the sweep; what is finished in it is kept (default: runs/sweep-NAME)")
+
+    add = command("record", record, "train in full and record with the package").add_argument
+    add("name", type=recordable, metavar="NAME", help="a recipe, as fashion-cnn recipes lists them, or sweep-deeper")
     add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
     add("--data", help=f"{DATA_HELP} (default: the recipe's)")
     add("--epochs", type=positive, help="fewer than the recipe's, where time is short")
@@ -275,7 +384,7 @@ def training_commands(command):
     add("--start", metavar="RUN", help="folder of a run whose weights to go on from (default: new weights)")
     add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
 
-# %% ../nbs/15_cli.ipynb #cell-023
+# %% ../nbs/15_cli.ipynb #cell-028
 def judging_commands(command):
     "Arguments of the commands that look at what there is."
     add = command("evaluate", evaluate_run, "judge a saved run").add_argument
@@ -303,7 +412,26 @@ def judging_commands(command):
 
     command("describe", describe_data, "what is in a data set").add_argument("data", metavar="DATA", help=DATA_HELP)
 
-# %% ../nbs/15_cli.ipynb #cell-024
+# %% ../nbs/15_cli.ipynb #cell-029
+def teaching_commands(command):
+    "Arguments of the commands for teachers."
+    add = command("assignment", hand_out, "exercises of a lesson, to hand out").add_argument
+    add("lesson", type=lesson_number, metavar="LESSON", help="its number, 1 to 9")
+    add("--out", metavar="FOLDER", required=True, help="folder for the students' notebook")
+    add("--exercises", type=exercise_name, nargs="+", metavar="NAME", help="only these, such as 3.1 3.4 (default: all of the lesson)")
+    add("--key", metavar="FOLDER", help="also write the same with solutions, into another folder")
+    add("--force", action="store_true", help="replace notebooks that are there already")
+
+    add = command("grade", grade_submissions, "points for submissions").add_argument
+    add("submissions", nargs="+", metavar="FILE", help="notebooks that were handed in, or folders of them")
+    add("--out", metavar="FILE", default="grades.csv", help="CSV file to write or replace (default: grades.csv)")
+    add("--lesson", type=lesson_number, help="whose exercises were asked for (default: those that half of the notebooks name)")
+    add("--exercises", type=exercise_name, nargs="+", metavar="NAME", help="which exercises were asked for")
+    add("--seconds", type=above_zero, default=60.0, help="that each notebook may take (default: 60)")
+    add("--memory", type=above_zero, default=4.0, metavar="GB", help="that each notebook may use (default: 4)")
+    add("--jobs", type=positive, default=1, help="how many notebooks at the same time (default: 1)")
+
+# %% ../nbs/15_cli.ipynb #cell-030
 def parser() -> argparse.ArgumentParser:
     "The arguments of `fashion-cnn`."
     main = argparse.ArgumentParser("fashion-cnn", description="Learn convolutional networks: train, judge and compare them.")
@@ -316,9 +444,10 @@ def parser() -> argparse.ArgumentParser:
 
     training_commands(command)
     judging_commands(command)
+    teaching_commands(command)
     return main
 
-# %% ../nbs/15_cli.ipynb #cell-025
+# %% ../nbs/15_cli.ipynb #cell-031
 def main(words: list[str] | None = None,  # arguments; None takes the process' own
         ) -> int:                         # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
     "The command `fashion-cnn`."

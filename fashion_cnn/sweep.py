@@ -85,7 +85,7 @@ class Sweep:
 
     def __repr__(self):
         failed = f", {len(self.failed)} failed" if self.failed else ""
-        return f"Sweep of {self.recipe.name!r} over {', '.join(self.grid)}: {len(self.runs)} runs{failed}"
+        return f"Sweep of {self.recipe.name!r} over {', '.join(self.grid)}: {len(self.runs)} run{'s' * (len(self.runs) != 1)}{failed}"
 
 # %% ../nbs/08b_sweep.ipynb #cell-017
 def _look(recipe, place):

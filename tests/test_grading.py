@@ -1,12 +1,9 @@
 "Assignments that can be handed out, and submissions of every kind graded by real processes: none harms the grader, a file or another one."
-import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
 
 import nbformat
 import numpy as np
@@ -38,6 +35,12 @@ def tree(folder):
     return {str(path.relative_to(folder)): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None) for path in folder.rglob("*")}
 
 
+def landlock():
+    "Whether this system can keep compiled code from writing."
+    probe = [sys.executable, "-c", "from fashion_cnn.grading import _landlock; print(_landlock('/tmp'))"]
+    return "Landlock" in subprocess.run(probe, capture_output=True, text=True, check=True).stdout
+
+
 def rows(table, name):
     "State of each exercise of one submission."
     mine = table[table["submission"] == f"{name}.ipynb"].set_index("exercise")
@@ -59,9 +62,6 @@ exercises.answer_of = lambda source: 1
 grading._outside = grading._inside = lambda *_: ("right", "")
 builtins.isinstance, kept = (lambda *_: True), builtins.isinstance
 builtins.isinstance = kept
-for number in range(3, 12):
-    try: os.write(number, b'{"answers": {"2.1": 401472}, "state": "right"}')
-    except OSError: pass
 print(json.dumps({"state": "right", "text": "", "secret": None}))
 class Everything(float):
     def __eq__(self, other): return True
@@ -139,13 +139,15 @@ def graded(tmp_path_factory):
     notebook(folder / "stubborn.ipynb", RIGHT["2.1"], "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass", RIGHT["2.4"])
     notebook(folder / "slow.ipynb", "def answer_2_3(losses, patience):\n    while True: pass", RIGHT["2.1"], RIGHT["2.4"])
     notebook(folder / "writing.ipynb", REACHING.format(teacher=str(teacher)), RIGHT["2.1"], "answer_2_4 = open('own.txt').read()")
-    notebook(folder / "compiled.ipynb", RIGHT["2.1"], COMPILED.format(file=victim), HDF5.format(file=victim), RIGHT["2.4"])
+    notebook(folder / "compiled.ipynb", RIGHT["2.1"], COMPILED.format(file=victim), HDF5.format(file=victim) if landlock() else "", RIGHT["2.4"])
     notebook(folder / "others.ipynb", RIGHT["2.1"], OTHERS.format(file=str(teacher / "new.txt")), RIGHT["2.4"])
-    notebook(folder / "tricks.ipynb", TRICKS, "answer_2_3 = lambda *_: Everything(2)", "answer_2_4 = exercises.get('2.4')" if False else "answer_2_4 = lambda *_: np")
+    notebook(folder / "tricks.ipynb", TRICKS, "answer_2_3 = lambda *_: Everything(2)", "answer_2_4 = lambda *_: np")
+    notebook(folder / "forger.ipynb", RIGHT["2.1"], "import os\nfor number in range(3, 12):\n  try: os.write(number, b'{\"state\": \"right\"}\\n')\n"
+             "  except OSError: pass", RIGHT["2.4"])
     notebook(folder / "leaving.ipynb", RIGHT["2.1"], "import sys\nsys.exit(4)", RIGHT["2.3"], "import os\nos._exit(3)", RIGHT["2.4"])
     notebook(folder / "aborting.ipynb", RIGHT["2.1"], RIGHT["2.3"], "def answer_2_4(*_):\n    import os\n    os.abort()")
     notebook(folder / "hungry.ipynb", "much = bytearray(10**11)", "many = [bytes(10**9) for _ in range(50)]", RIGHT["2.1"])
-    notebook(folder / "garbage.ipynb", "answer_2_1 = '\ud800'", "class Bad(dict):\n    def items(self): raise KeyboardInterrupt\nanswer_2_3 = Bad()",
+    notebook(folder / "garbage.ipynb", "answer_2_1 = chr(0xd800)", "class Bad(dict):\n    def items(self): raise KeyboardInterrupt\nanswer_2_3 = Bad()",
              "answer_2_4 = a = []\na.append(a)", "x = '\ud800'\nraise ValueError('\ud800')")
     notebook(folder / "spy.ipynb", f"answer_2_1 = open({str(folder / 'right.ipynb')!r}).read()", "import os\nanswer_2_3 = os.environ.get('SECRET', 'none')",
              "answer_2_4 = os.environ['HOME'].startswith(" + repr(os.path.expanduser("~")) + ")")
@@ -185,7 +187,7 @@ def test_nothing_is_harmed(graded):
     ("right", "right right right"), ("wrong", "wrong wrong wrong"), ("magic", "right right not-attempted"), ("crash", "failed wrong right"),
     ("endless", "right failed right"), ("stubborn", "right not-attempted failed"), ("slow", "right wrong right"), ("writing", "right not-attempted wrong"),
     ("compiled", "right not-attempted right"), ("others", "right not-attempted right"), ("tricks", "wrong wrong wrong"), ("leaving", "right right failed"),
-    ("aborting", "right right failed"), ("hungry", "right not-attempted not-attempted"), ("garbage", "wrong wrong wrong"), ("spy", "failed wrong wrong"),
+    ("aborting", "right right failed"), ("hungry", "right not-attempted not-attempted"), ("garbage", "wrong wrong wrong"), ("spy", "failed wrong wrong"), ("forger", "right not-attempted failed"),
     ("lesson-2", "not-attempted not-attempted not-attempted"), ("empty", "failed failed failed"), ("text", "failed failed failed"),
     ("web", "failed failed failed"), ("picture", "failed failed failed"), ("missing", "failed failed failed")])
 def test_each_gets_what_it_deserves(graded, name, states):
@@ -198,7 +200,8 @@ def test_each_gets_what_it_deserves(graded, name, states):
     ("crash", "2.3", "RuntimeError: tired"), ("endless", "2.3", "was interrupted, as it took too long"), ("stubborn", "2.4", "its 6 seconds were used up, in code cell 3"),
     ("slow", "2.3", "no result within the time"), ("leaving", "2.4", "ended its own process (exit code 3), in code cell 5"), ("aborting", "2.4", "while this answer was tried"),
     ("spy", "2.1", "may not read the notebook"), ("lesson-2", "2.1", "in place of the dots"), ("empty", "2.3", "the file is empty"), ("text", "2.4", "no notebook"),
-    ("missing", "2.1", "no such file"), ("magic", "2.4", "in place of the dots"), ("others", "2.3", "gives no answer_2_3")])
+    ("missing", "2.1", "no such file"), ("magic", "2.4", "in place of the dots"), ("others", "2.3", "gives no answer_2_3"),
+    ("forger", "2.4", "something else than an answer came over the line")])
 def test_each_has_its_reason(graded, name, exercise, words):
     assert words in rows(graded["table"], name)[1][exercise]
 
@@ -243,9 +246,7 @@ def walled(wall, tmp_path):
 
 
 def test_landlock_alone_stops_compiled_code(tmp_path):
-    if sys.platform != "linux": pytest.skip("Landlock belongs to Linux")
-    probe = subprocess.run([sys.executable, "-c", "from fashion_cnn.grading import _landlock; print(_landlock('/tmp'))"], capture_output=True, text=True)
-    if "Landlock" not in probe.stdout: pytest.skip("this kernel has no Landlock")
+    if not landlock(): pytest.skip("Landlock belongs to Linux, from 5.13")
     results, there = walled("assert _landlock(own)", tmp_path)
     assert "done" not in results[:4] and results[4:] == ["done"] * 4 and there == ["read.txt"]
 
@@ -310,8 +311,7 @@ def test_assignments_are_notebooks_without_solutions(lesson, tmp_path):
         space = {}
         exec(cells[f"answer-{name.replace('.', '-')}"], space)
         assert not task.check(space[variable(name)]) and task.check(space[variable(name)]).state == "not attempted"
-        right = answer_of(task.reference) if "import keras" not in task.reference else None
-        if callable(right): assert f"def {variable(name)}({', '.join(right.__code__.co_varnames[:right.__code__.co_argcount])})" in text
+        if arguments := re.search(r"^def answer(\(.*\)):", task.reference, re.MULTILINE): assert f"def {variable(name)}{arguments[1]}:" in text
     install = next(cell.source for cell in content.cells if cell.id == "install")
     assert re.search(r'"google\.colab" in str\(get_ipython\(\)\)', install) and re.search(r"install -q (git\+https://git\w+\.com/[\w.-]+/)?fashion_cnn", install)
 
@@ -375,7 +375,8 @@ def test_notebooks_are_read_as_editors_write_them(tmp_path):
     assert code_of(tmp_path / "x.ipynb") == ["a\nb", ""]
 
 
-@pytest.mark.parametrize("name", [name for name in names() if "keras" not in get(name).reference and judged_outside(name)])
+@pytest.mark.parametrize("name", [name for name in names() if "keras" not in get(name).reference and judged_outside(name)
+                                  and not get(name).judge.__qualname__.startswith("choice") and name != "3.8"])   # its oracle brings TensorFlow
 def test_solutions_and_mistakes_survive_the_line(name):
     "Judged through text, as over the line, every verdict is the same as in one process."
     again = lambda value, function=None: grading._unpacked(json.loads(json.dumps(grading._packed(value))), function)
@@ -385,7 +386,6 @@ def test_solutions_and_mistakes_survive_the_line(name):
         return again(value, lambda *arguments: again(value(*again(arguments))))
     task = get(name)
     assert task.check(answer(task.reference))
-    if task.judge.__qualname__.startswith("choice"): return
     for source, words in task.mistakes[:3]: assert words in task.check(answer(source)).text
 
 

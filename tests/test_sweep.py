@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from fashion_cnn.cli import main
 from fashion_cnn.data import load
 from fashion_cnn.recipes import get
 from fashion_cnn.runs import Recipe
@@ -85,6 +86,26 @@ def test_records_keep_every_curve_and_no_prediction(two, tmp_path):
     assert again.runs[0].history == found.runs[0].history and not again.runs[0].probabilities
     with pytest.raises(ValueError, match="there is no recorded sweep 'trail'. Did you mean 'trial'"): recorded_sweep("trail", folder=tmp_path)
     with pytest.raises(ValueError, match="nothing to record"): Sweep(RECIPE, {"seed": [0]}, [], []).record(tmp_path)
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    words = ["sweep", "a3-small", "--data", "sketch", "--limit", "60", "--epochs", "1", "--out", str(tmp_path)]
+    assert main([*words, "--grid", "network_options.filters=2", "augmentation=,b-afine"]) == 0
+    said = capsys.readouterr().out
+    assert "1 run, 1 failed" in said and "Did you mean 'b-affine'" in said and "validation accuracy" in said
+    assert main([*words[:-1], str(tmp_path / "none"), "--grid", "batch_size=0"]) == 1
+
+
+@pytest.mark.parametrize("words, says", [(["sweep", "a3-small", "--grid", "batch_size"], "such as batch_size=32,128"),
+                                         (["record", "sweep-deper"], "there is no recipe 'sweep-deper'")])
+def test_what_makes_no_sense_on_the_command_line(words, says, capsys):
+    with pytest.raises(SystemExit) as ended: main(words)
+    assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_planned_sweeps_are_recorded_as_planned(tmp_path, capsys):
+    assert main(["record", "sweep-deeper", "--limit", "10", "--out", str(tmp_path)]) == 1
+    assert "as it is planned" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", SWEEPS)
