@@ -8,7 +8,7 @@ __all__ = ['LEVELS', 'EXERCISES', 'NEITHER', 'Verdict', 'Wrong', 'Undecided', 'a
            'network']
 
 # %% ../nbs/12_exercises.ipynb #cell-002
-import contextlib, copy, dis, math, numbers, types, warnings
+import contextlib, copy, dis, functools, math, numbers, types, warnings
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
@@ -195,7 +195,7 @@ def number(tolerance: float = 0.0,   # how far from the right value is still rig
         if near(answer_of(exercise.reference)): return
         for source, message in exercise.mistakes:
             if near(answer_of(source)): raise Wrong(message)
-        raise Wrong(NEITHER)
+        raise Wrong(tolerance and _nearly(given, answer_of(exercise.reference), 20 * tolerance) or NEITHER)
     return judge
 
 # %% ../nbs/12_exercises.ipynb #cell-023
@@ -218,7 +218,19 @@ def _array(value):
     try: return np.asarray(value)
     except Exception: return np.array(None, object)
 
-# %% ../nbs/12_exercises.ipynb #cell-026
+# %% ../nbs/12_exercises.ipynb #cell-025
+def _nearly(given, wanted, distance: float = 0.0) -> str:
+    "What to say about numbers that are off by a factor of 100, or by this little (0: by two in a hundred); '' for others."
+    given, wanted = _array(given), _array(wanted)
+    if given.dtype.kind not in "iuf" or wanted.dtype.kind not in "iuf" or given.shape != wanted.shape or not wanted.size: return ""
+    if not distance and np.allclose(wanted, np.round(wanted)): return ""       # whole numbers are counted, and not measured
+    close = lambda other: np.allclose(given, other, rtol=1e-4, atol=0)
+    if close(100 * wanted): return "A hundred times as much as is asked for: is it in percent, where a fraction is asked for?"
+    if close(wanted / 100): return "A hundredth of what is asked for: is it a fraction, where percent are asked for?"
+    near = np.abs(given - wanted).max() <= (distance or 0.02 * np.abs(wanted).max())
+    return "Close, but not close enough: was something rounded on the way? If not, look for a small slip." if near else ""
+
+# %% ../nbs/12_exercises.ipynb #cell-029
 def shape():
     "For a question whose answer is a tuple of whole numbers."
     def judge(answer, exercise):
@@ -239,7 +251,7 @@ def _sizes(answer) -> tuple:
     sizes = sizes[1:] if len(sizes) > 1 and sizes[0] is None else sizes
     return tuple(round(_number(size)) if float(_number(size)).is_integer() else _number(size) for size in sizes)
 
-# %% ../nbs/12_exercises.ipynb #cell-028
+# %% ../nbs/12_exercises.ipynb #cell-031
 def choice(**options):   # letter -> what it stands for
     "For a question with a few possible outcomes, decided by running the reference."
     def judge(answer, exercise):
@@ -256,7 +268,7 @@ def choice(**options):   # letter -> what it stands for
     judge.options = options
     return judge
 
-# %% ../nbs/12_exercises.ipynb #cell-030
+# %% ../nbs/12_exercises.ipynb #cell-033
 def function(inputs: Callable,                # random generator -> tuple of arguments
              oracle: Callable | None = None,  # what is right; None: the reference
              cases: int = 6,                  # how often it is tried
@@ -277,7 +289,7 @@ def function(inputs: Callable,                # random generator -> tuple of arg
         raise Wrong(slip)
     return judge
 
-# %% ../nbs/12_exercises.ipynb #cell-031
+# %% ../nbs/12_exercises.ipynb #cell-034
 def call(function, *arguments, nothing: bool = False):   # nothing: whether None may be returned
     "What a student's function gives for copies of the arguments, or `Wrong`."
     if not callable(function): raise Wrong(f"A function is asked for. Received: {_kind(function)}.")
@@ -304,19 +316,28 @@ def alike(given, wanted, tolerance: float = 1e-5) -> bool:
 
 _BY_HAND = "but the values are not, and none of the usual slips explains them; try a case that you can work out by hand."
 
+def _count(given) -> str: return f" with {len(given)}" if isinstance(given, (tuple, list)) else ""
+
+
 def _difference(given, wanted) -> str:
     "What to say about a result that no known mistake explains."
-    if isinstance(wanted, (tuple, list, dict)):
-        fits = hasattr(given, "__len__") and len(given) == len(wanted)
-        return f"The form is right, {_BY_HAND}" if fits else f"{len(wanted)} values are expected here. Received: {_kind(given)}."
+    if isinstance(wanted, dict):
+        if not isinstance(given, dict): return f"A dictionary is asked for. Received: {_kind(given)}."
+        return f"The names are right, {_BY_HAND}" if set(given) == set(wanted) else "The dictionary has other names than it should have."
+    if isinstance(wanted, (tuple, list)):
+        if isinstance(given, dict) or not hasattr(given, "__len__") or len(given) != len(wanted):
+            return f"{len(wanted)} values are expected here. Received: {_kind(given)}{_count(given)}."
+        return next((_nearly(a, b) for a, b in zip(given, wanted) if not alike(a, b)), "") or f"The form is right, {_BY_HAND}"
     given, wanted = _array(given), _array(wanted)
     if given.dtype.kind not in "biuf": return "Numbers are expected, and your function returns something else."
     if given.shape != wanted.shape: return f"Your function returns the shape {given.shape} where {wanted.shape} is expected."
     if not np.isfinite(given).all(): return "Your function returns NaN or infinity for some arguments."
-    return f"The shape is right, {_BY_HAND}"
+    return _nearly(given, wanted) or f"The shape is right, {_BY_HAND}"
 
-# %% ../nbs/12_exercises.ipynb #cell-034
-def network(*rules):   # (sentence for who breaks it, function of the model that is true where it is kept)
+# %% ../nbs/12_exercises.ipynb #cell-037
+def network(*rules,                           # (sentence for who breaks it, function of the model that is true where it is kept)
+            finding: Callable | None = None,  # function of a right model: what is to be said about it
+           ):                                 # a judge
     "For a question whose answer is a Keras model."
     def judge(answer, exercise):
         _model(answer)
@@ -324,6 +345,7 @@ def network(*rules):   # (sentence for who breaks it, function of the model that
             try: fine = kept(answer)
             except Exception: fine = False
             if not fine: raise Wrong(message)
+        return finding(answer) if finding else None
     return judge
 
 
@@ -339,7 +361,7 @@ def _model(answer):
     _demand(answer.built, "The model does not know yet what goes in; begin it with keras.Input and the shape of the images.")
     return answer
 
-# %% ../nbs/12_exercises.ipynb #cell-035
+# %% ../nbs/12_exercises.ipynb #cell-038
 def _learned(model) -> int:
     "How many numbers of a model are trained."
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
@@ -355,10 +377,10 @@ def _hidden_images(count: int = 8, seed: int = 5, size: int = 28) -> np.ndarray:
     "Images of noise, uint8 (count, size, size, 1), raw pixels."
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 1), dtype=np.uint8)
 
-# %% ../nbs/12_exercises.ipynb #cell-037
+# %% ../nbs/12_exercises.ipynb #cell-040
 exercise("1.1", "easy", "price of a convolution", """
 A colour image (three channels) enters a convolution of 48 kernels, each 5 x 5, with bias. How many numbers does this layer
-learn? `answer` is a whole number.""",
+learn, that is, how many parameters has it? `answer` is a whole number.""",
     judge=number(),
     hints=["A kernel has one weight for every number below it. How many numbers of a colour image lie below a window of 5 x"
            " 5?",
@@ -370,12 +392,15 @@ learn? `answer` is a whole number.""",
               ("answer = 48 * (5 * 5 + 1)", "The channels are missing: each kernel looks at all three of them at once."),
               ("answer = 48 * 5 * 5",
                "Bias and channels are missing: each kernel looks at all three channels, and adds a number of its own."),
-              ("answer = 48 * 5 * 5 * 3 + 1", "One bias for all is too little: each kernel has one of its own.")])
+              ("answer = 48 * 5 * 5 * 3 + 1", "One bias for all is too little: each kernel has one of its own."),
+              ("answer = 3 * (5 * 5 * 48 + 1)", "Three biases are counted, one for each channel that comes in; each kernel has one."),
+              ("answer = 5 * 5 * 3 + 1", "This is what one kernel learns, and the layer has many of them.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-038
+# %% ../nbs/12_exercises.ipynb #cell-041
 exercise("1.2", "easy", "shapes through layers", """
 A grey image of 28 x 28 goes through: a convolution with 16 kernels of 5 x 5, max pooling 2 x 2, a convolution with 32 kernels
-of 3 x 3, max pooling 2 x 2. No padding, strides as usual. What comes out? `answer` is a tuple (height, width, channels).""",
+of 3 x 3, max pooling 2 x 2. There is no padding, the kernels move on by one pixel, the windows of a pooling do not overlap. What
+comes out? `answer` is a tuple (height, width, channels).""",
     judge=shape(),
     hints=["Without padding a kernel must lie inside the image. How many places are there for 5 pixels in a row of 28?",
            "A convolution of k x k makes the picture k - 1 smaller, a pooling halves it. The channels are the kernels of "
@@ -393,9 +418,11 @@ of 3 x 3, max pooling 2 x 2. No padding, strides as usual. What comes out? `answ
               ("answer = 5, 5, 16 * 32",
                "Channels do not multiply: each kernel of the second convolution looks at all 16 maps and makes one of them."),
               ("answer = 10, 10, 32", "The last pooling is missing."),
-              ("answer = 32, 5, 5", "The order is height, width, channels, as in TensorFlow: the channels come last.")])
+              ("answer = 32, 5, 5", "The order is height, width, channels, as in TensorFlow: the channels come last."),
+              ("answer = 4, 4, 32",
+               "Each convolution takes away as many rows as its kernel is high, less one: five rows find room at 24 places of 28.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-039
+# %% ../nbs/12_exercises.ipynb #cell-042
 def _image_and_kernel(random):
     return random.normal(size=(random.integers(6, 12), 9)), random.normal(size=(random.integers(2, 5), 3))
 
@@ -404,7 +431,7 @@ def _slide(image, kernel):
     from scipy.signal import correlate2d
     return correlate2d(image, kernel, "valid")
 
-# %% ../nbs/12_exercises.ipynb #cell-040
+# %% ../nbs/12_exercises.ipynb #cell-043
 exercise("1.3", "medium", "convolution by hand", """
 Write `answer(image, kernel)` that slides a kernel over a grey image as a convolution in Keras does: no padding, one step at a
 time, no bias. Both are arrays with two axes, and the kernel need not be square. Compared to five digits.""",
@@ -424,7 +451,8 @@ def answer(image, kernel):
             seen[row, column] = (image[row:row + height, column:column + width] * kernel).sum()
     return seen
 """,
-    why="At every place the patch and the kernel are multiplied number by number and added up.",
+    why="At every place the patch and the kernel are multiplied number by number and added up. (In mathematics this is called "
+        "a cross-correlation, and a convolution turns the kernel round first.)",
     mistakes=[("""
 from scipy.signal import convolve2d
 answer = lambda image, kernel: convolve2d(image, kernel, "valid")""",
@@ -438,11 +466,16 @@ answer = lambda image, kernel: correlate2d(image, kernel, "same")""",
 from scipy.signal import correlate2d
 answer = lambda image, kernel: correlate2d(image, kernel, "valid") / kernel.size""",
                "The products are averaged; a convolution adds them up."),
+              ("""
+from scipy.signal import correlate2d
+answer = lambda image, kernel: correlate2d(image, kernel, "valid")[:-1, :-1]""",
+               "The last row and the last column are missing: a kernel of height k has h - k + 1 places in h rows."),
               ("answer = lambda image, kernel: (image * kernel).sum()", "Your function stopped with ValueError")])
 
-# %% ../nbs/12_exercises.ipynb #cell-041
+# %% ../nbs/12_exercises.ipynb #cell-044
 exercise("1.4", "medium", "how much of the image a number sees", """
-Behind each other stand: a 3 x 3 convolution, 2 x 2 pooling, a 3 x 3 convolution, 2 x 2 pooling, a 5 x 5 convolution. One number
+Behind each other stand: a 3 x 3 convolution, 2 x 2 pooling, a 3 x 3 convolution, 2 x 2 pooling, a 5 x 5 convolution. (Kernels move
+on by one step, the windows of a pooling do not overlap.) One number
 of the last convolution depends on a square of the image. How many pixels wide is it? `answer` is a whole number.""",
     judge=number(),
     hints=["Go backwards from one number of the last convolution. How many numbers in a row does it look at?",
@@ -450,7 +483,7 @@ of the last convolution depends on a square of the image. How many pixels wide i
            "Backwards: 5, then 10, then 12, then 24, and then one convolution is left."],
     reference="answer = (5 * 2 + 2) * 2 + 2",
     why="Backwards: the last kernel sees 5 in a row, these come from 10 before the pooling, from 12 before the convolution,"
-        " from 24 before the pooling, and the first convolution adds 2.",
+        " from 24 before the pooling, and the first convolution adds 2. This square is called the receptive field.",
     mistakes=[("answer = 3 + 2 + 4",
                "The poolings are missing: each of them doubles the step with which everything behind it walks over the "
                "image."),
@@ -459,9 +492,11 @@ of the last convolution depends on a square of the image. How many pixels wide i
               ("answer = 5",
                "This is what the last kernel sees of its own input, and each number there has seen several pixels before."),
               ("answer = 3 * 2 * 3 * 2 * 5",
-               "Windows do not multiply: neighbouring windows of a convolution overlap, all but one step.")])
+               "Windows do not multiply: neighbouring windows of a convolution overlap, all but one step."),
+              ("answer = (5 * 2 + 3) * 2 + 3", "Going backwards, a convolution adds its width less one, and not its whole width."),
+              ("answer = (5 * 2 + 2) * 2", "One convolution is missing: also the numbers of the first one see more than one pixel.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-042
+# %% ../nbs/12_exercises.ipynb #cell-045
 exercise("1.5", "medium", "predict: the class found least often", """
 The package comes with three runs of `hw2-cnn` on Fashion-MNIST. Predict, then check: which of these classes has the lowest
 *recall* on the test images, that is, of which is the smallest part found? `answer` is a letter in quotation marks.""",
@@ -480,21 +515,29 @@ answer = min(classes, key=lambda letter: recall[classes[letter]])
 found = "Recall in the records: " + ", ".join(f"{name} {100 * recall[name]:.0f} %" for name in classes.values()) + "."
 """,
     why="A class with several neighbours of nearly the same outline loses images to each of them.",
-    mistakes=[("answer = 'a'", "T-shirts lose images too, but nearly all of them to one class only."),
+    mistakes=[("answer = 'a'", "T-shirts lose images too, but most of them to one class only."),
               ("answer = 'b'", "Shoes have an outline of their own: what can a sneaker be confused with, except other shoes?"),
               ("answer = 'd'", "Coats are hard, and still another class is found less often.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-043
+# %% ../nbs/12_exercises.ipynb #cell-046
 def _sums_to_one(model): return _probabilities(model(_hidden_images()))
+
+def _looks(model):
+    "Whether it gives different images different answers; also faint and sparse ones, as raw pixels can drive a softmax to 0 and 1."
+    full = _hidden_images()
+    sparse = full * (_hidden_images(seed=6) < 20)
+    answers = (np.asarray(model(images)) for images in (full, sparse, full / np.float32(255), sparse / np.float32(255)))
+    return max(np.ptp(given, axis=0).max() for given in answers) > 1e-6
 
 def _convolutions(model):
     from fashion_cnn.models import cost
     return cost(model)["convolutions"]
 
-# %% ../nbs/12_exercises.ipynb #cell-044
+# %% ../nbs/12_exercises.ipynb #cell-047
 exercise("1.6", "harder", "a network within a budget", """
 Build a Keras model for grey images of 28 x 28, raw pixels 0 to 255, and ten classes: it gives probabilities, has exactly two
-convolutions, and learns at most 5,000 numbers. `answer` is the model; it need not be trained.""",
+convolutions, and learns at most 5,000 numbers. `keras.Sequential([keras.Input((28, 28, 1)), ...])` puts layers one behind the
+other; they are in `keras.layers`. `answer` is the model; it need not be trained.""",
     judge=network(("It must take grey images of 28 x 28, so begin with keras.Input((28, 28, 1)).",
                    lambda model: model.input_shape == (None, 28, 28, 1)),
                   ("For each image ten numbers must come out, one for each class.",
@@ -504,7 +547,9 @@ convolutions, and learns at most 5,000 numbers. `answer` is the model; it need n
                   ("It learns too many numbers: most of them sit where a dense layer meets a large picture, so pool before "
                    "you flatten, or average.", lambda model: _learned(model) <= 5_000),
                   ("What comes out are no probabilities: each row must be at least 0 and sum to 1, also for raw pixels.",
-                   _sums_to_one)),
+                   _sums_to_one),
+                  ("All images get the same answer, so the network does not look at them.", _looks),
+                  finding=lambda model: f"Yours learns {_learned(model):,} numbers."),
     hints=["Lesson 1 reads such a table from top to bottom: the picture shrinks, the channels grow, and a dense layer "
            "weighs the rest.",
            "A dense layer of ten on h x w x c numbers learns 10 x h x w x c + 10. With two poolings, h and w are 5.",
@@ -519,8 +564,7 @@ answer = keras.Sequential([
     layers.Conv2D(12, 3, activation="relu"), layers.MaxPooling2D(),
     layers.Flatten(), layers.Dense(10, activation="softmax")])
 """,
-    why="Two poolings leave 5 x 5 places, and with 12 channels the dense layer learns 3,010 numbers; the convolutions are "
-        "cheap.",
+    why="Small convolutions are cheap; most numbers sit in the dense layer, so the picture should be small before it.",
     mistakes=[("""
 import keras
 from keras import layers
@@ -540,9 +584,15 @@ answer = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(8, 3), layers
 import keras
 from keras import layers
 answer = keras.Sequential([layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")])""",
-               "does not know yet")])
+               "does not know yet"),
+              ("""
+import keras
+from keras import layers
+answer = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3),
+                           layers.GlobalAveragePooling2D(), layers.Dense(1), layers.Dense(10, kernel_initializer="zeros"),
+                           layers.Softmax()])""", "All images get the same answer")])
 
-# %% ../nbs/12_exercises.ipynb #cell-046
+# %% ../nbs/12_exercises.ipynb #cell-049
 def _small_network():
     "A small dense network whose first weights are always the same."
     import keras
@@ -572,7 +622,7 @@ def _wants_one_hot(answer, x, y) -> bool:
     except Exception: return False
     return True
 
-# %% ../nbs/12_exercises.ipynb #cell-047
+# %% ../nbs/12_exercises.ipynb #cell-050
 def _learns(answer, exercise):
     "The judge of 1.7."
     import keras
@@ -589,12 +639,13 @@ def _learns(answer, exercise):
                                                   "a loss whose name begins with 'sparse'.")
         raise Wrong(f"Training stopped with {_short(error)}.") from error
     after = _loss(network, x, y)
-    _demand(after < before, "The loss has grown: the steps are so long that they jump over the valley. Try a smaller rate.")
+    _demand(network.trainable_weights, "Nothing is left to learn: all layers of the network are frozen.")
+    _demand(after < 1.01 * before, "The loss has grown: the steps are so long that they jump over the valley. Try a smaller rate.")
     _demand(after < 0.99 * before, "The loss has hardly moved: the steps are too short. Try a larger learning rate.")
     _demand(after <= 0.85 * before, "The loss falls, but too slowly. Try another learning rate, or Adam.")
     return f"In ten steps the loss fell from {before:.2f} to {after:.2f}."
 
-# %% ../nbs/12_exercises.ipynb #cell-048
+# %% ../nbs/12_exercises.ipynb #cell-051
 exercise("1.7", "harder", "ready to learn", """
 Write `answer(network)` that compiles a network ending in a softmax, for labels that are class numbers (0 to 9), so that it
 learns: ten steps on 64 sketches must lower its cross-entropy by at least 15 %. Your function gets a small dense network, and
@@ -619,7 +670,7 @@ def answer(network):
     network.compile(keras.optimizers.Adam(1e-7), 'sparse_categorical_crossentropy')""", "hardly moved"),
               ("def answer(network): network.built = True", "not ready for training")])
 
-# %% ../nbs/12_exercises.ipynb #cell-050
+# %% ../nbs/12_exercises.ipynb #cell-053
 exercise("2.1", "easy", "where the parameters sit", """
 After a pooling, an image has become 14 x 14 places with 32 channels. It is flattened and goes into a dense layer of 64 units,
 with bias. How many numbers does the dense layer learn? `answer` is a whole number.""",
@@ -634,10 +685,11 @@ with bias. How many numbers does the dense layer learn? `answer` is a whole numb
               ("answer = (32 + 1) * 64", "This would be after an average over all places; Flatten keeps every place."),
               ("answer = 14 * 14 * 32 * 64 + 1", "One bias for all is too little: each unit has one.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-051
+# %% ../nbs/12_exercises.ipynb #cell-054
 exercise("2.2", "easy", "predict: when the validation loss turns", """
-`brief`, one convolution and 800,000 numbers, was trained for 100 epochs on 48,000 images, without dropout or augmentation. When
-was its *validation loss* lowest? Predict, then check. `answer` is a letter in quotation marks.""",
+`brief`, one convolution and 800,000 numbers, was trained for 100 epochs on 48,000 images of five groups of garments, without dropout
+or augmentation; the run is recorded. When was its *validation loss* lowest? Predict, then check. `answer` is a letter in quotation
+marks.""",
     judge=choice(a="within the first 10 epochs", b="between epoch 11 and epoch 50", c="after epoch 50"),
     hints=["The network can learn every training image by heart. From when on does it learn what holds for these images only?",
            "Lesson 2 has watched the same network with 4,000 images."],
@@ -655,12 +707,12 @@ found = f"It was lowest in epoch {best} of {len(losses)}, at {min(losses):.2f}, 
                "must it see them?"),
               ("answer = 'c'", "It is the training loss that falls to the end; the validation loss of this network does not.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-052
+# %% ../nbs/12_exercises.ipynb #cell-055
 def _curve_and_patience(random):
     epochs = random.integers(6, 25)
     return (np.abs(np.linspace(2, 0.5, epochs) + 0.5 * random.normal(size=epochs)) + 0.1).tolist(), int(random.integers(1, 5))
 
-# %% ../nbs/12_exercises.ipynb #cell-053
+# %% ../nbs/12_exercises.ipynb #cell-056
 exercise("2.3", "medium", "early stopping", """
 Write `answer(losses, patience)`, which gets the validation loss of every epoch and returns two whole numbers, epochs counted
 from 1: the epoch after which training ends, and the epoch whose weights are kept. Training ends as soon as `patience` epochs in
@@ -708,9 +760,33 @@ def answer(losses, patience):
         waited = 0 if epoch == 1 or loss < losses[epoch - 2] else waited + 1
         if waited >= patience: break
     return epoch, 1 + losses.index(min(losses[:epoch]))""",
-               "Each loss is compared with the epoch before; what counts is the lowest so far.")])
+               "Each loss is compared with the epoch before; what counts is the lowest so far."),
+              ("""
+def answer(losses, patience):
+    waited, best = 0, 1
+    for epoch, loss in enumerate(losses, 1):
+        if loss < losses[best - 1]: best = epoch
+        elif epoch > 1: waited += 1
+        if waited >= patience: break
+    return epoch, best""", 
+               "All epochs without a new lowest loss are counted; only `patience` of them in a row end the training."),
+              ("""
+def answer(losses, patience):
+    best = 1
+    for epoch, loss in enumerate(losses, 1):
+        if loss < losses[best - 1]: best = epoch
+        if epoch - best >= patience: break
+    return epoch, 1 + losses.index(min(losses))""",
+               "The best epoch is looked for in the whole curve; what comes after the end has never been trained."),
+              ("""
+def answer(losses, patience):
+    best = 1
+    for epoch, loss in enumerate(losses, 1):
+        if loss < losses[best - 1]: best = epoch
+        if epoch - best >= patience: break
+    return best, epoch""", "The two are exchanged: first the epoch after which training ends, then the one that is kept.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-054
+# %% ../nbs/12_exercises.ipynb #cell-057
 exercise("2.4", "medium", "what dropout computes", """
 Write `answer(x, keep, rate, training)`, the arithmetic of a dropout layer. `x` is an array, `keep` an array of the same shape
 with True where a unit may speak and False where it is silenced, `rate` the share that is silenced on average. In training,
@@ -724,7 +800,8 @@ return what Keras would; outside of training as well.""",
 def answer(x, keep, rate, training):
     return x * keep / (1 - rate) if training else x
 """,
-    why="Those that survive are enlarged, so that the sum stays about the same, and in use nothing is done at all.",
+    why="Those that survive are enlarged, so that the sum stays about the same, and in use nothing is done at all. (This is "
+        "called inverted dropout.)",
     mistakes=[("answer = lambda x, keep, rate, training: x * keep if training else x",
                "Who survives is not enlarged: then the next layer gets smaller sums in training than in use."),
               ("answer = lambda x, keep, rate, training: x * keep / (1 - rate)",
@@ -733,42 +810,50 @@ def answer(x, keep, rate, training):
                "Divided by the share that is silenced; it is the share that survives that counts."),
               ("answer = lambda x, keep, rate, training: x * keep if training else x * (1 - rate)",
                "This is dropout as it was in 2012, which makes things smaller in use; Keras makes them larger in training "
-               "instead, so that use costs nothing.")])
+               "instead, so that use costs nothing."),
+              ("answer = lambda x, keep, rate, training: x * keep * (1 - rate) if training else x",
+               "Who survives is made smaller: some are silent already, so the others must speak louder."),
+              ("answer = lambda x, keep, rate, training: x * keep / keep.mean() if training else x",
+               "Divided by the share that happens to survive this time; Keras divides by the share expected, 1 - rate.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-055
+# %% ../nbs/12_exercises.ipynb #cell-058
 exercise("2.5", "medium", "predict: loss and accuracy disagree", """
 In the recorded run of `brief` the validation loss turns early and then grows to more than four times its lowest value. What
 does the validation *accuracy* do from the epoch of the lowest loss to the last one? `answer` is a letter in quotation marks.""",
-    judge=choice(a="it stays, or rises", b="it falls, by two points or less", c="it falls by more than two points"),
+    judge=choice(a="it falls by more than two points", b="it stays within two points of what it was",
+                 c="it rises by more than two points"),
     hints=["The loss asks how sure the network is of its errors. What does the accuracy ask?",
            "After the turn, does this network err more often, or with more conviction?"],
     reference="""
+from fashion_cnn.evaluate import wilson
 from fashion_cnn.runs import recorded
 
-history = recorded("brief")[0].history
-losses = history["val_loss"]
-turn = losses.index(min(losses))
-change = 100 * (history["val_accuracy"][-1] - history["val_accuracy"][turn])       # in percentage points
-answer = "a" if change >= 0 else "b" if change >= -2 else "c"
-found = f"From epoch {turn + 1} on it changed by {change:+.1f} points; the loss went from {losses[turn]:.2f} to {losses[-1]:.2f}."
+run = recorded("brief")[0]
+losses, accuracies = run.history["val_loss"], run.history["val_accuracy"]
+turn, images = losses.index(min(losses)), run.metrics["validation"]["images"]
+change = 100 * (accuracies[-1] - accuracies[turn])                                  # in percentage points
+low, high = wilson(round(accuracies[-1] * images), images)
+answer = "a" if change < -2 else "c" if change > 2 else "b"
+found = (f"From epoch {turn + 1} on it changed by {change:+.1f} points, where one figure of {images:,} images is known to about "
+         f"plus or minus {50 * (high - low):.1f}; the loss went from {losses[turn]:.2f} to {losses[-1]:.2f}.")
 """,
     why="The loss grows because the errors are made with more and more conviction, not because there are more of them.",
-    mistakes=[("answer = 'c'",
+    mistakes=[("answer = 'a'",
                "A growing loss need not mean more errors: the loss also counts how sure the network is of each."),
-              ("answer = 'b'",
-               "That the loss grows says nothing yet about the direction of the accuracy; the two ask different questions.")])
+              ("answer = 'c'",
+               "Training on may bring a little more, but by the turn of its loss this network has found most of what it will find.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-056
+# %% ../nbs/12_exercises.ipynb #cell-059
 def _right_and_chosen(random):
     right = random.random((8, 120)) < random.uniform(0.6, 0.9, (8, 1))
     return right, random.permutation(120)[:25]
 
-# %% ../nbs/12_exercises.ipynb #cell-057
+# %% ../nbs/12_exercises.ipynb #cell-060
 exercise("2.6", "harder", "a validation set wears out", """
 `right` is an array of True and False, (epochs, images): was this image named correctly after this epoch? `chosen` holds the
 numbers of some images. Write `answer(right, chosen)`: let the chosen images decide on the best epoch (the first, if several are
-equal), and return two numbers: the accuracy of this epoch on the chosen images, as it would be reported, and its accuracy on
-all *other* images, which is the honest one.""",
+equal), and return two numbers, both as fractions from 0 to 1: the accuracy of this epoch on the chosen images, as it would be
+reported, and its accuracy on all *other* images, which is the honest one.""",
     judge=function(_right_and_chosen, cases=12),
     hints=["Split the columns in two: the chosen images and the rest. `np.delete` or `np.isin` helps.",
            "The first part gives one accuracy for each epoch. `argmax` finds the best.",
@@ -805,7 +890,7 @@ def answer(right, chosen):
     return right[best, chosen].mean(), np.delete(right[best], chosen).mean()""",
                "All images have chosen the epoch; only the chosen ones may.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-059
+# %% ../nbs/12_exercises.ipynb #cell-062
 exercise("3.1", "easy", "mirror images", """
 Write `answer(images)` that mirrors a batch of images (number, height, width, channels): left becomes right, the upright
 direction stays.""",
@@ -828,7 +913,7 @@ def answer(images):
               ("answer = lambda images: images.swapaxes(1, 2)",
                "Rows and columns are exchanged: this image lies on its side.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-060
+# %% ../nbs/12_exercises.ipynb #cell-063
 exercise("3.2", "easy", "never the same picture twice", """
 5,000 training images, an augmentation that draws new random numbers at every use, 40 epochs. How many different pictures is the
 network shown at most during training? `answer` is a whole number.""",
@@ -844,9 +929,9 @@ network shown at most during training? `answer` is a whole number.""",
               ("answer = 41 * 5_000",
                "The original images are not shown in addition: every picture has gone through the augmentation.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-061
+# %% ../nbs/12_exercises.ipynb #cell-064
 def _image_and_move(random):
-    down, right = int(random.integers(1, 4)) * int(random.choice([-1, 1])), int(random.integers(1, 4))
+    down, right = (int(random.integers(1, 4)) * int(random.choice([-1, 1])) for _ in range(2))
     return random.integers(0, 256, (9, 8)).astype(float), down, right
 
 
@@ -854,7 +939,7 @@ def _moved(image, down, right):
     from scipy.ndimage import shift
     return shift(image, (down, right), order=0, mode="nearest")
 
-# %% ../nbs/12_exercises.ipynb #cell-062
+# %% ../nbs/12_exercises.ipynb #cell-065
 exercise("3.3", "medium", "looking backwards", """
 Write `answer(image, down, right)` that moves a grey image (height, width) by whole pixels, down and to the right; negative
 numbers move it up and to the left. What comes in from outside repeats the pixel at the edge.""",
@@ -888,7 +973,7 @@ from scipy.ndimage import shift
 answer = lambda image, down, right: shift(image, (right, down), order=0, mode='nearest')""",
                "Rows and columns are exchanged: down moves along the first axis.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-063
+# %% ../nbs/12_exercises.ipynb #cell-066
 exercise("3.4", "medium", "predict: how strong is alpha", """
 Elastic distortion draws arrows between -1 and 1, smooths them with sigma 4, and multiplies by alpha. With which of these values
 of alpha do pixels move by about one pixel on average, along one axis? `answer` is a letter in quotation marks.""",
@@ -911,7 +996,7 @@ found = "Measured: " + ", ".join(f"alpha {strengths[letter]:g} moves by {moved[l
               ("answer = 'b'", "The mean of a hundred random arrows is far shorter than a fifth of one."),
               ("answer = 'd'", "So many would tear the garment apart: lesson 3 shows what becomes of the boot.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-064
+# %% ../nbs/12_exercises.ipynb #cell-067
 exercise("3.5", "medium", "predict: which augmentation helps", """
 The recipes `augment-...` train `deeper` on 12,000 images for 30 epochs, three seeds each: without augmentation (`none`), with
 those of assignment B (`affine`, `elastic`), with B's without vertical flips (`upright`), and with our own (`garments`). By the
@@ -939,7 +1024,7 @@ found = "Test accuracy: " + ", ".join(f"{name} {value:.1f} %" for name, value in
                "that the test images show."),
               ("answer = 'b'", "More than a point is much: which of the four would you expect it of, after so few epochs?")])
 
-# %% ../nbs/12_exercises.ipynb #cell-065
+# %% ../nbs/12_exercises.ipynb #cell-068
 def _wraps(answer, exercise):
     "The judge of 3.6."
     import keras
@@ -957,7 +1042,7 @@ def _wraps(answer, exercise):
     _demand(not np.allclose(trained, again, atol=1e-7),
             "Every use in training gives the same picture; it should be another one each time.")
 
-# %% ../nbs/12_exercises.ipynb #cell-066
+# %% ../nbs/12_exercises.ipynb #cell-069
 exercise("3.6", "medium", "in training, and nowhere else", """
 Write `answer(augmentation, network)`: `augmentation` is a layer of this package, `network` a Keras model that takes images of
 28 x 28 x 1. Return a Keras model that changes images in training and leaves them alone when it is used, and then hands them to
@@ -992,7 +1077,7 @@ def answer(augmentation, network):
     inputs = keras.Input((28, 28, 1))
     return keras.Model(inputs, augmentation(network(inputs)))""", "Your function stopped with ValueError")])
 
-# %% ../nbs/12_exercises.ipynb #cell-067
+# %% ../nbs/12_exercises.ipynb #cell-070
 def _image_and_place(random):
     return random.normal(size=(7, 9)), float(random.uniform(0, 5.9)), float(random.uniform(0, 7.9))
 
@@ -1001,7 +1086,7 @@ def _between(image, row, column):
     from scipy.ndimage import map_coordinates
     return map_coordinates(image, [[row], [column]], order=1)[0]
 
-# %% ../nbs/12_exercises.ipynb #cell-068
+# %% ../nbs/12_exercises.ipynb #cell-071
 exercise("3.7", "harder", "between the pixels", """
 Write `answer(image, row, column)` that looks up a grey image between its pixels: `row` and `column` are numbers such as 2.25,
 inside the image. The result is the mean of the four neighbours, each weighted by how near it is (bilinear interpolation).""",
@@ -1041,8 +1126,10 @@ def answer(image, row, column):
     return (1 - down) * upper + down * lower""",
                "Rows and columns are exchanged: the fraction of the row weighs upper against lower.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-069
-def _epoch_and_rates(random): return float(random.uniform(0, 40)), 0.006, float(random.uniform(0.0005, 0.002)), 10
+# %% ../nbs/12_exercises.ipynb #cell-072
+def _epoch_and_rates(random):
+    highest, lowest = random.uniform([0.004, 0.0005], [0.008, 0.002])
+    return float(random.uniform(0, 40)), float(highest), float(lowest), int(random.choice([5, 8, 10, 12]))
 
 
 def _restarting(epoch, highest, lowest, period):
@@ -1050,7 +1137,7 @@ def _restarting(epoch, highest, lowest, period):
     schedule = keras.optimizers.schedules.CosineDecayRestarts(highest, period, t_mul=1.0, m_mul=1.0, alpha=lowest / highest)
     return float(schedule(epoch))
 
-# %% ../nbs/12_exercises.ipynb #cell-070
+# %% ../nbs/12_exercises.ipynb #cell-073
 exercise("3.8", "harder", "a learning rate that restarts", """
 Write `answer(epoch, highest, lowest, period)`: a learning rate that falls along half a cosine from `highest` to `lowest` within
 `period` epochs, jumps up again, and falls again. `epoch` may be a fraction, such as 12.5. Compared to 0.00001.""",
@@ -1065,7 +1152,8 @@ def answer(epoch, highest, lowest, period):
     t = epoch % period / period
     return lowest + (highest - lowest) * (1 + cos(pi * t)) / 2
 """,
-    why="The time since the last restart decides, and half a cosine leads from the highest to the lowest rate.",
+    why="The time since the last restart decides, and half a cosine leads from the highest to the lowest rate. (This is called "
+        "cosine annealing with warm restarts.)",
     mistakes=[("""
 from math import cos, pi
 answer = lambda epoch, highest, lowest, period: lowest + (highest - lowest) * (1 + cos(pi * min(epoch / period, 1))) / 2""",
@@ -1081,7 +1169,7 @@ from math import cos, pi
 answer = lambda epoch, highest, lowest, period: lowest + (highest - lowest) * (1 + cos(2 * pi * epoch / period)) / 2""",
                "A whole cosine comes up again by itself, as gently as it fell; a restart is a jump.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-072
+# %% ../nbs/12_exercises.ipynb #cell-075
 exercise("4.1", "easy", "price of an identity block", """
 An identity block has two 3 x 3 convolutions with 24 kernels each, with bias, on an image with 24 channels; there is no
 normalisation. How many numbers does the block learn? `answer` is a whole number.""",
@@ -1095,9 +1183,10 @@ normalisation. How many numbers does the block learn? `answer` is a whole number
               ("answer = 24 * (3 * 3 * 24 + 1)", "This is one convolution, and the block has two."),
               ("answer = 2 * 24 * (3 * 3 * 24 + 1) + 24 * (24 + 1)",
                "A 1 x 1 convolution is counted for the shortcut; in an identity block nothing stands in it."),
-              ("answer = 2 * 24 * (3 * 3 + 1)", "The channels are missing: each kernel looks at all 24 of them.")])
+              ("answer = 2 * 24 * (3 * 3 + 1)", "The channels are missing: each kernel looks at all 24 of them."),
+              ("answer = 2 * (24 * 3 * 3 * 24 + 1)", "One bias for each convolution is too little: each kernel has one.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-073
+# %% ../nbs/12_exercises.ipynb #cell-076
 exercise("4.2", "easy", "depth and blocks", """
 `cm6-resnet` has a depth of 6n + 2, with n blocks in each of three stages. How many additions has it with depth 32? `answer` is
 a whole number.""",
@@ -1110,7 +1199,7 @@ a whole number.""",
               ("answer = 32 - 2", "This counts convolutions: each block has two of them, and one addition."),
               ("answer = 32 // 2", "The formula is 6n + 2: first take away the 2, which are the first and the last layer.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-074
+# %% ../nbs/12_exercises.ipynb #cell-077
 exercise("4.3", "medium", "the slope of many blocks", """
 Twelve blocks stand behind each other. For a rough estimate, let each have one input and one output, y = x + f(x), and let f
 have the slope 0.2 everywhere. How much does the output of the last block change with the input of the first, that is, what is
@@ -1127,53 +1216,84 @@ the slope of all twelve together? `answer` is a number, right to 0.01.""",
               ("answer = 1 + 12 * 0.2", "The slopes are added up; those of functions behind each other are multiplied."),
               ("answer = 12 * (1 + 0.2)",
                "Twelve times the slope of one block: behind each other they are multiplied, not added."),
-              ("answer = 0.8 ** 12", "This is y = x - f(x): the shortcut is added, so each block has a slope above one.")])
+              ("answer = 0.8 ** 12", "This is y = x - f(x): the shortcut is added, so each block has a slope above one."),
+              ("answer = 12 * 0.2",
+               "The slopes of f are added up, and the shortcuts are left out; what stands behind each other is multiplied.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-075
-def _with_zeros(block):
-    "A block's answer to numbers of both signs, with all of its weights zero."
-    x = np.random.default_rng(0).normal(size=(2, 14, 14, 8)).astype("float32")
-    block.set_weights([np.zeros(weight.shape) for weight in block.get_weights()])
-    return x, np.asarray(block(x))
+# %% ../nbs/12_exercises.ipynb #cell-078
+def _set(block, value: Callable):   # function (last part of a weight's name, shape) -> its numbers
+    "Give all weights of a block other values."
+    block.set_weights([value(weight.path.split("/")[-1], tuple(weight.shape)) for weight in block.weights])
 
 
-def _with_noise(block):
-    "A block's answer to the same numbers, with random weights."
-    random = np.random.default_rng(1)
-    x = np.random.default_rng(0).normal(size=(2, 14, 14, 8)).astype("float32")
-    draws = [0.1 * random.normal(size=weight.shape) for weight in block.weights]
-    block.set_weights([abs(draw) if "variance" in weight.path else draw for draw, weight in zip(draws, block.weights)])
-    return x, np.asarray(block(x))
+def _given(block, x) -> np.ndarray: return np.asarray(block(x.astype("float32")))
 
-# %% ../nbs/12_exercises.ipynb #cell-076
-def _is_identity_block(answer, exercise):
-    "The judge of 4.4."
+
+def _is_sum(block, x) -> bool:
+    "Whether a constant at the end of the path comes out as the ReLU of input plus constant."
+    _set(block, lambda name, shape: np.full(shape, 0.5 * (name in ("bias", "beta"))))
+    constant = 0.5 * any(weight.path.endswith(("bias", "beta")) for weight in block.weights)
+    return np.allclose(_given(block, x), np.maximum(x + constant, 0), atol=1e-4)
+
+
+def _bends(block) -> str:
+    "What is wrong with the path between its two convolutions, or ''."
+    random = np.random.default_rng(2)
+    _set(block, lambda name, shape: 0.03 * random.normal(size=shape) if len(shape) == 4 else
+                                    np.full(shape, 1.0 * (name in ("gamma", "moving_variance"))))
+    one, other = 5 + random.exponential(5, (2, 2, 14, 14, 8))       # so far above zero that the last ReLU cuts nothing off
+    path = lambda x: _given(block, x) - x
+    if np.allclose(path((one + other) / 2), (path(one) + path(other)) / 2, atol=1e-3):
+        return "There is no activation between the two convolutions: without one they are a single larger convolution."
+    normal = any("gamma" in weight.path for weight in block.weights)
+    if normal or np.allclose(path(2 * one), 2 * path(one), atol=1e-3): return ""
+    return "The activation between the two convolutions is no ReLU."
+
+# %% ../nbs/12_exercises.ipynb #cell-079
+def _block(answer, filters: int):
+    "What a student's function builds, as a model."
     import keras
-    inputs = keras.Input((14, 14, 8))
-    output = call(answer, inputs, 8)
-    try: block = keras.Model(inputs, output)
+    inputs = keras.Input((14, 14, filters))
+    output = call(answer, inputs, filters)
+    try: return keras.Model(inputs, output)
     except Exception as error:
         raise Wrong(f"What your function returns does not come from its input by layers: {_short(error)}.") from error
+
+
+def _is_identity_block(answer, exercise):
+    "The judge of 4.4."
+    block, small = _block(answer, 8), _block(answer, 4)
     _demand(block.output_shape[-1] != 16, "Path and shortcut stand side by side in the channels: a residual block adds them.")
-    _demand(block.output_shape == block.input_shape, "The block must put out the shape that came in: pad the convolutions, and "
-                                                     "give them as many kernels as there are channels.")
-    _demand(_learned(block) >= 2 * 9 * 64,
-            "Two convolutions of 3 x 3 are asked for in the path, and there is less than that to learn.")
-    x, zero = _with_zeros(block)
+    _demand(block.output_shape == block.input_shape and small.output_shape == small.input_shape,
+            "The block must put out the shape that came in: pad the convolutions, and give them `filters` kernels.")
+    kernels = [tuple(weight.shape) for weight in block.weights if len(weight.shape) == 4]
+    _demand(len(kernels) >= 2, "Two convolutions of 3 x 3 are asked for in the path, and there are fewer.")
+    _demand(len(kernels) == 2, "There are too many convolutions: two stand in the path, and none in the shortcut of an identity block.")
+    _demand(kernels == 2 * [(3, 3, 8, 8)], "Two convolutions of 3 x 3 are asked for, each with `filters` kernels; these are others.")
+    _keeps_its_input(block)
+
+
+def _keeps_its_input(block):
+    "The second half of it: what the block does with numbers of both signs, for weights of our choice."
+    x, random = np.random.default_rng(0).normal(size=(2, 14, 14, 8)).astype("float32"), np.random.default_rng(1)
+    _set(block, lambda name, shape: np.zeros(shape))
+    zero = _given(block, x)
     _demand(not np.allclose(zero, 0), "The shortcut is missing: where the path has nothing to say, the block hands on nothing.")
     _demand(not np.allclose(zero, x, atol=1e-5),
             "The last activation is missing: negative numbers pass, and a ReLU after the sum is asked for.")
     _demand(np.allclose(zero, np.maximum(x, 0), atol=1e-5),
             "With a silent path, the block should hand on its input, after the ReLU. It does something else.")
-    x, noisy = _with_noise(block)
-    _demand((noisy < np.maximum(x, 0) - 1e-5).any(),
+    _set(block, lambda name, shape: abs(0.1 * random.normal(size=shape)) if "variance" in name else 0.1 * random.normal(size=shape))
+    _demand((_given(block, x) < np.maximum(x, 0) - 1e-5).any(),
             "The path ends with a ReLU before the sum: this block can only ever add, never take away.")
+    _demand(_is_sum(block, x), "Path and input are joined in another way than by adding.")
+    if slip := _bends(block): raise Wrong(slip)
 
-# %% ../nbs/12_exercises.ipynb #cell-077
+# %% ../nbs/12_exercises.ipynb #cell-080
 exercise("4.4", "medium", "an identity block", """
-Write `answer(x, filters)` in Keras: `x` is a tensor with as many channels as `filters`. The path is two convolutions of 3 x 3
-with a ReLU between them; path and input are added; a ReLU comes after the sum. Return the tensor. (Normalisation is allowed,
-and not needed.)""",
+Write `answer(x, filters)` in Keras: `x` is a tensor with as many channels as `filters`. The path is two convolutions of 3 x 3,
+each with `filters` kernels, and a ReLU between them; path and input are added; a ReLU comes after the sum. Return the tensor.
+(Normalisation is allowed, and not needed.)""",
     judge=_is_identity_block,
     hints=["A layer is called on a tensor and gives a tensor: `y = keras.layers.Conv2D(...)(x)`.",
            "Both sides of the sum must have the same shape: padding 'same', and `filters` kernels.",
@@ -1208,9 +1328,23 @@ def answer(x, filters):
 from keras import layers
 def answer(x, filters):
     y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    return layers.ReLU()(layers.Concatenate()([layers.Conv2D(filters, 3, padding="same")(y), x]))""", "side by side")])
+    return layers.ReLU()(layers.Concatenate()([layers.Conv2D(filters, 3, padding="same")(y), x]))""", "side by side"),
+              ("""
+from keras import layers
+def answer(x, filters):
+    y = layers.Conv2D(filters, 3, padding="same")(layers.Conv2D(filters, 3, padding="same")(x))
+    return layers.ReLU()(layers.Add()([y, x]))""", "no activation between"),
+              ("""
+from keras import layers
+def answer(x, filters):
+    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+    y = layers.Conv2D(filters, 3, padding="same")(y)
+    return layers.ReLU()(layers.Add()([y, layers.Conv2D(filters, 1)(x)]))""", "none in the shortcut"),
+              ("""
+from keras import layers
+def answer(x, filters): return layers.ReLU()(layers.Add()([layers.Conv2D(filters, 5, padding="same")(x), x]))""", "there are fewer")])
 
-# %% ../nbs/12_exercises.ipynb #cell-078
+# %% ../nbs/12_exercises.ipynb #cell-081
 exercise("4.5", "medium", "predict: residual by name", """
 Assignment A compared `cm6-cnn`, two convolutions, with `cm6-resnet`, a residual network called with depth 2. Both were trained
 again here, on the same images, and are recorded. How does `cm6-resnet` do on the test images? `answer` is a letter in quotation
@@ -1235,11 +1369,11 @@ found = f"Recorded: {points:+.1f} points, with {simple.metrics['test']['images']
                "Two networks that do the same thing would be so close. Look at the layers of both: how many convolutions "
                "has each?")])
 
-# %% ../nbs/12_exercises.ipynb #cell-079
+# %% ../nbs/12_exercises.ipynb #cell-082
 def _numbers_and_blocks(random):
     return random.normal(size=6), [lambda x, w=w: np.tanh(w @ x) for w in random.normal(0, 0.3, (4, 6, 6))]
 
-# %% ../nbs/12_exercises.ipynb #cell-080
+# %% ../nbs/12_exercises.ipynb #cell-083
 exercise("4.6", "harder", "the lost blocks", """
 `blocks` is a list of functions, each of which takes an array and returns one of the same shape. Write `answer(x, blocks)`:
 apply them as residual blocks, one after the other, each with its own shortcut, and with a ReLU after each sum.""",
@@ -1281,9 +1415,14 @@ def answer(x, blocks):
 import numpy as np
 def answer(x, blocks):
     for block in blocks: x = x + np.maximum(block(x), 0)
-    return x""", "The ReLU stands before the sum: such a block can only ever add.")])
+    return x""", "The ReLU stands before the sum: such a block can only ever add."),
+              ("""
+import numpy as np
+def answer(x, blocks):
+    for block in blocks: x = x + block(x)
+    return np.maximum(x, 0)""", "The ReLU comes only once, at the end; it belongs after every sum.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-081
+# %% ../nbs/12_exercises.ipynb #cell-084
 exercise("4.7", "harder", "what concatenating costs", """
 Five blocks stand behind each other. Each makes 16 new channels and *concatenates* them with all that came in, nothing is
 narrowed. 48 channels enter the first block. Each block begins with a 3 x 3 convolution with 16 kernels and bias. How many
@@ -1293,7 +1432,8 @@ numbers does this convolution learn in the *fifth* block? `answer` is a whole nu
            "Before the fifth block, four blocks have added 16 channels each.",
            "48 + 4 x 16 channels enter; 16 kernels of 3 x 3 look at all of them."],
     reference="answer = 16 * (3 * 3 * (48 + 4 * 16) + 1)",
-    why="Four blocks have added 16 channels each, and every kernel of the fifth has to read them all.",
+    why="Four blocks have added 16 channels each, and every kernel of the fifth has to read them all. (Networks of this kind are "
+        "called DenseNets.)",
     mistakes=[("answer = 16 * (3 * 3 * 48 + 1)",
                "The channels stay as they were in the beginning; with concatenation every block adds to them."),
               ("answer = 16 * (3 * 3 * (48 + 5 * 16) + 1)",
@@ -1303,7 +1443,7 @@ numbers does this convolution learn in the *fifth* block? `answer` is a whole nu
                "Only the new channels of the block before are counted; the older ones are handed on as well."),
               ("answer = 16 * 3 * 3 * (48 + 4 * 16)", "The bias is missing: each kernel has one.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-083
+# %% ../nbs/12_exercises.ipynb #cell-086
 exercise("5.1", "easy", "price of a head", """
 A frozen base puts out 7 x 7 places with 256 channels. On it stand: Flatten, a dense layer of 32 units, and a dense layer with a
 softmax for six classes, all with bias. How many numbers are trained? `answer` is a whole number.""",
@@ -1320,7 +1460,7 @@ softmax for six classes, all with bias. How many numbers are trained? `answer` i
               ("answer = 6 * (7 * 7 * 256 + 1)",
                "The dense layer of 32 units is missing: the classes are connected to it, and not to the base.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-084
+# %% ../nbs/12_exercises.ipynb #cell-087
 exercise("5.2", "easy", "each image only once", """
 A head is trained for 20 epochs on a frozen base, with 5,000 training images and 1,000 validation images; after each epoch all
 validation images are judged. Without a cache, the base computes every image whenever it is used. With a cache, it computes each
@@ -1333,9 +1473,10 @@ image once. How many passes of an image through the base does the cache save? `a
     mistakes=[("answer = 20 * (5_000 + 1_000)", "The cache has to be filled: each image still goes through the base once."),
               ("answer = (20 - 1) * 5_000",
                "The validation images are missing: without a cache they go through the base in every epoch as well."),
-              ("answer = 20 * 5_000", "The validation images are missing, and the cache has to be filled once.")])
+              ("answer = 20 * 5_000", "The validation images are missing, and the cache has to be filled once."),
+              ("answer = 5_000 + 1_000", "This is what is left with the cache; the question asks how much it saves.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-085
+# %% ../nbs/12_exercises.ipynb #cell-088
 exercise("5.3", "easy", "predict: what black is to VGG16", """
 The background of a garment is black: 0. Which number does VGG16 get for it, after Keras' own
 `keras.applications.vgg16.preprocess_input`? Predict, then check. `answer` is a letter in quotation marks.""",
@@ -1359,11 +1500,19 @@ found = "It gives " + ", ".join(f"{value:.1f}" for value in black) + " for blue,
               ("answer = 'd'",
                "The sign is the other way round: what is subtracted from black makes it darker, not brighter.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-086
+# %% ../nbs/12_exercises.ipynb #cell-089
 def _small_base():
     import keras
+    images = keras.Input((28, 28, 1))
     convolution = keras.layers.Conv2D(8, 3, strides=4, padding="same", activation="relu", name="conv")
-    return keras.Sequential([keras.Input((28, 28, 1)), convolution], name="base")
+    return keras.Model(images, convolution(images), name="base")
+
+
+def _head(features, weights):
+    "What one dense layer with a softmax makes of features (N, channels)."
+    from scipy.special import softmax
+    kernel, bias = sorted((np.asarray(weight) for weight in weights), key=np.size, reverse=True)
+    return softmax(features @ kernel.reshape(features.shape[1], -1) + bias, axis=1)
 
 
 def _has_frozen_base(answer, exercise):
@@ -1379,9 +1528,13 @@ def _has_frozen_base(answer, exercise):
     _demand(trained != (7 * 7 * 8 + 1) * 6,
             "The places are flattened; the question asks for their average, which leaves one number for each channel.")
     _demand(trained == (8 + 1) * 6, "The head should be one dense layer on the average over all places, no more and no less.")
-    _demand(_probabilities(whole(images)), "What comes out are no probabilities: the last layer needs a softmax.")
+    given, features = np.asarray(whole(images)), np.asarray(base(images))
+    _demand(_probabilities(given), "What comes out are no probabilities: the last layer needs a softmax.")
+    head = lambda seen: np.allclose(given, _head(seen, whole.trainable_weights), atol=1e-4)
+    _demand(not head(features.max((1, 2))), "The largest number of each channel is taken; the question asks for the average.")
+    _demand(head(features.mean((1, 2))), "Something else happens to the features than their average and one dense layer with a softmax.")
 
-# %% ../nbs/12_exercises.ipynb #cell-087
+# %% ../nbs/12_exercises.ipynb #cell-090
 exercise("5.4", "medium", "a frozen base, a new head", """
 Write `answer(base, classes)`: `base` is a Keras model that takes images and puts out a picture with channels. Return a Keras
 model for as many classes: the base, frozen; the average over all places; one dense layer that gives probabilities.""",
@@ -1427,50 +1580,83 @@ from keras import layers
 def answer(base, classes):
     base.trainable = False
     return keras.Sequential([keras.Input(base.input_shape[1:]), base, layers.GlobalAveragePooling2D(), layers.Dense(classes)])""",
-               "no probabilities")])
+               "no probabilities"),
+              ("""
+import keras
+from keras import layers
+def answer(base, classes):
+    base.trainable = False
+    head = [layers.GlobalMaxPooling2D(), layers.Dense(classes, activation="softmax")]
+    return keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])""", "The largest number of each channel")])
 
-# %% ../nbs/12_exercises.ipynb #cell-088
-def _chain(flags):
-    "Four layers, frozen or not."
+# %% ../nbs/12_exercises.ipynb #cell-091
+_PARTS = ("stem", "early", "late", "dense")
+
+def _chain(frozen):   # names of the layers that are frozen one by one; 'all' for the model as a whole
+    "Four layers in a row."
     import keras
-    parts = [keras.layers.Dense(2, name=name, trainable=flag) for name, flag in zip(("conv1", "conv2", "conv3", "dense"), flags)]
-    return keras.Sequential(parts)
+    parts = [keras.layers.Dense(2, name=name) for name in _PARTS]
+    chain = keras.Sequential([keras.Input((2,)), *parts])
+    for part in parts: part.trainable = frozen == "all" or part.name not in frozen
+    if frozen == "all": chain.trainable = False
+    return chain
+
+
+def _trained(function) -> list:
+    "Which layers a model would train after a call of the function, for four models that were frozen in different ways."
+    found = []
+    for frozen, first in (("all", "early"), ((), "late"), (("early", "dense"), "late"), (_PARTS, "stem")):
+        chain = _chain(frozen)
+        call(function, chain, first, nothing=True)
+        free = {id(weight) for weight in chain.trainable_weights}
+        found.append([layer.name for layer in chain.layers if free & {id(weight) for weight in layer.weights}])
+    return found
+
+
+@functools.cache
+def _trained_by(source: str) -> list: return _trained(answer_of(source))
 
 
 def _freezes_until(answer, exercise):
     "The judge of 5.5."
-    def flags(function, before, first):
-        chain = _chain(before)
-        call(function, chain, first, nothing=True)
-        return [layer.trainable for layer in chain.layers]
-    tries = [([False] * 4, "conv2"), ([True] * 4, "conv3"), ([True, False, True, False], "conv3"), ([False] * 4, "conv1")]
-    given = [flags(answer, *arguments) for arguments in tries]
-    if given == [flags(answer_of(exercise.reference), *arguments) for arguments in tries]: return
+    given = _trained(answer)
+    if given == _trained_by(exercise.reference): return
     for source, message in exercise.mistakes:
-        if given == [flags(answer_of(source), *arguments) for arguments in tries]: raise Wrong(message)
+        if given == _trained_by(source): raise Wrong(message)
     raise Wrong("Other layers can be trained than those that should be; "
                 "print `[(layer.name, layer.trainable) for layer in model.layers]`.")
 
-# %% ../nbs/12_exercises.ipynb #cell-089
+# %% ../nbs/12_exercises.ipynb #cell-092
 exercise("5.5", "medium", "fine-tuning from a layer on", """
 Write `answer(model, first)`: after the call, the layer called `first` and all layers behind it can be trained, and all layers
-before it are frozen, whatever was frozen before. `model` is a Keras model without branches. Nothing need be returned.""",
+before it are frozen, whatever was frozen before: single layers, or the model as a whole, as in 5.4. `model` is a Keras model
+without branches. Nothing need be returned.""",
     judge=_freezes_until,
-    hints=["`model.layers` is in the order of the network. Each layer has `name` and `trainable`.",
-           "Go through the layers, and remember whether the named one has been met.",
-           "Set `reached = False` before the loop; in it, `reached = reached or layer.name == first`, and then "
+    hints=["`model.layers` is in the order of the network. Each layer has `name` and `trainable`, and so has the model itself.",
+           "A model whose own `trainable` is False trains nothing, whatever its layers say. So begin with that one, and then go "
+           "through the layers and remember whether the named one has been met.",
+           "First `model.trainable = True` and `reached = False`; in the loop, `reached = reached or layer.name == first`, and then "
            "`layer.trainable = reached`."],
     reference="""
 def answer(model, first):
+    model.trainable = True                               # otherwise the flags of its layers do not count
     reached = False
     for layer in model.layers:
         reached = reached or layer.name == first
         layer.trainable = reached
 """,
-    why="The early layers are about anything, the late ones about the classes: these are set free.",
+    why="The early layers are about anything, the late ones about the classes: these are set free, and so is the model itself, "
+        "which otherwise trains none of them.",
     mistakes=[("""
 def answer(model, first):
     reached = False
+    for layer in model.layers:
+        reached = reached or layer.name == first
+        layer.trainable = reached""",
+               "A model that was frozen as a whole still trains nothing: its own `trainable` stands above those of its layers."),
+              ("""
+def answer(model, first):
+    model.trainable, reached = True, False
     for layer in model.layers:
         reached = reached or layer.name == first
         layer.trainable = not reached""",
@@ -1478,7 +1664,7 @@ def answer(model, first):
                "classes, are frozen."),
               ("""
 def answer(model, first):
-    reached = False
+    model.trainable, reached = True, False
     for layer in model.layers:
         layer.trainable = reached
         reached = reached or layer.name == first""",
@@ -1489,16 +1675,34 @@ def answer(model, first):
         if layer.name == first: break
         layer.trainable = False""",
                "What was frozen before stays frozen: the layers from the named one on have to be set free."),
-              ("def answer(model, first): model.trainable = True",
+              ("""
+def answer(model, first):
+    model.trainable = True
+    for layer in model.layers:
+        if layer.name == first: break
+        layer.trainable = False""",
+               "Layers that were frozen one by one stay frozen: with TensorFlow, `model.trainable = True` does nothing where it is "
+               "True already. Set the flag of every layer."),
+              ("""
+def answer(model, first):
+    model.trainable, reached = False, False
+    for layer in model.layers:
+        reached = reached or layer.name == first
+        layer.trainable = reached""",
+               "Nothing is trained: the model is frozen as a whole, and then the flags of its layers do not count."),
+              ("""
+def answer(model, first):
+    model.trainable = True
+    for layer in model.layers: layer.trainable = True""",
                "All layers are set free; those before the named one should be frozen.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-090
+# %% ../nbs/12_exercises.ipynb #cell-093
 def _as_vgg_wants(images):
     import keras
     padded = np.pad(images.astype("float32"), ((0, 0), (2, 2), (2, 2), (0, 0)))
     return keras.applications.vgg16.preprocess_input(np.repeat(padded, 3, axis=-1))
 
-# %% ../nbs/12_exercises.ipynb #cell-091
+# %% ../nbs/12_exercises.ipynb #cell-094
 exercise("5.6", "harder", "28 x 28 grey for an ImageNet base", """
 Write `answer(images)`: grey images, uint8 (N, 28, 28, 1), become what VGG16 can look at: 32 x 32 with a black border of two
 pixels all around, three channels, and the numbers that VGG was trained with. `keras.applications.vgg16.preprocess_input` knows
@@ -1546,13 +1750,13 @@ def answer(images):
     return keras.applications.vgg16.preprocess_input(np.repeat(padded, 3, axis=-1))""",
                "The pixels are divided by 255 before the preprocessing, which expects 0 to 255: nearly all contrast is lost.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-092
+# %% ../nbs/12_exercises.ipynb #cell-095
 def _old_and_new(random):
     draw = lambda **sizes: {name: random.normal(size=size) for name, size in sizes.items()}
     return (draw(conv1=(3, 3), conv2=(2, 4), dense=(6, 5), probabilities=(5, 10)),
             draw(conv1=(3, 3), conv2=(4, 2), probabilities=(5, 6), extra=(3, 3)))
 
-# %% ../nbs/12_exercises.ipynb #cell-093
+# %% ../nbs/12_exercises.ipynb #cell-096
 exercise("5.7", "harder", "taking weights over", """
 `old` and `new` are dictionaries from layer names to arrays: the weights of a trained network and of one that is to begin. Write
 `answer(old, new)` that returns the weights to begin with, a dictionary with exactly the names of `new`: where the old network
@@ -1578,7 +1782,7 @@ def answer(old, new):
 answer = lambda old, new: {name: old[name] if name in old and old[name].size == new[name].size else new[name] for name in new}""",
                "Only the number of weights is compared: 2 x 4 and 4 x 2 hold equally many, and do not fit.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-095
+# %% ../nbs/12_exercises.ipynb #cell-098
 exercise("6.1", "easy", "how narrow is the passage", """
 An autoencoder takes colour images of 32 x 32. Its encoder: a convolution with 64 kernels (padded), pooling 2 x 2, a convolution
 with 6 kernels (padded), pooling 2 x 2; what comes out is the code. How many numbers has the code for each number of the image?
@@ -1598,7 +1802,7 @@ with 6 kernels (padded), pooling 2 x 2; what comes out is the code. How many num
                "It is the other way round: numbers of the code for each number of the image."),
               ("answer = 8 * 8 * 6", "This counts the numbers of the code; the question asks for their share of the image's.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-096
+# %% ../nbs/12_exercises.ipynb #cell-099
 exercise("6.2", "easy", "the error of a reconstruction", """
 Write `answer(images, rebuilt)`: the mean squared error of a reconstruction on a scale of 0 to 1. `images` are raw pixels, uint8
 (N, height, width, 1); `rebuilt` has the same shape, and numbers from 0 to 1. Return one number.""",
@@ -1627,9 +1831,13 @@ answer = lambda images, rebuilt: np.mean(abs(images / 255 - rebuilt))""",
               ("""
 import numpy as np
 answer = lambda images, rebuilt: np.sqrt(np.mean((images / 255 - rebuilt) ** 2))""",
-               "The root is one step too many: the loss of lesson 6 is the mean square itself.")])
+               "The root is one step too many: the loss of lesson 6 is the mean square itself."),
+              ("""
+import numpy as np
+answer = lambda images, rebuilt: np.mean((images - 255 * rebuilt) ** 2)""",
+               "This is on a scale of 0 to 255; divide the images instead of multiplying what was rebuilt.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-097
+# %% ../nbs/12_exercises.ipynb #cell-100
 exercise("6.3", "medium", "predict: how many numbers does PCA need", """
 Answer every sketch of this package with the *average* sketch: that is an error to start from. PCA, fitted on 200 sketches,
 keeps k numbers of each image. How large must k be so that the error on 200 *other* sketches is below a quarter of that? An
@@ -1639,24 +1847,25 @@ image has 784 pixels. `answer` is a letter in quotation marks.""",
            "In lesson 6, 98 numbers leave a small error; and the first ones catch the most."],
     reference="""
 import numpy as np
+from sklearn.decomposition import PCA
 from fashion_cnn.sketch import sketch_set
 
 pixels = sketch_set(400)[0].reshape(400, -1) / 255
-seen, others = pixels[:200], pixels[200:] - pixels[:200].mean(axis=0)
-values, directions = np.linalg.eigh((seen - seen.mean(axis=0)) @ (seen - seen.mean(axis=0)).T)      # small: 200 x 200
-directions = ((seen - seen.mean(axis=0)).T @ directions[:, ::-1][:, :199]) / np.sqrt(values[::-1][:199])
-caught = np.cumsum(np.square(others @ directions).sum(axis=0)) / np.square(others).sum()              # by the first k directions
+seen, others = pixels[:200], pixels[200:]
+pca = PCA(svd_solver="full").fit(seen)                                        # all directions, the most important ones first
+start = np.square(others - seen.mean(axis=0)).sum()                           # the error of the average sketch
+caught = np.cumsum(np.square(pca.transform(others)).sum(axis=0)) / start      # the part of it that the first k directions take away
 needed = 1 + int(np.argmax(caught > 0.75)) if caught[-1] > 0.75 else 784
 answer = "a" if needed <= 3 else "b" if needed <= 40 else "c" if needed <= 150 else "d"
-found = f"{needed} numbers are enough."
+found = f"{needed} numbers are enough; the first three take away {100 * caught[2]:.0f} % of the error."
 """,
     why="Images of garments differ mostly in a few large shapes, and a linear method finds these at once.",
-    mistakes=[("answer = 'a'", "Three numbers say how large and how light a garment is; the outline needs some more."),
+    mistakes=[("answer = 'a'", "Three numbers go a long way, but ten kinds of outline do not differ in three directions only."),
               ("answer = 'c'",
                "Think of how similar the ten outlines are: the first few directions catch most of what differs."),
               ("answer = 'd'", "Pixels of a garment are not independent of each other: neighbours are nearly always alike.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-098
+# %% ../nbs/12_exercises.ipynb #cell-101
 def _rows_and_count(random):
     mix = random.normal(size=(5, 12))
     rows = random.normal(size=(48, 5)) @ mix + 3 + 0.1 * random.normal(size=(48, 12))
@@ -1668,7 +1877,7 @@ def _by_pca(train, images, k):
     fitted = PCA(k, svd_solver="full").fit(train)
     return fitted.inverse_transform(fitted.transform(images))
 
-# %% ../nbs/12_exercises.ipynb #cell-099
+# %% ../nbs/12_exercises.ipynb #cell-102
 exercise("6.4", "medium", "a rival of 1901", """
 Write `answer(train, images, k)`: rebuild `images` by PCA with k numbers, fitted on `train`. Both are arrays with one flattened
 image in each row. Return the reconstructions, in the shape of `images`. NumPy or scikit-learn, as you like; compared to four
@@ -1707,14 +1916,22 @@ def answer(train, images, k):
               ("""
 from sklearn.decomposition import PCA
 answer = lambda train, images, k: PCA(k).fit(train).transform(images)""",
-               "This is the code, k numbers for each image; the way back is missing.")])
+               "This is the code, k numbers for each image; the way back is missing."),
+              ("""
+import numpy as np
+def answer(train, images, k):
+    mean = images.mean(axis=0)
+    directions = np.linalg.svd(train - train.mean(axis=0), full_matrices=False)[2][:k]
+    return (images - mean) @ directions.T @ directions + mean""",
+               "The mean is that of the images to be judged; it must come from the training images, as the directions do.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-100
+# %% ../nbs/12_exercises.ipynb #cell-103
 exercise("6.5", "medium", "what a cleaner is trained with", """
 Write `answer(images, noise)` for a network that shall remove noise: `images` are raw pixels, uint8; `noise` are numbers in grey
 levels, positive and negative, of the same shape. Return two arrays on a scale of 0 to 1: what goes in, and what is asked for.
 What goes in must stay between black and white.""",
-    judge=function(lambda random: (random.integers(0, 256, (3, 5, 5, 1)).astype("uint8"), random.normal(0, 60, (3, 5, 5, 1)))),
+    judge=function(lambda random: (random.integers(0, 256, (3, 5, 5, 1)).astype("uint8"), random.normal(0, 60, (3, 5, 5, 1))),
+                   tolerance=0.005),                                                # whole grey levels are as good
     hints=["Which of the two has the noise on it?",
            "A pixel of 250 and a noise of 60 give 310: what should become of it?",
            "`np.clip(images + noise, 0, 255) / 255` goes in."],
@@ -1724,7 +1941,7 @@ import numpy as np
 def answer(images, noise):
     return np.clip(images + noise, 0, 255) / 255, images / 255
 """,
-    why="The noise goes in, and the clean image is asked for.",
+    why="The noise goes in, and the clean image is asked for. (This is called a denoising autoencoder.)",
     mistakes=[("""
 import numpy as np
 def answer(images, noise):
@@ -1740,28 +1957,42 @@ answer = lambda images, noise: (images / 255, np.clip(images + noise, 0, 255) / 
                "The two are exchanged: this network would learn to add noise."),
               ("""
 import numpy as np
-answer = lambda images, noise: (np.clip(images + noise, 0, 255), images)""", "The scale is 0 to 255; it should be 0 to 1.")])
+answer = lambda images, noise: (np.clip(images + noise, 0, 255), images)""", "The scale is 0 to 255; it should be 0 to 1."),
+              ("""
+import numpy as np
+answer = lambda images, noise: (np.clip(images / 255 + noise, 0, 1), images / 255)""",
+               "The noise is in grey levels, and is added to pixels that are divided by 255 already: nothing is left of the image.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-101
+# %% ../nbs/12_exercises.ipynb #cell-104
 def _code_size(model): return int(np.prod(model.get_layer("code").output.shape[1:]))
+
+def _code_is_a_layer(model):
+    "Whether `code` is a single layer."
+    import keras
+    return not isinstance(model.get_layer("code"), keras.Model)
 
 def _only_by_code(model):
     "Whether what comes out can be computed from the code alone."
     import keras
     return keras.Model(model.get_layer("code").output, model.outputs) is not None
 
-# %% ../nbs/12_exercises.ipynb #cell-102
+# %% ../nbs/12_exercises.ipynb #cell-105
 exercise("6.6", "harder", "a narrow autoencoder", """
 Build an autoencoder in Keras for images of 28 x 28 x 1: it puts out the shape that came in, it has a layer called `code` that
 puts out at most 98 numbers, and everything has to pass through that layer. `answer` is the model; it need not be trained.""",
     judge=network(("It must take images of 28 x 28 x 1.", lambda model: model.input_shape == (None, 28, 28, 1)),
-                  ("What comes out must have the shape of the image: two upsamplings undo two poolings, with one channel.",
+                  ("What comes out must have the shape of the image, one channel included: as many upsamplings undo the poolings, or a "
+                   "Reshape does.",
                    lambda model: model.output_shape == (None, 28, 28, 1)),
-                  ("There must be a layer called 'code': give it a name, as in MaxPooling2D(name='code').",
-                   lambda model: model.get_layer("code") is not None),
+                  ("There must be a layer called 'code', in the model itself and not in a model within it: give it a name, as in "
+                   "MaxPooling2D(name='code').", lambda model: model.get_layer("code") is not None),
+                  ("What is called 'code' here is a model of its own; give the name to the single layer that puts out the code.",
+                   _code_is_a_layer),
                   ("The passage is too wide: the code has more than 98 numbers. Fewer channels, or one more pooling.",
                    lambda model: _code_size(model) <= 98),
-                  ("There is a way around the code: a shortcut from encoder to decoder lets the pixels pass.", _only_by_code)),
+                  ("There is a way around the code: a shortcut from encoder to decoder lets the pixels pass.", _only_by_code),
+                  ("There is nothing to learn in it: pooling and upsampling have no weights.", lambda model: _learned(model) > 0),
+                  finding=lambda model: f"Your code has {_code_size(model)} numbers for the 784 of an image."),
     hints=["Down with convolution and pooling, up with convolution and `UpSampling2D`.",
            "Two poolings leave 7 x 7 places: how many channels may the code have?",
            "The last convolution before the code has two kernels; name the pooling behind it `code`; then twice convolution"
@@ -1778,7 +2009,7 @@ answer = keras.Sequential([
     layers.Conv2D(16, 3, padding="same", activation="relu"), layers.UpSampling2D(),
     layers.Conv2D(1, 3, padding="same")])
 """,
-    why="Two poolings and two channels make a code of 7 x 7 x 2 numbers, an eighth of the image.",
+    why="A code of few numbers cannot hand the pixels through, so the network has to find out what is worth keeping.",
     mistakes=[("""
 import keras
 from keras import layers
@@ -1803,9 +2034,14 @@ import keras
 from keras import layers
 encoder = [layers.Conv2D(2, 3, padding="same"), layers.MaxPooling2D(4)]
 answer = keras.Sequential([keras.Input((28, 28, 1)), *encoder, layers.UpSampling2D(4), layers.Conv2D(1, 3, padding="same")])""",
-               "a layer called 'code'")])
+               "a layer called 'code'"),
+              ("""
+import keras
+from keras import layers
+answer = keras.Sequential([keras.Input((28, 28, 1)), layers.AveragePooling2D(4, name="code"), layers.UpSampling2D(4)])""",
+               "nothing to learn")])
 
-# %% ../nbs/12_exercises.ipynb #cell-104
+# %% ../nbs/12_exercises.ipynb #cell-107
 exercise("7.1", "easy", "how sure is an accuracy", """
 A network names 4,500 of 5,000 test images correctly. How wide is *half* of the 95 % interval of its accuracy, in percentage
 points? `answer` is a number, right to 0.02.""",
@@ -1831,7 +2067,7 @@ answer = (high - low) / 2""", "This is a fraction of 1; a percentage point is a 
               ("answer = 100 * (0.9 * 0.1 / 5_000) ** 0.5",
                "This is one standard error; 95 % of a normal distribution reach 1.96 of them to either side.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-105
+# %% ../nbs/12_exercises.ipynb #cell-108
 exercise("7.2", "easy", "what precision costs", """
 With 2,500 test images, an accuracy is known to plus or minus 1.2 points. How many images would it take for plus or minus 0.3
 points? `answer` is a whole number.""",
@@ -1842,10 +2078,11 @@ points? `answer` is a whole number.""",
     why="The width shrinks with the root of the number of images, so a quarter of it needs sixteen times as many.",
     mistakes=[("answer = 2_500 * 4", "Four times the images halve the width; it goes with their square root."),
               ("answer = 2_500 * 2",
-               "Twice the images make the interval narrower by a third or so: it goes with the square root of their number."),
-              ("answer = 2_500 // 4", "With fewer images, less is known.")])
+               "Twice the images make the interval narrower by three tenths only: it goes with the square root of their number."),
+              ("answer = 2_500 // 4", "With fewer images, less is known."),
+              ("answer = 2_500 * 15", "These are the additional ones; the question asks how many it takes in all.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-106
+# %% ../nbs/12_exercises.ipynb #cell-109
 def _two_networks(random):
     hard = random.random(300)
     return tuple(random.random(300) > share * hard for share in (0.5, random.uniform(0.4, 0.7)))
@@ -1856,7 +2093,7 @@ def _mcnemar(first, second):
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
     return binomtest(only_first, only_first + only_second).pvalue
 
-# %% ../nbs/12_exercises.ipynb #cell-107
+# %% ../nbs/12_exercises.ipynb #cell-110
 exercise("7.3", "medium", "where two networks disagree", """
 `first` and `second` are arrays of True and False: was this image named correctly by the first network, by the second? Write
 `answer(first, second)` that returns the p-value of McNemar's test, exact and two-sided. `scipy.stats.binomtest` may be used.""",
@@ -1890,9 +2127,21 @@ answer = lambda first, second: fisher_exact([[first.sum(), (~first).sum()], [sec
               ("""
 from scipy.stats import binomtest
 answer = lambda first, second: binomtest(int(first.sum()), int(first.sum() + second.sum())).pvalue""",
-               "All right answers are compared; those that both share tell nothing.")])
+               "All right answers are compared; those that both share tell nothing."),
+              ("""
+from scipy.stats import chi2
+def answer(first, second):
+    b, c = int((first & ~second).sum()), int((~first & second).sum())
+    return chi2.sf((b - c) ** 2 / (b + c), 1)""",
+               "This is McNemar's test with the approximation by chi-squared; the exact one asks the binomial distribution."),
+              ("""
+from scipy.stats import chi2
+def answer(first, second):
+    b, c = int((first & ~second).sum()), int((~first & second).sum())
+    return chi2.sf((abs(b - c) - 1) ** 2 / (b + c), 1)""",
+               "This is the approximation by chi-squared with its continuity correction; the exact test asks the binomial distribution.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-108
+# %% ../nbs/12_exercises.ipynb #cell-111
 def _unsure(random): return random.dirichlet(np.ones(5), 6), float(random.choice([0.5, 1.7, 3.0]))
 
 
@@ -1900,11 +2149,11 @@ def _tempered(probabilities, temperature):
     from scipy.special import softmax
     return softmax(np.log(probabilities) / temperature, axis=1)
 
-# %% ../nbs/12_exercises.ipynb #cell-109
+# %% ../nbs/12_exercises.ipynb #cell-112
 exercise("7.4", "medium", "temperature", """
 Write `answer(probabilities, temperature)`: the probabilities of a network (N, classes) after its logits have been divided by a
 temperature. The logits are not there any more; their place is taken by the logarithms of the probabilities, which differ from
-them by a constant only. The rows must sum to 1.""",
+them by one constant for each image only. The rows must sum to 1.""",
     judge=function(_unsure, _tempered),
     hints=["Logarithm, division, and then the function that makes probabilities of logits.",
            "`np.exp(np.log(p) / temperature)` is right up to the sum of its rows."],
@@ -1931,12 +2180,17 @@ answer = lambda p, t: np.exp(np.log(p) / t)""", "The rows do not sum to 1 any mo
               ("""
 import numpy as np
 def answer(p, t):
+    raised = np.exp(np.log(p) / t)
+    return raised / raised.sum()""", "All images are divided by one sum; each row has a sum of its own (axis=1, keepdims=True)."),
+              ("""
+import numpy as np
+def answer(p, t):
     raised = np.exp(p / t)
     return raised / raised.sum(axis=1, keepdims=True)""",
                "This is a softmax of probabilities: the logarithm is missing, and a second softmax makes everything nearly"
                " even.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-110
+# %% ../nbs/12_exercises.ipynb #cell-113
 exercise("7.5", "medium", "predict: two seeds of one recipe", """
 Two recorded runs of `hw2-cnn` differ in nothing but the seed. Each names about 92 % of 10,000 test images correctly. On how
 many images is exactly *one* of the two right? Predict, then check. `answer` is a letter in quotation marks.""",
@@ -1958,10 +2212,10 @@ found = f"On {disagree:,} images, while the two accuracies differ by {100 * abs(
               ("answer = 'c'",
                "That would be the case if the errors of the two had nothing in common; but hard images are hard for both.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-111
+# %% ../nbs/12_exercises.ipynb #cell-114
 def _p_values(random): return (random.permutation(np.concatenate([random.uniform(0, 0.03, 3), random.uniform(0.01, 0.6, 4)])),)
 
-# %% ../nbs/12_exercises.ipynb #cell-112
+# %% ../nbs/12_exercises.ipynb #cell-115
 exercise("7.6", "harder", "many tries", """
 Write `answer(p)`: Holm's correction for several tests. `p` is an array of p-values, in any order; return the corrected ones in
 the same order. The smallest is multiplied by the number of tests, the next by one less, and so on; no corrected value is above
@@ -2003,18 +2257,27 @@ import numpy as np
 def answer(p):
     order, corrected = np.argsort(p), np.empty(len(p))
     corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(1, len(p) + 1)), 1)
-    return corrected""", "The factors are the wrong way round: the smallest p is multiplied by the number of all tests.")])
+    return corrected""", "The factors are the wrong way round: the smallest p is multiplied by the number of all tests."),
+              ("""
+import numpy as np
+def answer(p):
+    order, corrected = np.argsort(p), np.empty(len(p))
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return corrected""", "Some of the corrected values are above 1, which no probability is.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-113
+# %% ../nbs/12_exercises.ipynb #cell-116
 def _ids_and_probabilities(random): return random.permutation(900)[:7] + 20_000, random.dirichlet(np.ones(5), 7)
 
 
 def _lines(table):
-    "What stands in a table of predictions: its columns, and its rows."
+    "What stands in a table of predictions: ids, targets, and whether the targets are whole numbers."
     if not hasattr(table, "columns"): raise Wrong(f"A pandas.DataFrame is asked for. Received: {_kind(table)}.")
-    return [list(map(str, table.columns)), np.asarray(table)]
+    columns = list(map(str, table.columns))
+    _demand(sorted(columns) == ["id", "target"],
+            f"The columns must be 'id' and 'target', and an index does not count. Received: {', '.join(columns) or 'none'}.")
+    return [np.asarray(table["id"]), np.asarray(table["target"]), np.asarray(table["target"]).dtype.kind in "iu"]
 
-# %% ../nbs/12_exercises.ipynb #cell-114
+# %% ../nbs/12_exercises.ipynb #cell-117
 exercise("7.7", "harder", "a contest file", """
 Write `answer(ids, probabilities)` that makes the table of a contest: a pandas DataFrame with the columns `id` and `target`, one
 row for each image in the order given. The contest counts its classes from 1.""",
@@ -2044,9 +2307,13 @@ answer = lambda ids, p: pd.DataFrame({'id': range(len(ids)), 'target': p.argmax(
               ("""
 import pandas as pd
 answer = lambda ids, p: pd.DataFrame({'id': ids, 'target': p.max(axis=1)})""",
-               "The target is the probability of the likeliest class; its number is asked for.")])
+               "The target is the probability of the likeliest class; its number is asked for."),
+              ("""
+import pandas as pd
+answer = lambda ids, p: pd.DataFrame({'id': ids, 'target': p.argmax(axis=1) + 1.0})""",
+               "The classes have become numbers with a point, 3.0 instead of 3, and so they would stand in the file.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-116
+# %% ../nbs/12_exercises.ipynb #cell-119
 exercise("8.1", "easy", "from probabilities to a decision", """
 Write `answer(probabilities)` that decides on a class, counted from 0, for each row of an array (N, classes).""",
     judge=function(lambda random: (random.dirichlet(np.ones(6), 40),)),
@@ -2067,12 +2334,14 @@ answer = lambda p: np.round(p).argmax(axis=1)""",
                " image."),
               ("answer = lambda p: p.max(axis=1)", "This is how likely the class is, and not which one it is.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-117
+# %% ../nbs/12_exercises.ipynb #cell-120
 def _labels_and_decisions(random):
-    labels = random.choice(4, 200, p=[0.4, 0.3, 0.2, 0.1])
-    return labels, np.where(random.random(200) < 0.6, labels, random.integers(0, 4, 200)), 4
+    classes = int(random.integers(3, 6))
+    shares = np.arange(classes, 0, -1) / np.arange(1, classes + 1).sum()
+    labels = random.choice(classes, 200, p=shares)
+    return labels, np.where(random.random(200) < 0.6, labels, random.integers(0, classes, 200)), classes
 
-# %% ../nbs/12_exercises.ipynb #cell-118
+# %% ../nbs/12_exercises.ipynb #cell-121
 exercise("8.2", "easy", "how many percent of a class", """
 Write `answer(labels, predictions, classes)`: for each class the share of its images that were named correctly, in percent.
 `labels` and `predictions` are class numbers from 0; return an array of `classes` numbers.""",
@@ -2105,7 +2374,7 @@ import numpy as np
 answer = lambda y, p, k: np.array([(p[y == c] == c).mean() for c in range(k)])""",
                "These are fractions of 1; percent are asked for.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-119
+# %% ../nbs/12_exercises.ipynb #cell-122
 exercise("8.3", "medium", "the floor of a doubled softmax", """
 A network for *three* classes ends with a softmax, and its loss applies a second one (mistake 1). What is the smallest loss that
 it can reach, when it is quite certain and right? `answer` is a number in nats, right to 0.001.""",
@@ -2128,17 +2397,20 @@ from math import e, log
 answer = -log(e / (e + 9))""", "This is for ten classes, as in lesson 8; here there are three."),
               ("""
 from math import e, log
-answer = -log(e / (e + 3))""", "The true class is one of the three: only the others stand beside it in the sum.")])
+answer = -log(e / (e + 3))""", "The true class is one of the three: only the others stand beside it in the sum."),
+              ("""
+from math import e, log2
+answer = -log2(e / (e + 2))""", "This is in bits, with the logarithm to base 2; nats have the natural one.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-120
+# %% ../nbs/12_exercises.ipynb #cell-123
 def _macro_recall(labels, predictions, classes):
     from sklearn.metrics import recall_score
     return recall_score(labels, predictions, labels=range(classes), average="macro")
 
-# %% ../nbs/12_exercises.ipynb #cell-121
+# %% ../nbs/12_exercises.ipynb #cell-124
 exercise("8.4", "medium", "an average that is one", """
 Write `answer(labels, predictions, classes)`: the macro average of the recall, that is, the plain mean over classes of the share
-of their images that was found. The classes have different numbers of images.""",
+of their images that was found, a fraction from 0 to 1. The classes have different numbers of images.""",
     judge=function(_labels_and_decisions, _macro_recall),
     hints=["First one number for each class, then their mean.",
            "An average that is made in a loop needs `+=`, and a division at the end."],
@@ -2149,7 +2421,7 @@ def answer(labels, predictions, classes):
     return np.mean([(predictions[labels == c] == c).mean() for c in range(classes)])
 """,
     why="Each class counts the same, however few images it has, and the mean lies between the smallest and the largest of "
-        "its parts.",
+        "its parts. (It is also called the balanced accuracy.)",
     mistakes=[("answer = lambda y, p, k: (y == p).mean()",
                "Each *image* counts the same: this is the accuracy, in which large classes have more to say."),
               ("""
@@ -2167,10 +2439,10 @@ import numpy as np
 answer = lambda y, p, k: np.mean([(y[p == c] == c).mean() for c in range(k)])""",
                "This is the precision: truth and prediction are exchanged. This is mistake 3.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-122
+# %% ../nbs/12_exercises.ipynb #cell-125
 exercise("8.5", "medium", "predict: whom rounding hurts most", """
-Mistake 2 rounds probabilities before it decides. Three recorded networks, all for the same five groups of garments: whose
-accuracy on test images suffers most from it? `answer` is a letter in quotation marks.""",
+Mistake 2 rounds probabilities before it decides. Three recorded networks, all for the same five groups of garments, each judged on
+the test images of its own assignment: whose accuracy suffers most from it? `answer` is a letter in quotation marks.""",
     judge=choice(a="`brief`, after 100 epochs", b="`cm6-resnet`, one convolution and a dense layer",
                  c="`a3-small`, after 20 epochs"),
     hints=["Rounding does harm only where no class passes one half. Which network is most often that undecided?",
@@ -2183,7 +2455,9 @@ judged = {letter: Evaluation.of(recorded(name)[0]) for letter, name in {"a": "br
 rounded = {letter: (one.probabilities.round().argmax(axis=1) == one.labels).mean() for letter, one in judged.items()}
 lost = {letter: 100 * (one.accuracy - rounded[letter]) for letter, one in judged.items()}
 answer = max(lost, key=lost.get)
-found = "Points lost: " + ", ".join(f"{judged[letter].name} {points:.2f}" for letter, points in lost.items()) + "."
+unsure = {letter: 100 * (one.probabilities.max(axis=1) <= 0.5).mean() for letter, one in judged.items()}
+found = "Lost: " + "; ".join(f"{judged[letter].name} {points:.2f} points, with {unsure[letter]:.1f} % of the images undecided"
+                             for letter, points in lost.items()) + "."
 """,
     why="The less sure a network is, the more often no class passes one half, and the more rounding costs.",
     mistakes=[("answer = 'a'",
@@ -2191,7 +2465,7 @@ found = "Points lost: " + ", ".join(f"{judged[letter].name} {points:.2f}" for le
                "is left undecided."),
               ("answer = 'c'", "This one is right more often than another of the three, and more often sure.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-123
+# %% ../nbs/12_exercises.ipynb #cell-126
 def _labels_and_probabilities(random): return random.integers(0, 4, 30), random.dirichlet(np.ones(4), 30)
 
 
@@ -2199,7 +2473,7 @@ def _log_loss(labels, probabilities):
     from sklearn.metrics import log_loss
     return log_loss(labels, probabilities, labels=range(probabilities.shape[1]))
 
-# %% ../nbs/12_exercises.ipynb #cell-124
+# %% ../nbs/12_exercises.ipynb #cell-127
 exercise("8.6", "medium", "one softmax", """
 Write `answer(labels, probabilities)`: the mean cross-entropy in nats of a network that ends with a softmax. `labels` are class
 numbers from 0, `probabilities` has the shape (N, classes).""",
@@ -2228,9 +2502,13 @@ answer = lambda y, p: -np.log2(p[np.arange(len(y)), y]).mean()""",
               ("""
 import numpy as np
 answer = lambda y, p: -np.log(p.max(axis=1)).mean()""",
-               "The likeliest class is taken for the true one: so the network marks its own work.")])
+               "The likeliest class is taken for the true one: so the network marks its own work."),
+              ("""
+import numpy as np
+answer = lambda y, p: -(np.eye(p.shape[1])[y] * np.log(p)).mean()""",
+               "Divided by all numbers of the table, N x classes; each image counts once.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-125
+# %% ../nbs/12_exercises.ipynb #cell-128
 exercise("8.7", "medium", "a split dealt anew", """
 A network was trained on four fifths of a pool of images, and the rest was its validation set. In a second session the pool is
 shuffled anew, with another seed, and divided in the same way (mistake 13). The network is right in 98 % of the images it was
@@ -2241,33 +2519,36 @@ number, right to 0.1.""",
            "The new ones are drawn from the whole pool, of which four fifths had been training images.",
            "Four fifths of the new validation images at 98 %, one fifth at 83 %."],
     reference="answer = 0.8 * 98 + 0.2 * 83",
-    why="Four fifths of the new validation images were training images before, and are known by heart.",
+    why="Four fifths of the new validation images were training images before, and are known by heart. (This is called leakage.)",
     mistakes=[("answer = 83", "This would be so if all of the new validation images were new to the network."),
               ("answer = 98", "This would be so if all of them had been trained on; a fifth of the pool had not."),
               ("answer = (98 + 83) / 2",
                "Known and new images are not equally many: the shares are those of the first split."),
               ("answer = 0.2 * 98 + 0.8 * 83", "The shares are exchanged: most of the pool was trained on.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-126
+# %% ../nbs/12_exercises.ipynb #cell-129
 def _several_networks(random):
     labels = np.arange(40) % 4
-    base, other, third = random.dirichlet(np.ones(4), (3, 40))
+    base, *others = random.dirichlet(np.ones(4), (4, 40))
     as_often_right = np.roll(base, 4, axis=0)                                  # the labels repeat after four images
     same_decisions = np.where(np.arange(4) == base.argmax(1)[:, None], 0.7, 0.1)
-    made = [base, base.copy(), as_often_right, same_decisions, other, third]
+    copies = int(random.integers(0, 3))                                        # none, one, or two
+    made = [base, as_often_right, same_decisions, *(base.copy() for _ in range(copies)), *others[copies:]]
     return labels, {name: made[place] for name, place in zip("ABCDEF", random.permutation(6))}
 
 
 def _pairs(found):
     "What stands in a list of pairs."
+    if isinstance(found, (set, frozenset)): raise Wrong("A list is asked for, in the order of the dictionary; a set has no order.")
     try: return [list(pair) for pair in found]
     except TypeError: raise Wrong(f"A list of pairs of names is asked for. Received: {_kind(found)}.") from None
 
-# %% ../nbs/12_exercises.ipynb #cell-127
+# %% ../nbs/12_exercises.ipynb #cell-130
 exercise("8.8", "harder", "the other model", """
 `probabilities` is a dictionary from the names of networks to what each gave for the same images (N, classes); `labels` is the
 truth. Write `answer(labels, probabilities)` that finds networks judged twice under two names (mistake 5): a list of tuples
-(name, name) of those with exactly the same probabilities, each pair once, in the order of the dictionary.""",
+(name, name) of those with exactly the same probabilities, each pair once, in the order of the dictionary; an empty list if there are
+none.""",
     judge=function(_several_networks, cases=10, view=_pairs),
     hints=["`itertools.combinations` gives every pair once, in order.",
            "May two *different* networks have the same accuracy, or take the same decisions?",
@@ -2305,7 +2586,7 @@ def answer(labels, probabilities):
     twins = lambda one: [other for other in probabilities if np.array_equal(probabilities[one], probabilities[other])]
     return [(one, other) for one in probabilities for other in twins(one)]""", "Each network is found to be its own twin.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-129
+# %% ../nbs/12_exercises.ipynb #cell-132
 exercise("9.1", "easy", "steps", """
 10,000 training images, batches of 128, 12 epochs. How many steps does the optimiser take in all? The last batch of an epoch may
 be smaller, and is used. `answer` is a whole number.""",
@@ -2322,9 +2603,11 @@ answer = 12 * ceil(10_000 / 128)
               ("answer = -(-10_000 // 128)", "This is one epoch."),
               ("answer = 12 * 10_000", "This counts images; a step is taken once for each batch."),
               ("answer = -(-12 * 10_000 // 128)",
-               "The rest of an epoch is not carried over into the next one: each epoch ends with a smaller batch.")])
+               "The rest of an epoch is not carried over into the next one: each epoch ends with a smaller batch."),
+              ("answer = 12 * 10_000 / 128",
+               "There are no parts of a step: the last batch of an epoch is smaller, and is a step like the others.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-130
+# %% ../nbs/12_exercises.ipynb #cell-133
 exercise("9.2", "easy", "in the corner", """
 A convolution with kernels of 5 x 5 and padding 'same' stands at the upper left pixel of an image, as in the
 `ConvolutionStepper`. How many of the 25 products are zero because of the padding? `answer` is a whole number.""",
@@ -2338,7 +2621,7 @@ A convolution with kernels of 5 x 5 and padding 'same' stands at the upper left 
               ("answer = 2 * 5", "Two rows above are counted; two columns on the left lie outside as well."),
               ("answer = 2 * 5 + 2 * 5", "The four places that are both above and on the left are counted twice.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-131
+# %% ../nbs/12_exercises.ipynb #cell-134
 def _curve_and_weight(random): return random.random(12), float(random.choice([0.3, 0.5, 0.9]))
 
 
@@ -2346,7 +2629,7 @@ def _smoothed(values, weight):
     import pandas as pd
     return pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean().to_numpy()
 
-# %% ../nbs/12_exercises.ipynb #cell-132
+# %% ../nbs/12_exercises.ipynb #cell-135
 exercise("9.3", "medium", "a smooth curve", """
 Write `answer(values, weight)`, the smoothing of the `CurveExplorer`: a running mean in which the newest value counts 1, the one
 before `weight`, the one before that `weight` squared, and so on; divided by the sum of these weights. Return an array as long
@@ -2366,7 +2649,8 @@ def answer(values, weight):
         smooth.append(total / weights)
     return np.array(smooth)
 """,
-    why="Divided by the weights that there are, the first points are not drawn towards zero.",
+    why="Divided by the weights that there are, the first points are not drawn towards zero. (This is an exponential moving average "
+        "with bias correction, as in Adam.)",
     mistakes=[("""
 import numpy as np
 def answer(values, weight):
@@ -2397,12 +2681,12 @@ def answer(values, weight):
         smooth.append(total / weights)
     return np.array(smooth)""", "It works the other way round: a larger weight of the past should make the curve smoother.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-133
+# %% ../nbs/12_exercises.ipynb #cell-136
 def _with_threshold(random):
     labels, probabilities = random.integers(0, 4, 200), random.dirichlet(0.4 * np.ones(4), 200)
     return labels, probabilities, float(random.uniform(0.4, 0.85))
 
-# %% ../nbs/12_exercises.ipynb #cell-134
+# %% ../nbs/12_exercises.ipynb #cell-137
 exercise("9.4", "medium", "a network that may say: I do not know", """
 Write `answer(labels, probabilities, threshold)`: a network may decide only where its likeliest class has at least that
 probability. Return two fractions: the share of images on which it decides, and its accuracy on these.""",
@@ -2437,7 +2721,7 @@ def answer(labels, p, threshold):
     return decides.mean(), (p.argmax(axis=1) == labels)[decides].mean()""",
                "It decides by the probability of the *true* class, which nobody knows when a network is used.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-135
+# %% ../nbs/12_exercises.ipynb #cell-138
 exercise("9.5", "medium", "predict: can it refuse its errors", """
 `brief`, after 100 epochs, is wrong on some of 6,000 test images. Now it may refuse: it decides only where its likeliest class
 has a probability of 0.9 or more. Which part of its *errors* does it avoid by that? Predict, then check. `answer` is a letter in
@@ -2460,7 +2744,7 @@ found = f"Of {(~one.right).sum():,} errors {100 * avoided:.0f} % are avoided, {1
               ("answer = 'b'",
                "A network stopped in time might do so; this one has gone on for a hundred epochs, while its loss grew.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-136
+# %% ../nbs/12_exercises.ipynb #cell-139
 def _place_in_image(random):
     row, column, bias = int(random.integers(0, 6)), int(random.choice([0, 3, 6])), float(random.uniform(-2, 2))
     return random.normal(size=(6, 7)), random.normal(size=(3, 3)), bias, row, column
@@ -2470,11 +2754,11 @@ def _one_number(image, kernel, bias, row, column):
     from scipy.signal import correlate2d
     return max(correlate2d(image, kernel, "same")[row, column] + bias, 0.0)
 
-# %% ../nbs/12_exercises.ipynb #cell-137
+# %% ../nbs/12_exercises.ipynb #cell-140
 exercise("9.6", "harder", "one number of one feature map", """
 Write `answer(image, kernel, bias, row, column)`: what the `ConvolutionStepper` shows at one place of a convolution with a 3 x 3
 kernel, padding 'same' and a ReLU: patch times kernel, summed, plus bias, through the activation. `image` is grey, (height,
-width); the place may lie at the edge.""",
+width); row and column count from 0, and the place may lie at the edge.""",
     judge=function(_place_in_image, _one_number, cases=24),
     hints=["With padding 'same', the kernel is centred on the place. What lies outside of the image is 0.",
            "`np.pad(image, 1)` puts one row of zeros all around. Which patch of the padded image belongs to (row, column)?",
@@ -2511,16 +2795,22 @@ import numpy as np
 def answer(image, kernel, bias, row, column):
     patch = np.pad(image, 1, mode="edge")[row:row + 3, column:column + 3]
     return max((patch * kernel).sum() + bias, 0.0)""",
-               "The edge is repeated outside of the image; with padding 'same' there are zeros.")])
+               "The edge is repeated outside of the image; with padding 'same' there are zeros."),
+              ("""
+import numpy as np
+def answer(image, kernel, bias, row, column):
+    patch = np.pad(image, 1)[row:row + 3, column:column + 3]
+    return max((patch * kernel[::-1, ::-1]).sum() + bias, 0.0)""",
+               "The kernel is turned round; a convolution in Keras lays it on as it is.")])
 
-# %% ../nbs/12_exercises.ipynb #cell-138
+# %% ../nbs/12_exercises.ipynb #cell-141
 def _attempts(random):
     centres = random.uniform(0.8, 0.9, 5)
     names = ["wide", "deep", "slow", "small", "plain"]
     draw = lambda: dict(zip(names, (centres[:, None] + 0.03 * random.normal(size=(5, 3))).tolist()))
     return draw(), draw()
 
-# %% ../nbs/12_exercises.ipynb #cell-139
+# %% ../nbs/12_exercises.ipynb #cell-142
 exercise("9.7", "harder", "an honest winner", """
 `validation` and `test` are dictionaries from the name of a setting to its accuracies, one for each of three seeds. Write
 `answer(validation, test)` that returns the name of the setting that wins, and the accuracy to report for it. Choose by the mean

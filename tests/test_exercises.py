@@ -344,3 +344,95 @@ def test_other_errors_get_a_sentence(name):
     source, words = OTHER_ERRORS[name]
     verdict = get(name).check(answer_of(source))
     assert verdict.state == "wrong" and words in verdict.text, verdict.text
+
+
+# --- what reading the exercises with fresh eyes has found: right answers that were refused, wrong ones that passed or were told something false ---
+
+KERAS = "import keras, numpy as np\nfrom keras import layers\n"
+BLOCK = KERAS + "def answer(x, filters):\n    conv = lambda size=3, count=filters, **kind: layers.Conv2D(count, size, padding='same', **kind)\n    return "
+HEAD = KERAS + "def answer(base, classes):\n    base.trainable = False\n    "
+NETWORK = KERAS + "x = keras.Input((28, 28, 1))\nanswer = "
+CODE = KERAS + "inside = [keras.Input((28, 28, 1)), layers.Flatten()]\noutside = [layers.Dense(784), layers.Reshape((28, 28, 1))]\nanswer = "
+
+ALSO_RIGHT = [
+    ("1.6", NETWORK + "keras.Model(x, layers.Dense(10, activation='softmax')(layers.GlobalAveragePooling2D()(layers.Concatenate()([layers.Conv2D(4, 3)(x), layers.Conv2D(4, 3)(x)]))))"),
+    ("4.4", BLOCK + "layers.ReLU()(keras.Sequential([conv(activation='relu'), conv()])(x) + x)"),
+    ("4.4", BLOCK + "layers.ReLU()(layers.Add()([layers.LayerNormalization()(conv()(layers.ReLU()(layers.LayerNormalization()(conv()(x))))), x]))"),
+    ("4.4", "from fashion_cnn.models import identity_block\nanswer = lambda x, filters: identity_block(x, filters, order='before', name='block')"),
+    ("5.4", HEAD + "return keras.Model(base.input, layers.Dense(classes, activation='softmax')(layers.GlobalAveragePooling2D()(base.output)))"),
+    ("5.4", HEAD + "return keras.Sequential([base, layers.AveragePooling2D(7), layers.Flatten(), layers.Dense(classes), layers.Softmax()])"),
+    ("5.5", "def answer(model, first):\n    place = [layer.name for layer in model.layers].index(first)\n    model.trainable = True\n"
+            "    for layer in model.layers[:place]: layer.trainable = False\n    for layer in model.layers[place:]: layer.trainable = True"),
+    ("6.5", "import numpy as np\nanswer = lambda images, noise: (np.clip(images + noise, 0, 255).astype('uint8') / 255, images / 255)"),
+    ("7.7", "import pandas as pd\nanswer = lambda ids, p: pd.DataFrame({'target': p.argmax(axis=1) + 1, 'id': ids}, index=ids)"),
+    ("8.4", "from sklearn.metrics import balanced_accuracy_score\nanswer = lambda y, p, k: balanced_accuracy_score(y, p)"),
+]
+
+ALSO_WRONG = [
+    ("1.6", NETWORK + "keras.Model(x, layers.Softmax()(0 * layers.Dense(10)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(layers.Conv2D(4, 3)(x))))))", "same answer"),
+    ("1.7", "def answer(network):\n    network.trainable = False\n    network.compile('adam', 'sparse_categorical_crossentropy')", "are frozen"),
+    ("1.7", "import keras\ndef answer(network): network.compile(keras.optimizers.SGD(0.0), 'sparse_categorical_crossentropy')", "hardly moved"),
+    ("2.3", "def answer(losses, patience): return {'end': 1, 'best': 1}", "2 values are expected"),
+    ("2.6", "import numpy as np\ndef answer(right, chosen):\n    rest = np.delete(right, chosen, axis=1)\n    best = right[:, chosen].mean(1).argmax()\n"
+            "    return 100 * right[best, chosen].mean(), 100 * rest[best].mean()", "in percent, where a fraction"),
+    ("3.3", "import numpy as np\ndef answer(image, down, right):\n    padded = np.pad(image, 9, mode='edge')\n"
+            "    return padded[9 - down:9 - down + image.shape[0], 9 - abs(right):9 - abs(right) + image.shape[1]]", "values are not"),
+    ("3.8", "from math import cos, pi\nanswer = lambda epoch, highest, lowest, period: lowest + (highest - lowest) * (1 + cos(pi * (epoch % 10) / 10)) / 2", "values are not"),
+    ("3.8", "from math import cos, pi\nanswer = lambda epoch, highest, lowest, period: lowest + (0.006 - lowest) * (1 + cos(pi * (epoch % period) / period)) / 2", "values are not"),
+    ("4.4", BLOCK + "layers.Maximum()([conv()(conv(activation='relu')(x)), x])", "another way than by adding"),
+    ("4.4", BLOCK + "layers.ReLU()(layers.Add()([conv()(conv(activation='sigmoid')(x)), x]))", "is no ReLU"),
+    ("4.4", BLOCK + "layers.ReLU()(layers.Add()([conv()(conv(count=16, activation='relu')(x)), x]))", "these are others"),
+    ("4.4", BLOCK + "layers.ReLU()(layers.Add()([conv(count=8)(conv(count=8, activation='relu')(x)), x]))", "(14, 14, 4)"),
+    ("5.4", HEAD + "return keras.Sequential([base, layers.GlobalAveragePooling2D(), layers.Dense(classes, activation='relu'), layers.Softmax()])", "Something else happens"),
+    ("5.5", "def answer(model, first):\n    model.trainable = True\n    for layer in model.layers: layer.trainable = layer.name >= first", "Other layers"),
+    ("5.7", "answer = lambda old, new: old", "other names"),
+    ("5.7", "answer = lambda old, new: list(new.values())", "dictionary is asked for"),
+    ("6.6", CODE + "keras.Sequential([keras.Sequential([*inside, layers.Dense(20, name='code')]), *outside])", "not in a model within it"),
+    ("6.6", CODE + "keras.Sequential([keras.Sequential([*inside, layers.Dense(20)], name='code'), *outside])", "a model of its own"),
+    ("7.7", "import pandas as pd\nanswer = lambda ids, p: pd.DataFrame({'id': ids, 'target': p.argmax(axis=1) + 1}).set_index('id')", "index does not count"),
+    ("8.2", "import numpy as np\nanswer = lambda y, p, k: np.array([100 * (p[y == c] == c).mean() for c in range(4)])", "expected"),
+    ("8.2", "import numpy as np\nanswer = lambda y, p, k: np.round([100 * (p[y == c] == c).mean() for c in range(k)], 1)", "rounded"),
+    ("8.4", "import numpy as np\nanswer = lambda y, p, k: 100 * np.mean([(p[y == c] == c).mean() for c in range(k)])", "in percent, where a fraction"),
+    ("8.8", "from itertools import combinations\nanswer = lambda y, d: [pair for pair in combinations(d, 2) if (d[pair[0]] == d[pair[1]]).all()][:1]", "values are expected"),
+    ("8.8", "from itertools import combinations\nanswer = lambda y, d: {pair for pair in combinations(d, 2) if (d[pair[0]] == d[pair[1]]).all()}", "a set has no order"),
+    ("4.3", "answer = 8.9", "rounded"),
+    ("6.1", "answer = 12.5", "in percent, where a fraction"),
+    ("8.7", "answer = 0.95", "a fraction, where percent"),
+]
+
+
+@pytest.mark.parametrize("name, source", ALSO_RIGHT)
+def test_also_right(name, source):
+    verdict = get(name).check(answer_of(source))
+    assert verdict, verdict.text
+
+
+@pytest.mark.parametrize("name, source, words", ALSO_WRONG)
+def test_also_wrong(name, source, words):
+    verdict = get(name).check(answer_of(source))
+    assert verdict.state == "wrong" and words in verdict.text, verdict.text
+
+
+def test_a_network_is_told_its_own_numbers():
+    learned = sum(int(np.prod(weight.shape)) for weight in answer_of(OTHER_WAYS["1.6"]).trainable_weights)
+    assert f"Yours learns {learned:,} numbers" in get("1.6").check(answer_of(OTHER_WAYS["1.6"])).text
+    assert "has 20 numbers" in get("6.6").check(answer_of(OTHER_WAYS["6.6"])).text
+
+
+def test_frozen_as_a_whole_trains_nothing():
+    from keras import Input, Sequential, layers
+    chain = Sequential([Input((2,)), layers.Dense(2, name="first"), layers.Dense(2, name="second")])
+    chain.trainable = False
+    chain.layers[1].trainable = True
+    assert not chain.trainable_weights                          # what exercise 5.5 says about the flag of the model
+    answer_of(get("5.5").reference)(chain, "second")
+    assert [weight.path.split("/")[-2] for weight in chain.trainable_weights] == ["second"] * 2
+
+
+def test_hidden_arguments_differ():
+    from numpy.random import default_rng
+    several = lambda inputs, place: len({inputs(default_rng(seed))[place] for seed in range(6)})
+    assert several(exercises._epoch_and_rates, 1) > 1 and several(exercises._epoch_and_rates, 3) > 1
+    assert several(exercises._labels_and_decisions, 2) > 1
+    twins = [len(answer_of(get("8.8").reference)(*exercises._several_networks(default_rng(seed)))) for seed in range(10)]
+    assert {0, 1, 3} == set(twins)
