@@ -138,11 +138,14 @@ def test_series_and_gaps():
     assert np.allclose(smooth(np.full(5, 3.0), 0.9), 3) and len(smooth(np.array([]), 0.5)) == 0
 
 
+def classifiers(): return [run for run in recorded() if run.recipe.task == "classify"]
+
+
 @pytest.mark.parametrize("options", [
     {}, {"measures": list(explore.MEASURES)}, {"measures": "loss", "log": True, "smoothing": 0.9}, {"epochs": (3, 3)}, {"epochs": (40, 90)},
     {"every": 20}, {"show": "validation", "bands": False}, {"measures": ["learning rate"], "log": True}])
 @pytest.mark.parametrize("runs", [lambda: [a_run()], lambda: [a_run(seed=seed) for seed in range(3)],
-                                  lambda: [a_run(), a_run(epochs=1), a_run("other", 9, learning_rate=0.1)], lambda: recorded()])
+                                  lambda: [a_run(), a_run(epochs=1), a_run("other", 9, learning_rate=0.1)], lambda: classifiers()])
 def test_every_choice_draws(runs, options):
     assert is_picture(picture(curves(runs(), **options)))
 
@@ -165,7 +168,9 @@ def test_differences_of_two_recipes_only():
 
 def test_the_explorer_draws_what_its_code_draws():
     panel = CurveExplorer()
-    for changes in [{}, {"measures": ("gap of loss", "seconds"), "smoothing": 0.35, "every": 3}, {"runs": (0, 3), "epochs": (2, 15), "bands": False, "log": True}]:
+    names = [run.name for run in panel.runs]
+    two = names.index("brief"), names.index("deeper")
+    for changes in [{}, {"measures": ("gap of loss", "seconds"), "smoothing": 0.35, "every": 3}, {"runs": two, "epochs": (2, 15), "bands": False, "log": True}]:
         with panel.together():
             for name, value in changes.items(): panel.knobs[name].value = value
         names = {}
@@ -190,7 +195,7 @@ def test_nothing_chosen_is_a_sentence_and_not_the_end():
     panel = CurveExplorer()
     panel.knobs["runs"].value = ()
     assert "at least one run" in panel.said.value and panel.code()
-    panel.knobs["runs"].value = (0,)
+    panel.knobs["runs"].value = ([run.name for run in panel.runs].index("brief"),)
     assert panel.said.value == ""
     empty = CurveExplorer([])
     assert "at least one run" in empty.said.value

@@ -29,8 +29,8 @@ IMAGE = "img.widget-image, .widget-image img, img.jupyter-widgets"
 
 DATA = "from fashion_cnn.data import load\ndata = load('sketch', limit=400)\n"
 TRAINED = ("from fashion_cnn.evaluate import Evaluation\nfrom fashion_cnn.runs import Recipe\nfrom fashion_cnn.train import train\n" + DATA
-           + "if 'run' not in globals(): run = train(Recipe('small', 'a3-small', {'filters': 4}, epochs=2), data, progress=False)\n")
-CELLS = {    # of one notebook, whose kernel serves all tests: TensorFlow starts once
+           + "run = train(Recipe('small', 'a3-small', {'filters': 4}, epochs=2), data, progress=False)\n")
+NOTEBOOKS = {
     "curves": "from fashion_cnn.explore import CurveExplorer\nCurveExplorer()",
     "train": DATA + "from fashion_cnn.explore import TrainPanel\npanel = TrainPanel(data)\npanel",
     "errors": TRAINED + "from fashion_cnn.explore import ErrorExplorer\nErrorExplorer(Evaluation.of(run), data.test, run)",
@@ -51,16 +51,15 @@ def browser():
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    "JupyterLab with a notebook that has a cell for each panel, and nothing of anybody's settings; its address."
+    "JupyterLab with a notebook for each panel, and nothing of anybody's settings; its address."
     folder = tmp_path_factory.mktemp("lab")
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in CELLS.values()])
-    book.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    nbformat.write(book, folder / "panels.ipynb")
-    for extension, settings in {"apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
-                                "docmanager-extension/plugin": '{"autosave": false}'}.items():
-        place = folder / ".jupyter" / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / f"{extension}.jupyterlab-settings"
-        place.parent.mkdir(parents=True)
-        place.write_text(settings)
+    for name, code in NOTEBOOKS.items():
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        book.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        nbformat.write(book, folder / f"{name}.ipynb")
+    quiet = folder / ".jupyter" / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -95,8 +94,8 @@ class Page:
         self.tab, self.errors = browser.new_page(viewport={"width": width, "height": 1400}), []
         self.tab.set_default_timeout(PATIENCE)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.goto(f"{address}/doc/tree/panels.ipynb?token=panels&reset", wait_until="domcontentloaded")
-        self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(list(CELLS).index(name)).click()
+        self.tab.goto(f"{address}/doc/tree/{name}.ipynb?token=panels&reset", wait_until="domcontentloaded")
+        self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
         self.tab.locator(".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")    # a narrow window hides it
         self.tab.keyboard.press("Control+Enter")
         self.images = self.tab.locator(".jp-OutputArea " + IMAGE.replace(", ", ", .jp-OutputArea "))
@@ -138,6 +137,12 @@ class Page:
 
     def button(self, text): return self.tab.locator(f".jp-OutputArea button:text-is('{text}')").first
 
+    def settle(self):
+        "Wait until the kernel knows what the knobs say: while it is busy, their changes wait, and clicks overtake them."
+        for _ in range(3):
+            self.tab.wait_for_timeout(150)
+            self.tab.locator(".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")
+
     def said(self): return self.tab.locator(".jp-OutputArea [role=status]").first.inner_text()
 
     def wait_said(self, words): self.tab.locator(f".jp-OutputArea [role=status]:has-text('{words}')").first.wait_for()
@@ -159,8 +164,8 @@ def open_page(browser, lab, screenshots, request):
         return pages[-1][0]
     yield opened
     for page, name in pages: page.close(screenshots / name)
-    for kernel in json.load(urllib.request.urlopen(f"{lab}/api/kernels?token=panels", timeout=60)):    # what still trains would keep the next test waiting
-        urllib.request.urlopen(urllib.request.Request(f"{lab}/api/kernels/{kernel['id']}/interrupt?token=panels", method="POST"), timeout=60)
+    for session in json.load(urllib.request.urlopen(f"{lab}/api/sessions?token=panels", timeout=60)):    # TensorFlow takes a gigabyte in each kernel
+        urllib.request.urlopen(urllib.request.Request(f"{lab}/api/sessions/{session['id']}?token=panels", method="DELETE"), timeout=60)
 
 
 def test_curves(open_page):
@@ -186,6 +191,7 @@ def test_training_grows_a_curve_and_can_be_interrupted(open_page):
     for _ in range(3): page.tab.keyboard.press("ArrowLeft")
     page.control("epochs").locator(".noUi-handle").focus()
     for _ in range(3): page.tab.keyboard.press("ArrowLeft")
+    page.settle()
     page.button("train").click()
     page.images.first.wait_for()    # the first epoch is drawn while the second one is trained
     page.wait_said("2 epochs")
@@ -198,6 +204,7 @@ def test_training_grows_a_curve_and_can_be_interrupted(open_page):
     # a long training, interrupted by the kernel's own interrupt once its first epochs are drawn
     page.control("epochs").locator(".noUi-handle").focus()
     page.tab.keyboard.press("End")
+    page.settle()
     page.change(page.button("train").click)
     page.change(lambda: None)
     page.tab.locator("[data-command='notebook:interrupt-kernel'], [title*='Interrupt the kernel']").first.click()
@@ -214,6 +221,7 @@ def test_stop_button(open_page):
     page.control("network").locator("select").select_option("a3-small")
     page.control("epochs").locator(".noUi-handle").focus()
     page.tab.keyboard.press("End")
+    page.settle()
     page.button("train").click()
     page.images.first.wait_for()
     page.button("stop").click()
