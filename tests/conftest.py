@@ -1,5 +1,7 @@
 "What all tests share."
 import gc
+import os
+import shutil
 import signal
 
 import pytest
@@ -20,3 +22,19 @@ def small_heap():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    "A headless Chromium; where there is none, these tests are skipped, except in CI."
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        assert not os.environ.get("CI"), "CI must have Chromium"
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as player:
+        chromium = player.chromium.launch(executable_path=found, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync"])
+        yield chromium
+        chromium.close()

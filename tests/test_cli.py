@@ -165,22 +165,14 @@ def test_demo_without_data_says_that_it_draws(tmp_path):
     assert "sketches" in page and not re.search(r'(src|href)="(?!data:|#)', page)
 
 
-def test_report_opens_offline_in_a_browser(run_folder, tmp_path, monkeypatch):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not chromium:
-        assert not os.environ.get("CI"), "CI must have chromium"
-        pytest.skip("no chromium here")
+def test_report_opens_offline_in_a_browser(run_folder, tmp_path, monkeypatch, browser):
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "--data", "sketch", "--epochs", "1", "--out", "demo"]) == 0
-    with playwright.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-quic",
-                                         "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        page = browser.new_context(offline=True).new_page()
-        problems = []
-        page.on("console", lambda message: problems.append(message.text))
-        page.goto((tmp_path / "demo" / "report.html").as_uri())
-        widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
-        assert len(widths) >= 5 and min(widths) > 100 and problems == []
-        assert "Confusion" in page.inner_text("main") and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        browser.close()
+    page = browser.new_context(offline=True).new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.goto((tmp_path / "demo" / "report.html").as_uri())
+    widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert len(widths) >= 5 and min(widths) > 100 and problems == []
+    assert "Confusion" in page.inner_text("main") and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.context.close()

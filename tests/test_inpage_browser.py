@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("vl_convert")
 
 import pages
@@ -24,8 +23,6 @@ from fashion_cnn.runs import recorded
 from fashion_cnn.sketch import CLASS_NAMES
 from fashion_cnn.sweep import recorded_sweep
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 NAMES = ("runs", "sweep", "augmentation", "convolution")
 # The rows of a data set of the running chart, found by a field that only it has
 ROWS = """([name, field]) => { const {view} = document.querySelector(`figure[data-explorer="${name}.json"]`);
@@ -60,17 +57,6 @@ def address(site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/explorers.html"
     server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "A headless Chromium; where there is none, these tests are skipped, except in CI."
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and not os.environ.get("CI"): pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 class Page:

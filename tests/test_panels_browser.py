@@ -5,7 +5,6 @@ Screenshots are kept where FASHION_CNN_SCREENSHOTS says, else in pytest's tempor
 import io
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,8 +21,6 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("jupyterlab")
 
 ROOT = Path(__file__).parents[1]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 PATIENCE = 120_000    # milliseconds; TensorFlow starts slowly on a busy machine
 IMAGE = "img.widget-image, .widget-image img, img.jupyter-widgets"
 
@@ -36,17 +33,6 @@ NOTEBOOKS = {
     "errors": TRAINED + "from fashion_cnn.explore import ErrorExplorer\nErrorExplorer(Evaluation.of(run), data.test, run)",
     "augment": DATA + "from fashion_cnn.explore import AugmentPanel\nAugmentPanel(data)",
     "steps": TRAINED + "from fashion_cnn.explore import ConvolutionStepper\nConvolutionStepper(run, data.test.x[0])"}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "A headless Chromium; where there is none, these tests are skipped, except in CI."
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and not os.environ.get("CI"): pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 "The site: the checks find what is wrong with a page, and the preview of every notebook opens in a browser."
 import base64
 import html.parser
-import os
 import re
 import shutil
 from pathlib import Path
@@ -356,23 +355,6 @@ def test_the_preview_of_a_small_site(site):
 
 
 # --- in a browser -----------------------------------------------------------------------------------------------------
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    "A headless Chromium; where there is none, these tests are skipped, except in CI."
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
-
 
 def test_a_page_opens_draws_its_figures_and_leads_on(built, browser):
     folder, made = built
