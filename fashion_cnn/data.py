@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'CIFAR10_NAMES', 'FASHION_SHA256', 'CIFAR10_SHA256', 'CIFAR10_MD5', 'FIVE_GROUPS', 'Split', 'quick',
-           'as_pixels', 'as_labels', 'Dataset', 'from_arrays', 'read', 'sources', 'relabel', 'load', 'duplicates',
-           'Description', 'describe', 'save_npy', 'save_csv']
+           'as_pixels', 'as_labels', 'Dataset', 'from_arrays', 'Mapped', 'read', 'sources', 'relabel', 'load',
+           'duplicates', 'Description', 'describe', 'save_npy', 'save_csv', 'save_arrays']
 
 # %% ../nbs/02_data.ipynb #cell-003
 import contextlib
@@ -18,6 +18,7 @@ import math
 import os
 import pickle
 import re
+import shutil
 import socket
 import tarfile
 import threading
@@ -35,7 +36,7 @@ from .sketch import CLASS_NAMES
 @dataclass(frozen=True, eq=False)
 class Split:
     "Images `x`, uint8 (N, H, W, C) 0..255, and labels `y`, int64 (N,) from 0, or None where nobody labelled them."
-    x: np.ndarray  # images, uint8 (N, H, W, C), C is 1 (grey) or 3 (colour)
+    x: np.ndarray  # images, uint8 (N, H, W, C), C is 1 (grey) or 3 (colour); or the same as `Mapped`
     y: np.ndarray | None = None  # labels, int64 (N,), counted from 0
     ids: np.ndarray | None = None  # the file's own numbers or names of the images, (N,)
     class_names: tuple | None = None  # names of the classes, where the file has them
@@ -52,7 +53,7 @@ class Split:
 
     def take(self, indices):
         "The images at `indices` (whole numbers, a slice or a mask), with their labels and ids."
-        pick = lambda a: None if a is None else a[indices]
+        pick = lambda a: a.only(indices) if hasattr(a, "only") else None if a is None else a[indices]  # Mapped stays on disk
         return replace(self, x=pick(self.x), y=pick(self.y), ids=pick(self.ids))
 
 # %% ../nbs/02_data.ipynb #cell-010
@@ -78,6 +79,10 @@ def quick() -> bool:  # True while the notebooks are tested
 
 # %% ../nbs/02_data.ipynb #cell-015
 _ROWS = 1024  # images converted at a time, so that no array of the data set's size is ever made twice
+
+
+def _some_at_a_time(x):
+    return (np.ascontiguousarray(x[i:i + _ROWS]) for i in range(0, len(x), _ROWS))
 
 
 def _images_last(x):
@@ -114,6 +119,8 @@ def _top(x):
 def as_pixels(x,  # (N, H, W), (N, H, W, C) or (N, pixels): whole numbers 0..255, floats 0..1 or 0..255, booleans
               ) -> np.ndarray:  # uint8 (N, H, W, C)
     "Images as uint8 (N, H, W, C) from 0 to 255; ValueError for NaN, negative, too large or ambiguous pixels."
+    if hasattr(x, "only"):  # Mapped
+        return x
     x = _images_last(np.asarray(x))
     if x.dtype == np.uint8 or not len(x):
         return x.astype(np.uint8, copy=False)
@@ -237,7 +244,8 @@ def _fingerprint(data):
     digest = hashlib.sha256(repr(tuple(map(str, data.class_names))).encode())
     for name, part in data.splits().items():
         digest.update(f"{name} {part.x.shape}".encode())
-        digest.update(np.ascontiguousarray(part.x))
+        for some in _some_at_a_time(part.x):
+            digest.update(some)
         digest.update(np.ascontiguousarray(part.y, dtype="<i8"))
     return digest.hexdigest()
 
@@ -389,7 +397,7 @@ def _split_of(x, y=None, ids=None, class_names=None, first=0):
     if y is not None:
         y, names = as_labels(y, class_names, first)
         if len(y) != len(x):
-            raise ValueError(f"there are {len(x)} images and {len(y)} labels")
+            raise ValueError(f"one label for each image was expected. Received: {len(x)} images and {len(y)} labels")
     if ids is not None:
         ids = _check_ids(np.asarray(ids).ravel())
     return Split(x, y, ids, tuple(names) if names else None)
@@ -621,10 +629,14 @@ def _named_arrays(content):  # a dictionary with text or bytes as keys -> the sa
     return {k.decode() if isinstance(k, bytes) else str(k): _as_array(v) for k, v in content.items()}
 
 # %% ../nbs/02_data.ipynb #cell-066
-def _npy_content(path):
+def _npy_header(file):  # an open .npy file -> shape, whether columns come first (Fortran), dtype
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    return read_header[np.lib.format.read_magic(file)](file)
+
+
+def _npy_content(path):
     with open(path, "rb") as file:
-        shape, _, dtype = read_header[np.lib.format.read_magic(file)](file)
+        shape, _, dtype = _npy_header(file)
         if dtype.hasobject:
             return _named_arrays(_unpickled(file))
     _size_check(math.prod(shape) * dtype.itemsize)
@@ -957,6 +969,101 @@ def _per_part(images, classes, part_of):
         parts[str(part)] = _split_of(images[chosen], classes[chosen], None, class_names)
     return parts
 
+# %% ../nbs/02_data.ipynb #mapped-04
+class Mapped:
+    "Images that stay in their file: looks like an array uint8 (N, H, W, C), and reads the rows that are asked for."
+    dtype, ndim = np.dtype(np.uint8), 4
+
+    def __init__(self,
+                 images,     # numpy.memmap, uint8 (M, H, W, C)
+                 rows=None,  # which of them, in which order, whole numbers (N,); None: all
+                 ):
+        self.images, self.rows = images, np.arange(len(images)) if rows is None else rows
+
+    def only(self, indices):
+        "The images at `indices` (whole numbers, a slice or a mask), still on disk."
+        return Mapped(self.images, self.rows[indices])
+
+    def __getitem__(self, key): return _mapped_item(self, key)
+    def __len__(self): return len(self.rows)
+    def __reduce__(self): return _mapped_again, (self.images.filename, self.rows)  # another process opens the file itself
+    def __repr__(self): return f"Mapped({len(self):,} images {_shape_text(self)} in {Path(self.images.filename).name})"
+
+    def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("images on disk can only be copied into memory; np.asarray(x) does. Received: copy=False")
+        return self.images[self.rows].astype(dtype or np.uint8, copy=False)
+
+    @property
+    def shape(self):
+        "Images, height, width, channels."
+        return (len(self.rows), *self.images.shape[1:])
+
+    @property
+    def nbytes(self):
+        "Bytes that the images would take in memory."
+        return math.prod(self.shape)
+
+# %% ../nbs/02_data.ipynb #mapped-05
+def _mapped_item(mapped, key):  # what NumPy would give for an array in memory
+    first, *rest = key if isinstance(key, tuple) and key else (key,)
+    if isinstance(first, slice):
+        return mapped.images[mapped.rows[first]][(slice(None), *rest)]
+    kind = np.asarray(first)
+    if kind.dtype == object or kind.dtype == bool and kind.ndim != 1:  # such as x[..., 0]
+        return np.asarray(mapped)[key]
+    found = mapped.images[(mapped.rows[first], *rest)]
+    return np.array(found) if isinstance(found, np.memmap) else found
+
+
+def _mapped_again(path, rows):
+    return Mapped(_mapped_images(Path(path)), rows)
+
+# %% ../nbs/02_data.ipynb #mapped-07
+def _whole_npy(path):  # shape and dtype of an .npy file, its length checked
+    with open(path, "rb") as file:
+        shape, columns_first, dtype = _npy_header(file)
+        promised, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+    if dtype.hasobject:
+        raise ValueError("refused: it holds Python objects, which could run code; only plain arrays are read")
+    if promised != there:
+        raise ValueError(f"wrong length: the header promises {promised:,} bytes for the shape {shape}, the file holds "
+                         f"{there:,}{' (truncated)' if there < promised else ''}; copy or write it again")
+    if columns_first and len(shape) > 1:
+        raise ValueError("its columns come first (Fortran order), so that one image is spread over the whole file; "
+                         "write it again from np.ascontiguousarray(x)")
+    return shape, dtype
+
+
+def _mapped_images(path):  # uint8 (N, H, W, C), on disk
+    with _reading(path):
+        shape, dtype = _whole_npy(path)
+        if dtype != np.uint8 or not math.prod(shape):
+            raise ValueError("images that stay on disk must be uint8 from 0 to 255, one image at least; as_pixels() "
+                             f"converts others, save_arrays() writes them. Received: {dtype} {shape}")
+        return _images_last(np.load(path, mmap_mode="r"))
+
+# %% ../nbs/02_data.ipynb #mapped-08
+def _array_folder(folder):  # parts, or None where it is no folder of arrays
+    ends = {part: end for part, end in (("all", ""), ("train", "_train"), ("test", "_test"))
+            if (folder / f"x{end}.npy").is_file()}
+    if "all" in ends and len(ends) > 1:
+        raise ValueError(f"{folder.name} holds x.npy, or x_train.npy and x_test.npy, not both. Received: "
+                         f"{', '.join(f'x{end}.npy' for end in ends.values())}")
+    return {part: _array_pair(folder, end) for part, end in ends.items()} or None
+
+
+def _array_pair(folder, end):  # images on disk, labels in memory
+    images, labels, names = folder / f"x{end}.npy", folder / f"y{end}.npy", folder / "class_names.txt"
+    names = tuple(names.read_text(encoding="utf-8").splitlines()) if names.is_file() else None
+    y, x = None, Mapped(_mapped_images(images))
+    if labels.is_file():
+        with _reading(labels):
+            _whole_npy(labels)
+            y = np.load(labels)
+    with _reading(labels):
+        return _split_of(x, y, None, names)
+
 # %% ../nbs/02_data.ipynb #cell-087
 def _tar(path, image_size):
     with _reading(path):
@@ -966,7 +1073,7 @@ def _tar(path, image_size):
 
 
 def _folder(path, image_size):
-    found = _idx_folder(path) or _cifar_folder(path)
+    found = _idx_folder(path) or _array_folder(path) or _cifar_folder(path)
     if not found:
         with _reading(path):
             found = _pictures(_folder_files(path), image_size)
@@ -1044,8 +1151,14 @@ def _is_fashion(parts):
     if set(parts) != {"train", "test"} or parts["train"].x.shape != _FASHION_SHAPE:
         return False
     arrays = {(p, k): getattr(s, k) for p, s in parts.items() for k in "xy"}
-    same = lambda key, a: hashlib.sha256(np.ascontiguousarray(a, np.uint8)).hexdigest() == FASHION_SHA256[key]
-    return all(a is not None and same(key, a) for key, a in arrays.items())
+    return all(a is not None and _sha256(a) == FASHION_SHA256[key] for key, a in arrays.items())
+
+
+def _sha256(array):  # of its numbers as bytes
+    digest = hashlib.sha256()
+    for some in _some_at_a_time(array):
+        digest.update(some.astype(np.uint8, copy=False))
+    return digest.hexdigest()
 
 
 def _wrong_content(place, what):
@@ -1282,44 +1395,46 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
     return _dataset(parts, class_names, title, validation_split, test_split, split, seed, limit)
 
 # %% ../nbs/02_data.ipynb #cell-116
-def _digests(split):
-    return [hashlib.blake2b(image, digest_size=16).digest() for image in np.ascontiguousarray(split.x)]
+def _digests(split):  # a checksum of each image, 16 bytes (N,)
+    found = (hashlib.blake2b(image, digest_size=16).digest() for some in _some_at_a_time(split.x) for image in some)
+    return np.frombuffer(b"".join(found), "S16")
 
 
 def _moments(x):  # mean and standard deviation of all pixels, by counting the 256 values
-    counts = np.zeros(256, int)
-    for i in range(0, len(x), _ROWS):
-        counts += np.bincount(x[i:i + _ROWS].ravel(), minlength=256)
+    counts = sum((np.bincount(some.ravel(), minlength=256) for some in _some_at_a_time(x)), np.zeros(256, int))
     total, values = max(counts.sum(), 1), np.arange(256)
     mean = (counts * values).sum() / total
     return mean, math.sqrt((counts * (values - mean) ** 2).sum() / total)
 
 
-def _twins(first, second, labels):  # how many of `second` also occur in `first`, and of these with another label only
-    known = {}
-    for digest, label in zip(first, labels[0]):
-        known.setdefault(digest, set()).add(int(label))
-    found = [(known[d], int(label)) for d, label in zip(second, labels[1]) if d in known]
-    return len(found), sum(label not in others for others, label in found)
+def _content_numbers(splits):  # for each split a number for each image, (N,): equal images, equal numbers
+    digests = [_digests(split) for split in splits]
+    numbers = np.unique(np.concatenate(digests), return_inverse=True)[1]
+    return np.split(numbers, np.cumsum([len(part) for part in digests])[:-1])
+
+
+def _twins(first, second, first_labels, second_labels):  # how many of `second` are also in `first`; those with another label only
+    labels = 1 + max(first_labels.max(initial=0), second_labels.max(initial=0))
+    found = np.isin(second, first)
+    same = np.isin(second * labels + second_labels, first * labels + first_labels)
+    return int(found.sum()), int((found & ~same).sum())
+
+
+def _repeated(numbers, labels):  # images that were there before; those whose label differs from the first one's
+    _, first, again = np.unique(numbers, return_index=True, return_inverse=True)
+    return len(numbers) - len(first), int((labels[first][again] != labels).sum())
 
 
 def duplicates(data):  # Dataset -> pandas.DataFrame
     "How many images occur again, equal in every pixel, in another split or the same, and how many with another label."
     import pandas as pd
-    parts = data.splits()
-    digests = {k: _digests(s) for k, s in parts.items()}
-    rows = {}
+    parts, rows = data.splits(), {}
+    numbers = dict(zip(parts, _content_numbers(parts.values())))
     for one, two in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        rows[f"{two} images also in {one}"] = _twins(digests[one], digests[two], (parts[one].y, parts[two].y))
-    for name, all_digests in digests.items():
-        repeated = len(all_digests) - len(set(all_digests))
-        rows[f"repeated within {name}"] = repeated, _conflicts(all_digests, parts[name].y)
+        rows[f"{two} images also in {one}"] = _twins(numbers[one], numbers[two], parts[one].y, parts[two].y)
+    for name, split in parts.items():
+        rows[f"repeated within {name}"] = _repeated(numbers[name], split.y)
     return pd.DataFrame(rows.values(), index=list(rows), columns=["images", "with another label"])
-
-
-def _conflicts(digests, labels):  # repeated images whose label differs from the first one's
-    first = {}
-    return sum(first.setdefault(d, label) != label for d, label in zip(digests, labels.tolist()))
 
 # %% ../nbs/02_data.ipynb #cell-117
 @dataclass(frozen=True, eq=False)
@@ -1419,3 +1534,98 @@ def save_csv(split: Split,  # square grey images; labels from 0 stay as they are
         file.write(",".join(["Id"] + ["Label"] * (split.y is not None) + list(map(str, columns))).encode() + b"\n")
         for start, row in zip(starts, x):
             file.write(f"{start},{','.join([texts[p] for p in row.tobytes()])}\n".encode())
+
+# %% ../nbs/02_data.ipynb #mapped-11
+@contextlib.contextmanager
+def _new_folder(folder):  # a hidden folder that becomes `folder` when all is written, and vanishes if anything fails
+    if folder.exists():
+        raise ValueError(f"{folder.name!r} exists already, and a data set is never written over; choose another name or "
+                         "delete it first")
+    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        os.rename(unfinished, folder)
+    except BaseException as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise type(error)(error.errno, f"{folder.name} could not be written, and nothing of it is left: "
+                                           f"{error.strerror}") from None
+        raise
+
+# %% ../nbs/02_data.ipynb #mapped-12
+def _piece(piece, class_names, number):  # a Split, or images and labels -> a Split
+    if isinstance(piece, Split):
+        return piece
+    if not isinstance(piece, (tuple, list)) or len(piece) != 2:
+        raise ValueError("a piece is a Split, or a pair of images and labels (None where there are none). Received: "
+                         f"{type(piece).__name__} as piece {number}")
+    x, y = piece
+    if getattr(x, "dtype", None) != np.uint8:
+        raise ValueError("pieces are uint8 from 0 to 255, since floats can only be read by looking at all of them; "
+                         f"as_pixels(x) converts. Received: {getattr(x, 'dtype', type(x).__name__)} in piece {number}")
+    split = _split_of(x, y, None, class_names)
+    if split.class_names and not class_names:
+        raise ValueError("where labels are words, class_names= must give their order, as no piece knows them all. "
+                         f"Received: {split.class_names[0]!r} in piece {number}")
+    return split
+
+
+def _same_kind(split, first, number):
+    kind = lambda s: f"{_shape_text(s.x)}, {'unlabelled' if s.y is None else 'labelled'}"
+    if kind(split) != kind(first):
+        raise ValueError(f"all pieces must be of one kind: {kind(first)}, as the first one. Received: {kind(split)} in "
+                         f"piece {number}")
+
+# %% ../nbs/02_data.ipynb #mapped-13
+def _write_pieces(folder, end, pieces, class_names):
+    labels, first, count = [], None, 0
+    header = lambda file: np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False,
+                                                                      "shape": (count, *first.x.shape[1:])})
+    with open(folder / f"x{end}.npy", "wb") as file:
+        for number, piece in enumerate(pieces):
+            split = _piece(piece, class_names, number)
+            if first is None:
+                first = split
+                header(file)  # keeps the place
+            _same_kind(split, first, number)
+            for some in _some_at_a_time(split.x):
+                file.write(some)
+            labels, count = [*labels, split.y], count + len(split)
+        if not count:
+            raise ValueError("there are no images to write; give a Split, or pieces of images and labels. Received: none")
+        file.seek(0)
+        header(file)
+        file.flush()
+        os.fsync(file.fileno())
+    if first.y is not None:
+        np.save(folder / f"y{end}.npy", np.concatenate(labels))
+
+# %% ../nbs/02_data.ipynb #mapped-14
+def _pieces(images):  # what save_arrays() takes -> an iterable of Splits or pairs
+    if isinstance(images, Split) or isinstance(images, tuple) and len(images) == 2 and hasattr(images[0], "dtype"):
+        return (images,)
+    if not hasattr(images, "__iter__"):
+        raise ValueError("images are a Dataset, a Split, a pair (images, labels), or an iterable of these. Received: "
+                         f"{type(images).__name__}")
+    return images
+
+# %% ../nbs/02_data.ipynb #mapped-15
+def save_arrays(images,            # a Dataset, a Split, a pair (images uint8, labels), or many of the last two in any iterable
+                folder,            # where to; must not be there yet
+                *, test=None,      # official test images, in the same forms; a Dataset brings its own
+                class_names=None,  # names in the order of the labels; None: those of the Dataset or Split
+                ) -> Path:         # the folder, for load()
+    "Write images, piece by piece, as files that `load` maps and does not take into memory; `load` splits them anew."
+    folder = Path(folder).expanduser()
+    if isinstance(images, Dataset):
+        test, class_names = images.test if len(images.test) else None, class_names or images.class_names
+        images = images.train, images.validation
+    class_names = class_names or (images.class_names if isinstance(images, Split) else None)
+    parts = {"": images} if test is None else {"_train": images, "_test": test}
+    with _new_folder(folder) as place:
+        for end, pieces in parts.items():
+            _write_pieces(place, end, _pieces(pieces), class_names)
+        if class_names:
+            (place / "class_names.txt").write_text("\n".join(map(str, class_names)) + "\n", encoding="utf-8")
+    return folder

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashion_cnn import data as room
-from fashion_cnn.data import (FIVE_GROUPS, Split, as_labels, as_pixels, describe, from_arrays, load, read, relabel,
-                              save_csv, save_npy, sources)
+from fashion_cnn.data import (FIVE_GROUPS, Mapped, Split, as_labels, as_pixels, describe, from_arrays, load, read,
+                              relabel, save_arrays, save_csv, save_npy, sources)
 
 relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -386,6 +386,221 @@ def test_description_agrees_with_numpy():
     assert row["mean"] == pytest.approx(data.train.x.mean(),
                                         abs=0.01) and row["standard deviation"] == pytest.approx(data.train.x.std(),
                                                                                                  abs=0.01)
+
+
+# Images that stay on disk
+
+def stored(folder, n=500, side=6, channels=1, **options):
+    "The same images on disk and in memory, loaded with the same options."
+    x, y = images(n, side, channels), np.arange(n) % 5
+    save_arrays(((x[i:i + 77], y[i:i + 77]) for i in range(0, n, 77)), folder / "many")
+    return load(folder / "many", **options), from_arrays(x, y, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"seed": 3}, {"validation_split": 0.5, "test_split": 0}, {"limit": 60},
+                                     *({"split": letter} for letter in "ABCDE")], ids=str)
+def test_on_disk_and_in_memory_are_the_same(tmp_path, options):
+    mapped, held = stored(tmp_path, **options)
+    assert mapped.fingerprint == held.fingerprint and mapped.class_names == held.class_names
+    for one, other in zip(mapped.splits().values(), held.splits().values()):
+        assert isinstance(one.x, Mapped) and one.x.nbytes == other.x.nbytes
+        same(one, other)
+    table = lambda data: [t.to_string() for t in describe(data)._tables().values()]
+    assert table(mapped) == table(held)
+    groups = {i: "ab"[i > 2] if i else None for i in range(5)}
+    assert relabel(mapped, groups).fingerprint == relabel(held, groups).fingerprint
+
+
+def test_a_folder_of_arrays_as_numpy_writes_it(tmp_path):
+    x, y = images(60)[..., 0], np.arange(60) % 3
+    (tmp_path / "plain").mkdir()
+    for name, array in {"x_train": x, "y_train": y.astype(np.uint8), "x_test": x[:9], "y_test": np.eye(3)[y[:9]]}.items():
+        np.save(tmp_path / "plain" / f"{name}.npy", array)
+    data = load(tmp_path / "plain", seed=1)
+    assert data.fingerprint == from_arrays(x, y, x[:9], y[:9], seed=1).fingerprint and data.input_shape == (4, 4, 1)
+    same(read(tmp_path / "plain", "test"), Split(x[:9, ..., None], y[:9]))
+
+
+def test_all_that_save_arrays_takes(tmp_path):
+    data = from_arrays(images(60), ["coat", "bag", "boot"] * 20)
+    save_arrays(data, tmp_path / "a")
+    a = load(tmp_path / "a")
+    assert a.class_names == data.class_names == ("bag", "boot", "coat") and len(a.test) == len(data.test) == 6
+    assert np.array_equal(a.test.x, data.test.x) and len(a.train) + len(a.validation) == 54
+    save_arrays([a.train, a.validation], tmp_path / "b", test=a.test, class_names=a.class_names)  # from disk to disk
+    assert load(tmp_path / "b").class_names == data.class_names
+    assert save_arrays((images(9), None), tmp_path / "c") == tmp_path / "c" and read(tmp_path / "c").y is None
+    save_arrays(Split(images(8), np.arange(8) % 2), tmp_path / "d")
+    same(read(tmp_path / "d"), Split(images(8), np.arange(8) % 2))
+    words = (images(4), ["x", "y", "x", "y"])
+    assert read(save_arrays([words, words], tmp_path / "e", class_names=("y", "x"))).y.tolist() == [1, 0] * 4
+
+
+def test_a_mapped_split_can_be_sent_to_another_process(tmp_path):
+    mapped, held = stored(tmp_path, n=100)
+    part = mapped.train.take(np.arange(30)[::-2])
+    sent = pickle.dumps(part)
+    assert len(sent) < 2000
+    same(pickle.loads(sent), held.train.take(np.arange(30)[::-2]))
+
+
+def test_training_from_disk_gives_the_same_weights(tmp_path):
+    from fashion_cnn.runs import Recipe
+    from fashion_cnn.train import train
+    recipe = Recipe("little", "a3-small", {"filters": 2, "units": 4}, batch_size=32, epochs=2)
+    mapped, held = stored(tmp_path, n=300)
+    from_disk, from_memory = (train(recipe, data, progress=False) for data in (mapped, held))
+    assert from_disk.weights_hash == from_memory.weights_hash and from_disk.metrics == from_memory.metrics
+    for name in ("validation", "test"):
+        assert np.array_equal(from_disk.probabilities[name], from_memory.probabilities[name])
+        assert np.array_equal(from_disk.labels[name], from_memory.labels[name])
+    assert np.array_equal(from_disk.predict(mapped.test), from_memory.predict(held.test))
+
+
+SIZE, SIDE = 12, 3
+whole = st.integers(-SIZE, SIZE - 1)
+slices = st.builds(slice, *[st.none() | st.integers(-SIZE - 2, SIZE + 2)] * 2, st.none() | st.sampled_from([-3, -1, 1, 2]))
+first = st.one_of(whole, slices, st.lists(whole, max_size=5), st.lists(st.booleans(), min_size=SIZE, max_size=SIZE),
+                  st.lists(whole, max_size=4).map(lambda r: np.array(r, np.int32)),
+                  st.lists(whole, min_size=4, max_size=4).map(lambda r: np.array(r).reshape(2, 2)),
+                  st.lists(st.booleans(), min_size=SIZE, max_size=SIZE).map(np.array), st.none(), st.just(Ellipsis),
+                  whole.map(np.int64), whole.map(np.array), st.booleans(), st.just(np.eye(SIZE, SIDE) > 0))
+other = st.one_of(st.integers(-SIDE, SIDE - 1), st.just(slice(None)), st.just(slice(None, None, -1)), st.none(),
+                  st.just([2, 0]), st.just(np.array([True, False, True])))
+keys = first | st.tuples(first) | st.tuples(first, other) | st.tuples(first, other, other) | st.just(()) | st.just((..., 0))
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory):
+    "Twelve of twenty images, mapped, in an order of their own; and the same in memory."
+    path, rows = tmp_path_factory.mktemp("mapped") / "x.npy", np.random.default_rng(5).permutation(20)[:SIZE]
+    np.save(path, images(20, SIDE))
+    return Mapped(np.load(path, mmap_mode="r"), rows), images(20, SIDE)[rows]
+
+
+@settings(max_examples=400, deadline=None)
+@given(key=keys)
+def test_mapped_images_are_indexed_as_numpy_does(on_disk, key):
+    mapped, held = on_disk
+    try:
+        expected = held[key]
+    except IndexError:
+        with pytest.raises(IndexError):
+            mapped[key]
+        return
+    found = mapped[key]
+    assert type(found) is type(expected) and found.dtype == np.uint8 and found.shape == expected.shape
+    assert np.array_equal(found, expected)
+    if isinstance(found, np.ndarray):
+        assert found.flags.writeable or not found.size
+
+
+@relaxed
+@given(st.lists(whole, max_size=20) | slices | st.lists(st.booleans(), min_size=SIZE, max_size=SIZE).map(np.array))
+def test_parts_of_mapped_images_stay_on_disk(on_disk, key):
+    mapped, held = on_disk
+    part = mapped.only(key)
+    assert isinstance(part, Mapped) and part.shape == held[key].shape and len(part) == len(held[key])
+    assert np.array_equal(part, held[key]) and np.array_equal(part.only(slice(None, None, -1)), held[key][::-1])
+
+
+def test_mapped_images_look_like_an_array(on_disk):
+    mapped, held = on_disk
+    assert mapped.shape == held.shape and mapped.dtype == held.dtype and mapped.ndim == 4 and mapped.nbytes == held.nbytes
+    assert np.array_equal(list(mapped), held) and np.asarray(mapped, "float32").dtype == np.float32
+    assert np.array(mapped).flags.writeable and "12 images 3x3x1 in x.npy" in repr(mapped)
+    with pytest.raises(IndexError):
+        mapped[SIZE]
+    with pytest.raises(ValueError, match="copy=False"):
+        mapped.__array__(copy=False)
+    with pytest.raises(TypeError, match="assignment"):
+        mapped[0] = 0
+
+
+FLAT = """
+import sys
+import numpy as np
+from fashion_cnn.data import describe, load
+
+def kept():
+    "Memory that the system cannot take back by itself, in MB; pages of a mapped file it can."
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon")) / 1000
+
+before = kept()
+data = load(sys.argv[1])
+data.fingerprint
+describe(data.limited(2000))
+order = np.random.default_rng(0).permutation(len(data.train))
+total = sum(int(data.train.x[order[i:i + 128]].sum()) for i in range(0, len(order), 128))
+assert total == 0 and len(order) == 140_000 and data.train.x.nbytes > 109e6
+print(kept() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+def test_memory_stays_flat(tmp_path):
+    "200,000 images of 157 MB, every one read; what stays in memory is labels, row numbers and libraries."
+    (tmp_path / "x.npy").parent.mkdir(exist_ok=True)
+    np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (200_000, 28, 28)).flush()  # a file of zeros, quickly made
+    np.save(tmp_path / "y.npy", np.arange(200_000, dtype=np.uint8) % 10)
+    done = subprocess.run([sys.executable, "-c", FLAT, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 75, f"{done.stdout} MB"
+
+
+def half(path):
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda f: half(f / "x.npy"), r"^x\.npy: wrong length: the header promises 640 bytes.*holds 635 \(truncated\); copy"),
+    (lambda f: (f / "x.npy").write_bytes((f / "x.npy").read_bytes() + b"1"), r"promises 640 bytes.*holds 641; copy"),
+    (lambda f: (f / "x.npy").write_bytes(b""), r"x\.npy: the file is truncated, damaged|x\.npy: EOF"),
+    (lambda f: (f / "x.npy").write_bytes(b"hello, this is a letter"), r"x\.npy: .*magic"),
+    (lambda f: half(f / "y.npy"), r"^y\.npy: wrong length.*truncated"),
+    (lambda f: np.save(f / "x.npy", np.zeros((40, 4, 4))), r"x\.npy: .*must be uint8.*save_arrays.*Received: float64 \(40, 4, 4\)"),
+    (lambda f: np.save(f / "x.npy", np.zeros((0, 4, 4), np.uint8)), r"one image at least.*Received: uint8 \(0, 4, 4\)"),
+    (lambda f: np.save(f / "x.npy", np.zeros((40, 5), np.uint8)), r"x\.npy: images must have the shape"),
+    (lambda f: np.save(f / "x.npy", np.asfortranarray(images(40))), r"Fortran.*ascontiguousarray"),
+    (lambda f: np.save(f / "y.npy", np.arange(39) % 4), r"^y\.npy: one label for each image.*40 images and 39 labels"),
+    (lambda f: np.save(f / "y.npy", np.full(40, 0.5)), r"y\.npy: labels must be whole numbers.*0\.5"),
+    (lambda f: np.save(f / "y.npy", np.array([{}] * 40), allow_pickle=True), r"y\.npy: refused.*objects"),
+    (lambda f: (f / "y.npy").unlink(), r"no labels"),
+    (lambda f: np.save(f / "x_train.npy", images(40)), r"not both. Received: x\.npy, x_train\.npy"),
+    (lambda f: (f / "class_names.txt").write_text("a\nb\n"), r"label 3 .*out of range; 2 class names")])
+def test_a_wrong_folder_of_arrays_is_named(tmp_path, change, message):
+    save_arrays((images(40), np.arange(40) % 4), tmp_path / "many")
+    change(tmp_path / "many")
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        load(tmp_path / "many")
+
+
+def pieces_that_end_in(error):
+    yield images(30), np.arange(30)
+    raise error
+
+
+@pytest.mark.parametrize("pieces, raised, message", [
+    (pieces_that_end_in(KeyboardInterrupt()), KeyboardInterrupt, None),
+    (pieces_that_end_in(OSError(28, "No space left on device")), OSError, "nothing of it is left: No space left"),
+    ([(images(3), [0, 1, 2]), (images(3, 5), [0, 1, 2])], ValueError, "one kind: 4x4x1.*Received: 5x5x1, labelled in piece 1"),
+    ([(images(3), [0, 1, 2]), (images(3), None)], ValueError, "one kind.*Received: 4x4x1, unlabelled in piece 1"),
+    ([(images(3), [0, 1])], ValueError, "3 images and 2 labels"),
+    ([(images(3) / 255, [0, 1, 2])], ValueError, "pieces are uint8.*as_pixels.*Received: float64 in piece 0"),
+    ([(images(2), ["coat", "bag"])], ValueError, "class_names= must give their order"),
+    ([images(2)], ValueError, "pair of images and labels.*Received: ndarray as piece 0"),
+    ([], ValueError, "no images to write"), (7, ValueError, "Received: int")])
+def test_nothing_half_written_is_left(tmp_path, pieces, raised, message):
+    with pytest.raises(raised, match=message):
+        save_arrays(pieces, tmp_path / "many")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_is_never_written_over(tmp_path):
+    save_arrays((images(3), None), tmp_path / "many")
+    with pytest.raises(ValueError, match="'many' exists already.*another name"):
+        save_arrays((images(4), None), tmp_path / "many")
+    assert len(read(tmp_path / "many")) == 3
 
 
 # The named sources
