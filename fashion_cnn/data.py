@@ -272,13 +272,23 @@ def _portion(y, n, seed=0):  # labels (N,) -> indices of n of them, (n,), strati
     return rng.permutation(np.concatenate([rng.permutation(w)[:k] for w, k in zip(where, shares)] or [[]]).astype(int))
 
 
-def _rest(n, taken, seed):  # the other indices of 0..n-1, in random order
-    return np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(n), taken))
+def _others(n, taken):  # the indices of 0..n-1 that are not taken, in order
+    left = np.ones(n, bool)
+    left[taken] = False
+    return np.flatnonzero(left)
+
+
+def _rest(n, taken, seed):  # the same in random order
+    return np.random.default_rng(seed).permutation(_others(n, taken))
 
 # %% ../nbs/02_data.ipynb #cell-033
+def _put_aside(indices, share, seed):  # what scikit-learn's train_test_split does, which takes two seconds to import
+    order, aside = np.random.RandomState(seed).permutation(len(indices)), math.ceil(share * len(indices))
+    return indices[order[aside:]], indices[order[:aside]]
+
+
 def _halves(rest, letter, seed):
-    from sklearn.model_selection import train_test_split
-    first, second = train_test_split(rest, test_size=0.5, random_state=seed)
+    first, second = _put_aside(rest, 0.5, seed)
     return (second, first) if letter == "A" else (first, second)
 
 
@@ -294,15 +304,14 @@ def _as_assigned(y, letter, seed):
     if letter == "E":
         order, cut = _mixed_order(y), math.floor(n * (1.0 - 0.2))
         return order[:cut], order[cut:], None
-    from sklearn.model_selection import train_test_split
     seed = {"A": 0, "C": 42}.get(letter, seed)
-    train, rest = train_test_split(np.arange(n), test_size=0.2, random_state=seed)
+    train, rest = _put_aside(np.arange(n), 0.2, seed)
     return (train, *_halves(rest, letter, seed)) if letter in "AB" else (train, rest, None)
 
 
 def _stratified(y, validation_split, test_split, seed):
     test = _portion(y, round(len(y) * test_split), seed + 1) if test_split else np.arange(0)
-    pool = np.setdiff1d(np.arange(len(y)), test)
+    pool = _others(len(y), test)
     validation = pool[_portion(y[pool], round(len(y) * validation_split), seed)]
     return _rest(len(y), np.concatenate([test, validation]), seed), validation, test
 

@@ -1,7 +1,6 @@
 "Benchmarks: what they share, and that the figures in RESULTS.md come from runs. The measurements themselves are `make bench`."
 import argparse
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +32,7 @@ def test_a_quick_run_writes_nothing(tmp_path, capsys, monkeypatch):
         assert (tmp_path / "RESULTS.md").exists() is not quick
     text = results.sections(tmp_path / "RESULTS.md")["step"]
     assert "| another | 22.0 |" in text and "|---------|-----:|" in text and "no no-such-package" in text
-    assert "`python benchmarks/step.py --quick machine`" in text and "/a/folder" not in text and os.uname().nodename not in text.split(";")[1]
+    assert "`python benchmarks/step.py --quick machine`" in text and "/a/folder" not in text
 
 
 @pytest.mark.parametrize("script", sorted(path.stem for path in BENCHMARKS.glob("*.py")))
