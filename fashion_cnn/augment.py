@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['FILL_MODES', 'PIPELINES', 'reflect', 'sample', 'affine_matrix', 'apply_matrix', 'grid', 'affine', 'blur_matrix',
            'displacement', 'warp', 'Augmentation', 'Geometric', 'move_together', 'Affine', 'ElasticDistortion',
-           'Brightness', 'Erasing', 'Mixing', 'MixUp', 'CutMix', 'Pipeline', 'b_affine', 'b_elastic', 'd_cifar',
-           'e_shift_rotate', 'garments', 'names', 'pipeline', 'mixes_labels']
+           'Brightness', 'Erasing', 'Mixing', 'MixUp', 'CutMix', 'LabelSmoothing', 'Pipeline', 'b_affine', 'b_elastic',
+           'd_cifar', 'e_shift_rotate', 'garments', 'names', 'pipeline', 'mixes_labels']
 
 # %% ../nbs/05_augment.ipynb #cell-002
 import difflib, functools, inspect, math, numbers
@@ -426,6 +426,23 @@ class CutMix(Mixing):
         length = ops.round(side * size)
         first = ops.floor(centre * size - length / 2)
         return ops.clip(first, 0, size), ops.clip(first + length, 0, size)
+
+# %% ../nbs/05_augment.ipynb #cell-064c
+@keras.saving.register_keras_serializable(package="fashion_cnn")
+class LabelSmoothing(Mixing):
+    "Spreads a part of each label evenly over all classes: Szegedy et al. (2016)."
+
+    def __init__(self,
+                 amount=0.1,        # how much of the label is spread, 0 to 1
+                 probability=1.0,   # share of labels that are changed
+                 seed=None,         # a whole number: the same labels every time
+                 **kwargs):
+        super().__init__(probability, seed, **kwargs)
+        self.amount = _number("amount", amount, 0, 1)
+
+    def mix(self, images, labels):
+        spread = self.amount * self.chosen(images)[:, None]
+        return images, (1.0 - spread) * labels + spread / labels.shape[-1]
 
 # %% ../nbs/05_augment.ipynb #cell-066
 def _together(layers):

@@ -6,7 +6,7 @@
 __all__ = ['NORMALIZATIONS', 'RULES', 'NETWORKS', 'ORIGINALS', 'stack', 'normalize', 'drop', 'checked', 'cost', 'layer_table',
            'draw', 'a3_small', 'cm6_cnn', 'brief', 'deeper', 'a3_dropout', 'hw2_cnn', 'a3_autoencoder', 'residual_path',
            'identity_block', 'convolution_block', 'concatenation_block', 'residual_stage', 'cm6_resnet', 'a3_resnet',
-           'a3_resnet_meant', 'hw2_resnet', 'names', 'build']
+           'a3_resnet_meant', 'hw2_resnet', 'BesideMirrorImages', 'MeanOfMirrorImages', 'slim_resnet', 'names', 'build']
 
 # %% ../nbs/03_models.ipynb #cell-002
 import difflib, functools, importlib.util, inspect, numbers, shutil, sys, tempfile, warnings
@@ -66,14 +66,15 @@ def _is_activation(value) -> bool:
 
 # %% ../nbs/03_models.ipynb #cell-023
 _WHOLE = (_is_whole, "a whole number from 1 up")
+_COUNT = (lambda value: _is_whole(value) or value == 0 and not isinstance(value, bool), "a whole number from 0 up")
 _ACTIVATION = (_is_activation, "the name of an activation in Keras, such as 'relu', 'sigmoid', 'tanh', 'elu' or 'gelu'")
-RULES = {**dict.fromkeys(["filters", "kernel", "stem_kernel", "units", "stages", "blocks"], _WHOLE),
+RULES = {**dict.fromkeys(["filters", "kernel", "stem_kernel", "units", "stages", "blocks"], _WHOLE), "residuals": _COUNT,
          "dropout": (lambda value: _is_number(value) and 0 <= value < 1, "a fraction, from 0 to below 1"),
          "penalty": (lambda value: _is_number(value) and 0 <= value < float("inf"), "a number from 0 up"),
          "activation": _ACTIVATION, "output_activation": _ACTIVATION,
          "normalization": (lambda value: isinstance(value, str) and value in NORMALIZATIONS,
                            f"one of {', '.join(map(repr, NORMALIZATIONS))}"),
-         "skip": (lambda value: isinstance(value, bool), "True or False")}
+         **dict.fromkeys(["skip", "mirror"], (lambda value: isinstance(value, bool), "True or False"))}
 
 # %% ../nbs/03_models.ipynb #cell-024
 def _check_image(input_shape, classes) -> None:
@@ -795,10 +796,56 @@ def hw2_resnet(input_shape: tuple,                # (height, width, channels)
     x = stack(x, layers.GlobalAveragePooling2D(name="average"), layers.Dense(classes, activation="softmax", name="probabilities"))
     return keras.Model(inputs, x, name="hw2-resnet")
 
+# %% ../nbs/03_models.ipynb #cell-129c
+@keras.saving.register_keras_serializable("fashion_cnn")
+class BesideMirrorImages(layers.Layer):
+    "In use, puts the mirror images behind the images of the batch; in training it does nothing."
+
+    def call(self, images, training=False):
+        return images if training else keras.ops.concatenate([images, keras.ops.flip(images, axis=2)])
+
+    def compute_output_shape(self, input_shape): return (None, *input_shape[1:])
+
+
+@keras.saving.register_keras_serializable("fashion_cnn")
+class MeanOfMirrorImages(layers.Layer):
+    "In use, the mean of what was said of each image and of its mirror image; in training it does nothing."
+
+    def call(self, answers, training=False):
+        return answers if training else sum(keras.ops.split(answers, 2)) / 2
+
+    def compute_output_shape(self, input_shape): return (None, *input_shape[1:])
+
+# %% ../nbs/03_models.ipynb #cell-129b
+@checked
+def slim_resnet(input_shape: tuple,              # (height, width, channels)
+                classes: int,                    # how many
+                filters: tuple = (16, 32, 64),   # of each stage; each stage but the first halves the image
+                residuals: tuple = (0, 0, 1),    # residual blocks at the end of each stage
+                kernel: int = 3,                 # height and width of the kernels
+                activation: str = "relu",        # everywhere but in the last layer
+                normalization: str = "batch",    # after each convolution: batch, layer or none
+                dropout: float = 0.0,            # before the last layer, in training
+                mirror: bool = True,             # in use, answer for each image and its mirror image, and take the mean
+               ) -> keras.Model:                 # raw pixels in, probabilities out
+    "Ours: narrow where the image is large, residual blocks where it is small."
+    blocks = _exactly(len(filters), "slim-resnet", "residuals", residuals)
+    inputs = keras.Input(input_shape, name="pixels")
+    x = stack(inputs, BesideMirrorImages(name="beside_mirror_images") if mirror else None, layers.Rescaling(1 / 255, name="scale"))
+    for stage, (count, more) in enumerate(zip(filters, blocks), 1):
+        x = stack(x, layers.MaxPooling2D(2, padding="same", name=f"pool{stage - 1}") if stage > 1 else None,
+                  layers.Conv2D(count, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{stage}"),
+                  normalize(normalization, f"norm{stage}"), layers.Activation(activation, name=f"activation{stage}"))
+        x = residual_stage(x, count, more, kernel=kernel, activation=activation, normalization=normalization, name=f"stage{stage}")
+    x = stack(x, layers.GlobalAveragePooling2D(name="average"), drop(dropout, "dropout"),
+              layers.Dense(classes, activation="softmax", name="probabilities"),
+              MeanOfMirrorImages(name="mean_of_mirror_images") if mirror else None)
+    return keras.Model(inputs, x, name="slim-resnet")
+
 # %% ../nbs/03_models.ipynb #cell-131
 NETWORKS = {"a3-small": a3_small, "cm6-cnn": cm6_cnn, "brief": brief, "deeper": deeper, "a3-dropout": a3_dropout,
             "hw2-cnn": hw2_cnn, "a3-autoencoder": a3_autoencoder, "cm6-resnet": cm6_resnet, "a3-resnet": a3_resnet,
-            "a3-resnet-meant": a3_resnet_meant, "hw2-resnet": hw2_resnet}
+            "a3-resnet-meant": a3_resnet_meant, "hw2-resnet": hw2_resnet, "slim-resnet": slim_resnet}
 
 def names() -> list[str]:
     "The networks that `build` can build."
@@ -827,4 +874,4 @@ def build(name: str,            # one of `names()`
 
 # %% ../nbs/03_models.ipynb #cell-138
 ORIGINALS = {**{name: ((28, 28, 1), 5) for name in NETWORKS},   # (input_shape, classes)
-             "hw2-cnn": ((28, 28, 1), 10), "hw2-resnet": ((32, 32, 3), 10)}
+             "hw2-cnn": ((28, 28, 1), 10), "slim-resnet": ((28, 28, 1), 10), "hw2-resnet": ((32, 32, 3), 10)}

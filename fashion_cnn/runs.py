@@ -105,8 +105,13 @@ def _settled(recipe):
 
 # %% ../nbs/06_runs.ipynb #cell-015
 def _check_task(recipe):
-    "Refuse combinations of task, monitor, noise, augmentation and cached features that would be ignored."
+    "Refuse combinations of task, monitor, noise, labels, augmentation and cached features that would be ignored."
     _known([recipe.task], TASKS, "task")
+    if not (isinstance(recipe.label_smoothing, (int, float)) and 0 <= recipe.label_smoothing < 1):
+        raise ValueError(f"label_smoothing is a part of the label, from 0 to below 1. Received: {recipe.label_smoothing!r}")
+    if recipe.label_smoothing and (recipe.task == "reconstruct" or recipe.cache_features):
+        raise ValueError("label_smoothing needs the task 'classify' without cached features. Received: label_smoothing="
+                         f"{recipe.label_smoothing}, task={recipe.task!r}, cache_features={recipe.cache_features}")
     if not (isinstance(recipe.noise, (int, float)) and 0 <= recipe.noise <= 255):
         raise ValueError(f"noise is a number of grey levels, from 0 to 255. Received: {recipe.noise!r}")
     if recipe.task == "reconstruct" and recipe.monitor == "val_accuracy":
@@ -132,6 +137,7 @@ class Recipe:
     validation_split: float = 0.2                # fraction set apart for validation
     augmentation: str = ""                       # a pipeline of `augment.names()`, in training only; '' for none
     augmentation_options: dict = field(default_factory=dict)   # its arguments that differ from its own defaults
+    label_smoothing: float = 0.0                 # part of each label, 0 to 1, that is spread over all classes, in training only
     noise: float = 0.0                           # reconstruct: standard deviation of noise on the input, in grey levels
     cache_features: int = 0                      # passes of the frozen base over the training images; 0: in every epoch anew
     optimizer: str = "adam"                      # name of a Keras optimizer
@@ -323,6 +329,7 @@ def read_json(path: Path) -> dict:
 def load_model(path: Path):
     "A saved `keras.Model`; code inside the file is refused (safe mode)."
     import keras
+    import fashion_cnn.models    # layers of our own that a network may hold
     with warnings.catch_warnings():    # the file holds weights, not the optimizer's memory, and that is as it should be
         warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
         return keras.saving.load_model(path, safe_mode=True)

@@ -11,7 +11,7 @@ from scipy import ndimage, stats
 
 keras = pytest.importorskip("keras")
 from fashion_cnn import augment as augmentation                                                    # noqa: E402
-from fashion_cnn.augment import (Affine, Brightness, CutMix, ElasticDistortion, Erasing, MixUp, Pipeline, affine,   # noqa: E402
+from fashion_cnn.augment import (Affine, Brightness, CutMix, ElasticDistortion, Erasing, LabelSmoothing, MixUp, Pipeline, affine,   # noqa: E402
                                  affine_matrix, blur_matrix, displacement, mixes_labels, names, pipeline, sample, warp)
 
 STRONG = {"affine": dict(rotation=20, zoom=0.2, shear=10, shift=0.1, horizontal_flip=True, vertical_flip=True),
@@ -364,6 +364,19 @@ def test_labels_say_how_much_of_whom(layer):
         assert np.allclose(pixels.mean((1, 2)), labels @ np.arange(count), atol=2e-3)    # true for mixup and CutMix alike
         if isinstance(layer, CutMix):
             assert np.allclose([(pixels[n] == n).mean() for n in range(count)], labels.diagonal(), atol=1e-5)
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.1, 1.0])
+def test_label_smoothing_is_kerass_own(amount):
+    labels, answers = np.eye(5, dtype="float32")[[0, 3, 3]], np.random.default_rng(0).dirichlet(np.ones(5), 3).astype("float32")
+    layer = LabelSmoothing(amount)
+    smooth = layer({"images": pictures(3), "labels": labels}, training=True)
+    assert np.array_equal(image_of(smooth), pictures(3))
+    expected = keras.losses.CategoricalCrossentropy(label_smoothing=amount)(labels, answers)
+    assert float(keras.losses.CategoricalCrossentropy()(smooth["labels"], answers)) == pytest.approx(float(expected), rel=1e-5)
+    assert np.array_equal(np.array(layer({"images": pictures(3), "labels": labels})["labels"]), labels)    # in use: nothing
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert copy.amount == amount
 
 
 def test_erased_area_and_aspect():

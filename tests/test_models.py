@@ -89,7 +89,19 @@ def test_name_layers_and_scaling(name):
     parts = [layer.name for layer in model.layers]
     assert len(set(parts)) == len(parts)
     assert not any(re.fullmatch(r"(conv2d|dense|dropout|activation|add)_\d+", part) for part in parts)
-    assert ("scale" in parts) == name.startswith(("a3", "hw2"))   # A and B feed raw pixels on
+    assert ("scale" in parts) == name.startswith(("a3", "hw2", "slim"))   # A and B feed raw pixels on
+
+
+def test_mirror_images_are_asked_in_use_and_not_in_training():
+    model, x = build("slim-resnet", GREY, 10), pixels(5)
+    plain = build("slim-resnet", GREY, 10, mirror=False)
+    plain.set_weights(model.get_weights())
+    mean = (np.array(plain(x)) + np.array(plain(x[:, :, ::-1]))) / 2
+    assert np.allclose(np.array(model(x)), mean, atol=1e-6)
+    assert np.allclose(model.predict(x, batch_size=2, verbose=0), mean, atol=1e-6)      # also a last batch of one
+    assert np.allclose(np.array(model(x, training=True)), np.array(plain(x, training=True)), atol=1e-5)
+    assert [layer.name for layer in model.layers if layer not in plain.layers and "mirror" in layer.name] == [
+        "beside_mirror_images", "mean_of_mirror_images"]
 
 
 def test_networks_of_any_size_and_colour():
@@ -141,7 +153,9 @@ def test_autoencoder_gives_images_and_its_code(tmp_path):
     ("hw2-resnet", "filters", (4, 6), "stage2_block3_shortcut", "filters", 6),
     ("hw2-resnet", "blocks", 1, "stage3_block1_conv2", "filters", 128),
     ("hw2-resnet", "kernel", 5, "stage1_block1_conv1", "kernel_size", (5, 5)),
-    ("hw2-resnet", "dropout", 0.2, "stage1_block2_dropout", "rate", 0.2)])
+    ("hw2-resnet", "dropout", 0.2, "stage1_block2_dropout", "rate", 0.2),
+    ("slim-resnet", "filters", (4, 8, 12), "stage3_block1_conv2", "filters", 12), ("slim-resnet", "kernel", 5, "conv2", "kernel_size", (5, 5)),
+    ("slim-resnet", "residuals", (0, 2, 1), "stage2_block2_conv1", "filters", 32), ("slim-resnet", "dropout", 0.4, "dropout", "rate", 0.4)])
 def test_options_change_what_they_say(name, option, value, layer, attribute, expected):
     assert getattr(build(name, GREY, 5, **{option: value}).get_layer(layer), attribute) == expected
 

@@ -69,7 +69,8 @@ def test_reconstruction_prints_its_loss(data, capsys):
 @pytest.mark.parametrize("change, match", [
     (dict(task="classfy"), "classify"), (dict(task="reconstruct", monitor="val_accuracy"), "val_loss"),
     (dict(noise=10), "reconstruct"), (dict(task="reconstruct", noise=-1), "noise"), (dict(cache_features=-1), "cache_features"),
-    (dict(cache_features=3), "one is enough"), (dict(augmentation_options={"alpha": 3}), "augmentation"),
+    (dict(label_smoothing=1.0), "below 1"), (dict(label_smoothing="much"), "below 1"), (dict(label_smoothing=0.1, cache_features=1), "cached features"),
+    (dict(task="reconstruct", label_smoothing=0.1), "'classify'"), (dict(cache_features=3), "one is enough"), (dict(augmentation_options={"alpha": 3}), "augmentation"),
 ])
 def test_combinations_that_would_be_ignored(change, match):
     with pytest.raises(ValueError, match=match):
@@ -101,6 +102,16 @@ def test_mixed_labels(data, tmp_path, name):
     run = train(recipe, data, progress=False)
     assert set(run.history) >= {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-3)
+    train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
+    assert train(recipe, data, out=tmp_path / "run", progress=False).weights_hash == run.weights_hash
+
+
+@pytest.mark.parametrize("name", ["", "b-affine", "mixup"])
+def test_smoothed_labels(data, tmp_path, name):
+    recipe = SMALL.replace(augmentation=name, label_smoothing=0.2)
+    run = train(recipe, data, progress=False)
+    assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-3)    # the plain cross-entropy
+    assert run.weights_hash != train(recipe.replace(label_smoothing=0.0), data, progress=False).weights_hash
     train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
     assert train(recipe, data, out=tmp_path / "run", progress=False).weights_hash == run.weights_hash
 

@@ -17,7 +17,8 @@ from fashion_cnn.runs import Recipe, Run, from_record
 keras = pytest.importorskip("keras")
 from fashion_cnn import train as training            # noqa: E402
 from fashion_cnn.models import build                        # noqa: E402
-from fashion_cnn.train import Batches, compile_model, find_learning_rate, learning_rate, learning_rates, train   # noqa: E402
+from fashion_cnn.train import (Batches, Muon, compile_model, find_learning_rate, learning_rate, learning_rates,   # noqa: E402
+                               orthogonal, train)
 
 RECIPE = Recipe("trial", network="deeper", epochs=4, batch_size=32, learning_rate=0.002,
                 schedule={"name": "plateau", "patience": 1, "factor": 0.5}, early_stopping={"patience": 3})   # the rate falls on the way
@@ -413,3 +414,89 @@ def test_run_json_is_readable_by_people(undisturbed):
     content = json.loads((undisturbed.folder / "run.json").read_text())
     assert content["recipe"]["name"] == "trial" and content["data"]["source"].startswith("sketches")
     assert content["environment"]["keras"] == keras.__version__ and content["parameters"]["total"] > content["parameters"]["trainable"]
+
+
+# --- Muon -------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("rows, columns", [(72, 16), (9, 32), (16, 16), (1, 5)])
+def test_orthogonal_keeps_directions_and_evens_lengths(rows, columns):
+    matrix = np.random.default_rng(rows).normal(size=(rows, columns)).astype("float32")
+    turned = np.array(orthogonal(matrix))
+    u, _, v = np.linalg.svd(matrix, full_matrices=False)
+    along = np.diag(u.T @ turned @ v.T)                 # in the singular directions of the matrix: all near 1, and nothing else
+    assert 0.5 < along.min() <= along.max() < 1.3
+    assert np.allclose(u @ np.diag(along) @ v, turned, atol=1e-3)
+
+
+def test_muon_is_kerass_own_with_kernels_laid_out_as_matrices():
+    if not hasattr(keras.optimizers, "Muon"): pytest.skip("this Keras has no Muon to compare with")
+    draw = np.random.default_rng(0).normal
+    start, gradients = draw(size=(3, 3, 8, 16)).astype("float32"), draw(size=(4, 3, 3, 8, 16)).astype("float32")
+    kernel, matrix = keras.Variable(start, name="kernel"), keras.Variable(start.reshape(-1, 16), name="kernel")
+    schedule = keras.optimizers.schedules.CosineDecay(0.02, 4)
+    ours, theirs = Muon(schedule, weight_decay=0.3), keras.optimizers.Muon(schedule, weight_decay=0.3)
+    for gradient in gradients:
+        ours.apply([keras.ops.convert_to_tensor(gradient)], [kernel])
+        theirs.apply([keras.ops.convert_to_tensor(gradient.reshape(-1, 16))], [matrix])
+    assert np.abs(kernel.numpy() - start).max() > 0.01
+    assert np.allclose(kernel.numpy().reshape(-1, 16), matrix.numpy(), atol=1e-5)
+
+
+def test_muon_treats_the_rest_as_adamw_without_decay():
+    draw = np.random.default_rng(1).normal
+    for name in ("bias", "gamma"):
+        start, gradient = draw(size=5).astype("float32"), draw(size=5).astype("float32")
+        one, two = keras.Variable(start, name=name), keras.Variable(start, name=name)
+        ours, theirs = Muon(0.01, weight_decay=0.5), keras.optimizers.AdamW(0.01, weight_decay=0.0)
+        for optimizer, variable in ((ours, one), (theirs, two)): optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        assert np.array_equal(one.numpy(), two.numpy()) and not np.array_equal(one.numpy(), start)
+
+
+def test_muon_resumes_with_the_same_weights(data, tmp_path):
+    recipe = Recipe("muon", network="slim-resnet", network_options={"filters": (4, 8), "residuals": (0, 1)}, optimizer="muon",
+                    optimizer_options={"momentum": 0.9}, learning_rate=0.02, schedule={"name": "one-cycle"}, epochs=2, batch_size=64)
+    whole = train(recipe, data, progress=False)
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None): raise KeyboardInterrupt
+    assert train(recipe, data, out=tmp_path / "run", progress=False, callbacks=[Stop()]).stopped == "interrupted"
+    again = train(recipe, data, out=tmp_path / "run", progress=False)
+    assert again.epochs == 2 and again.weights_hash == whole.weights_hash
+    assert np.allclose(Run.load(tmp_path / "run").predict(data.test), again.probabilities["test"], atol=1e-5)   # layers of our own are found
+
+
+# --- several devices --------------------------------------------------------------------------------------------------
+
+SHARED = """
+import json, sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from fashion_cnn.data import load
+from fashion_cnn.runs import Recipe
+from fashion_cnn.train import train
+data = load("sketch").limited(98)
+recipe = Recipe("shared", network="a3-small", network_options={"filters": 4}, batch_size=32, epochs=2)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+runs = {"alone": train(recipe, data, progress=False)}
+train(recipe, data, epochs=1, out=sys.argv[1], progress=False, strategy=strategy)
+runs["shared"] = train(recipe, data, out=sys.argv[1], progress=False, strategy=strategy)    # goes on after its first epoch
+try: train(recipe, data.limited(97), progress=False, strategy=strategy)    # the last batch has one image: none for the second device
+except ValueError as error: assert "too few images for every device" in str(error) and "Received: 97 images" in str(error)
+else: raise AssertionError("an empty share of a batch ends the whole process inside TensorFlow")
+print("result", strategy.num_replicas_in_sync, json.dumps({name: [run.history, run.metrics] for name, run in runs.items()}))
+"""
+
+
+def test_two_devices_give_the_curve_of_one(tmp_path):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", SHARED, str(tmp_path / "run")], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    _, devices, text = done.stdout.splitlines()[-1].split(" ", 2)
+    (alone, judged_alone), (shared, judged) = json.loads(text).values()
+    assert devices == "2" and len(shared["loss"]) == 2
+    for name in ("loss", "val_loss", "accuracy", "val_accuracy"): assert np.allclose(alone[name], shared[name], rtol=1e-4), name
+    for split in judged: assert np.isclose(judged_alone[split]["loss"], judged[split]["loss"], rtol=1e-4)
+
+
+def test_a_strategy_that_is_none(data):
+    with pytest.raises(TypeError, match="tf.distribute.Strategy.*Received: 'mirrored'"):
+        train(RECIPE, data, strategy="mirrored")
