@@ -7,10 +7,11 @@ __all__ = ['COLOURS', 'MARKERS', 'LINES', 'HATCHES', 'DPI', 'INK', 'FAINT', 'BLA
            'sample_grid', 'class_counts', 'learning_curves', 'loss_accuracy', 'side_by_side', 'validation_curves',
            'curve_grid', 'schedule', 'learning_rate_search', 'confusion_matrix', 'cell', 'most_wrong', 'per_class',
            'roc', 'precision_recall', 'reliability', 'image_rows', 'class_map', 'flatten_to_map', 'activations',
-           'kernels', 'filters', 'feature_maps', 'grad_cam_maps', 'grad_cam', 'embedding', 'report']
+           'kernels', 'filters', 'feature_maps', 'grad_cam_maps', 'grad_cam', 'embedding', 'sweep_lines',
+           'sweep_heatmap', 'sweep_importance', 'report']
 
 # %% ../nbs/10_plots.ipynb #cell-002
-import base64, contextlib, functools, io, itertools, textwrap
+import base64, contextlib, functools, io, itertools, json, textwrap
 from html import escape
 
 import numpy as np
@@ -270,15 +271,20 @@ def _seeds(runs):
     return f"seed{'s' * (len(found) > 1)} {', '.join(map(str, found))}"
 
 
-def _about(runs, every=1):
-    "The caption of runs: data, images, the seeds of each recipe, and which epochs are shown."
+def _sources(runs):
+    "The data of runs: where it comes from and how many images there are."
     data = {}
     for run in runs:
         sizes = run.data.get("images", {})
         images = " and ".join(f"{sizes[name]:,} {name}" for name in ("train", "validation") if sizes.get(name))
         data[run.data["source"] + (f": {images} images" if images else "")] = None
+    return " and ".join(data)
+
+
+def _about(runs, every=1):
+    "The caption of runs: data, images, the seeds of each recipe, and which epochs are shown."
     recipes = [f"{title}, {_seeds(group)}" for title, group in by_recipe(runs).items()]
-    return "; ".join([" and ".join(data), *recipes, *([f"shown every {every} epochs"] if every > 1 else [])])
+    return "; ".join([_sources(runs), *recipes, *([f"shown every {every} epochs"] if every > 1 else [])])
 
 
 def _looks(names):
@@ -519,6 +525,13 @@ def learning_rate_search(search,     # what `train.find_learning_rate` gave
 # %% ../nbs/10_plots.ipynb #cell-056
 _MEANING = {None: "number of images", "true": "% of each true class", "pred": "% of each predicted class"}
 
+
+def _ink_on(colour):
+    "Black or white, whichever can be read on a colour; seaborn writes white on orange, too faint to read."
+    from seaborn.utils import relative_luminance
+    return "white" if relative_luminance(colour) < 0.18 else "black"
+
+
 def confusion_matrix(evaluation: Evaluation,   # what to show
                      normalize=None,           # None: counts; 'true': % of each row; 'pred': % of each column
                      axis=None,                # draw into this matplotlib axis
@@ -535,10 +548,10 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
         seaborn.heatmap(shown, mask=hidden, annot=not many, fmt="d" if normalize is None else ".0f", cmap=colours,
                         vmin=0, vmax=1.25 * top, cbar=False, linewidths=0.5, linecolor="white", square=True,
                         annot_kws={"fontsize": 8.5}, ax=axis)
-    for text in axis.texts:    # seaborn writes white on orange, too faint to read
+    for text in axis.texts:
         column, row = map(int, text.get_position())
         cell = axis.collections[-1 if row == column else -2].get_facecolors()[row * evaluation.classes + column]
-        text.set_color("white" if seaborn.utils.relative_luminance(cell) < 0.18 else "black")
+        text.set_color(_ink_on(cell))
         if text.get_text() == "0": text.set_alpha(0.35)
     ticks, names = np.arange(evaluation.classes) + 0.5, [_fit(name, 130, 9) for name in names]
     axis.set_xticks(ticks, names, rotation=40, ha="right", rotation_mode="anchor", fontsize=9 if not many else 5)
@@ -1123,6 +1136,210 @@ def embedding(model,                 # a keras.Model, or a `Run` that has one
     about = ", ".join(filter(None, [source, f"{len(rows):,} of {_plural(len(chosen), 'image')}"]))
     how = {"pca": "PCA", "t-sne": "t-SNE"}[method]
     return class_map(points, chosen.y[rows], names, f"{network.name}, layer {watched.name}", f"{about}; {how}, seed {seed}", axis)
+
+# %% ../nbs/10_plots.ipynb #sweep-values
+def _knob(place): return place.rpartition(".")[2].replace("_", " ")
+
+
+def _value(value):
+    "A setting as people write it; of a schedule and the like the name."
+    if isinstance(value, dict) and "name" in value: return value["name"]
+    return f"{value:.3g}" if isinstance(value, float) else _said(value)
+
+
+def _field(sweep, place):
+    "The values of a field, run by run as numbers, and what stands for these: {number: label}; numbers proper where there are more than eight."
+    values = [sweep.settings(run)[place] for run in sweep.runs]
+    known = {json.dumps(value): value for value in [*(sweep.grid.get(place) or ()), *values]}
+    there, numeric = [key for key in known if key in set(map(json.dumps, values))], all(isinstance(value, (int, float)) for value in values)
+    if numeric and len(there) > 8: return np.array(values, float), {}
+    if numeric: there.sort(key=known.get)
+    return np.array([there.index(json.dumps(value)) for value in values], float), {i: _value(known[key]) for i, key in enumerate(there)}
+
+
+def _in_groups(numbers, labels, most=5):
+    "The same with a label for every number: what has none is cut into groups of about equal size."
+    if labels: return numbers, labels
+    edges = np.quantile(numbers, np.linspace(0, 1, most + 1))
+    groups = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, most - 1).astype(float)
+    return groups, {i: f"{edges[i]:.2g} to {edges[i + 1]:.2g}" for i in range(most)}
+
+# %% ../nbs/10_plots.ipynb #sweep-scores
+def _swept(sweep, least=1):
+    "The fields of a sweep that have several values, {place: (numbers, labels)}, and what each run reached in validation."
+    runs = getattr(sweep, "runs", None)
+    if runs is None: raise TypeError(f"Expected a Sweep, as sweep() and load_sweep() give it. Received: {type(sweep).__name__}")
+    if len(runs) < least: _refuse(f"This figure needs a sweep of {_plural(least, 'finished run')} at least.", repr(sweep))
+    fields = {place: _field(sweep, place) for place in sweep.grid}
+    fields = {place: found for place, found in fields.items() if len(set(found[0])) > 1}
+    if not fields: _refuse("A figure of a sweep needs a field with several values.", repr(sweep))
+    return fields, np.array([run.metrics["validation"][_aim(sweep)] for run in runs])
+
+
+def _aim(sweep): return "accuracy" if sweep.recipe.task == "classify" else "loss"
+
+
+def _about_sweep(sweep):
+    "The caption of a sweep: data, images, recipe and seeds, how many runs of how many epochs."
+    epochs = sorted({run.epochs for run in sweep.runs})
+    length = f"{epochs[0]} to {_plural(epochs[-1], 'epoch')}" if len(epochs) > 1 else _plural(epochs[0], "epoch")
+    return f"{_sources(sweep.runs)}; {sweep.recipe.name}, {_seeds(sweep.runs)}; {_plural(len(sweep.runs), 'run')} of {length}"
+
+# %% ../nbs/10_plots.ipynb #sweep-lines-parts
+def _heights(numbers, labels, quality):
+    "Where the lines of all runs cross the axis of a field, and its ticks, {height: label}; heights from 0 to 1."
+    if labels:
+        room = 1 / len(labels)    # of each value: at the bottom its label, above that its lines
+        return (numbers + 0.33 + 0.54 * quality) * room, {(i + 0.13) * room: label for i, label in labels.items()}
+    scale = np.log if numbers.min() > 0 and numbers.max() > 50 * numbers.min() else np.asarray
+    low, high = scale(numbers.min()), scale(numbers.max())
+    ticks = np.linspace(low, high, 5)
+    return (scale(numbers) - low) / (high - low), {(tick - low) / (high - low): f"{np.exp(tick) if scale is np.log else tick:.2g}" for tick in ticks}
+
+
+def _posts(axis, x, ticks, apart):
+    "The axis of a field: a post for each value, or one for all numbers, with its labels."
+    if apart: axis.vlines([x] * len(ticks), *(np.array(list(ticks)) + end / len(ticks) for end in (0.17, 0.77)), color="#cfd2d6", linewidth=6, zorder=0)
+    else: axis.axvline(x, color="#cfd2d6", linewidth=1.5, zorder=0)
+    for y, label in ticks.items():
+        axis.text(x, y, _fit(label, 90, 8.5), fontsize=8.5, ha="center", va="center", color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+
+
+def _bundle(axis, heights, quality):
+    "Lines from axis to axis, the best drawn last, in one colour from pale to dark."
+    from matplotlib.collections import LineCollection
+    share = np.linspace(0, 1, 16)[None, :, None]
+    bend, x = 3 * share ** 2 - 2 * share ** 3, np.arange(heights.shape[1] - 1)[None, None] + share
+    y = heights[:, None, :-1] + (heights[:, None, 1:] - heights[:, None, :-1]) * bend
+    points = np.stack([np.broadcast_to(x, y.shape), y], -1).swapaxes(1, 2).reshape(len(y), -1, 2)
+    order = quality.argsort()
+    axis.add_collection(LineCollection(points[order], linewidths=0.8 + 1.6 * quality[order] ** 2, colors=_shade(quality[order])))
+
+
+def _shade(quality):
+    "One of six colours for each quality from 0 to 1: pale yellow through grey to dark blue, so that darker is better in grey too."
+    from matplotlib import colormaps
+    return colormaps["cividis_r"](0.1 + 0.18 * np.minimum(6 * quality // 1, 5))
+
+# %% ../nbs/10_plots.ipynb #sweep-lines
+def sweep_lines(sweep,     # a `Sweep`
+               ) -> Figure:   # a line for each run, from value to value
+    "All runs of a sweep as parallel coordinates, coloured by what they reached in validation."
+    fields, scores = _swept(sweep, least=2)
+    aim, (low, high) = _aim(sweep), (scores.min(), scores.max() + 1e-9)
+    quality = (scores - low) / (high - low) if aim == "accuracy" else (high - scores) / (high - low)
+    crossed = {place: _heights(*found, quality) for place, found in fields.items()}
+    caption = f"{_about_sweep(sweep)}. Darker and thicker: better; within a value better runs pass higher up; dots: the best run"
+    axis = _place(None, f"Every run, and its validation {aim}", caption, 1.8 + 1.45 * len(fields), 4, grid=None)
+    heights = np.stack([*(height for height, _ in crossed.values()), quality], axis=1)
+    _bundle(axis, heights, quality)
+    axis.plot(heights[quality.argmax()], "o", color=INK, markersize=5)
+    for x, (place, (_, ticks)) in enumerate(crossed.items()): _posts(axis, x, ticks, apart=bool(fields[place][1]))
+    axis.set(xticks=range(len(fields)), xticklabels=map(_knob, fields), xlim=(-0.35, len(fields)), ylim=(-0.03, 1.03), xlabel="field of the recipe", ylabel=f"validation {aim}")
+    _read_off(axis, low, high, aim)
+    return axis.figure
+
+
+def _read_off(axis, low, high, aim):
+    "The scale at the right, on which lines end: the better, the higher."
+    axis.yaxis.set(ticks_position="right", label_position="right")
+    axis.spines[["left", "bottom"]].set_visible(False)
+    axis.spines["right"].set_visible(True)
+    ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
+    shown = [(tick - low) / (high - low) if aim == "accuracy" else (high - tick) / (high - low) for tick in ticks]
+    axis.set_yticks(shown, [f"{100 * tick:.4g} %" if aim == "accuracy" else f"{tick:.4g}" for tick in ticks])
+
+# %% ../nbs/10_plots.ipynb #sweep-heatmap-parts
+def _two_fields(sweep, fields, asked):
+    "The two fields to draw, those asked for or the first ones; refuse others."
+    names = [*(place for place in asked if place is not None), *(place for place in fields if place not in asked)][:2]
+    for place in names:
+        if place not in fields: raise ValueError(suggest(place, list(fields), "field with several values in this sweep"))
+    if len(set(names)) < 2: _refuse("A heat map needs two different fields with several values.", ", ".join(names))
+    return names
+
+
+def _cells(rows, columns, scores, how):
+    "What `how` makes of the scores of each pair of groups, NaN where there are none; and how many runs each pair has."
+    shape = int(rows.max()) + 1, int(columns.max()) + 1
+    groups = {place: scores[(rows == place[0]) & (columns == place[1])] for place in np.ndindex(shape)}
+    table = np.array([how(found) if len(found) else np.nan for found in groups.values()]).reshape(shape)
+    return table, np.array([len(found) for found in groups.values()]).reshape(shape)
+
+
+def _how_many(counts, of):
+    "'mean of 6 runs', 'best of 1 to 6 runs'."
+    low, high = counts[counts > 0].min(), counts.max()
+    if high == 1: return "one run each"
+    return f"{of} of {high} runs" if low == high else f"{of} of {low} to {high} runs"
+
+# %% ../nbs/10_plots.ipynb #sweep-heatmap
+def sweep_heatmap(sweep,             # a `Sweep`
+                  rows=None,         # 'field' or 'field.option'; None takes the first that has several values
+                  columns=None,      # the same; None takes the next one
+                  of: str = "mean",  # or 'best': which of the runs of a cell
+                  axis=None,         # draw into this matplotlib axis
+                 ) -> Figure:        # a cell for each pair of values
+    "What two fields of a sweep do together in validation, over all values of the others."
+    if of not in ("mean", "best"): raise ValueError(suggest(of, ["mean", "best"], "way to sum up a cell"))
+    fields, scores = _swept(sweep)
+    names, aim = _two_fields(sweep, fields, [rows, columns]), _aim(sweep)
+    (down, down_labels), (across, across_labels) = (_in_groups(*fields[place]) for place in names)
+    table, counts = _cells(down, across, scores, np.mean if of == "mean" else np.max if aim == "accuracy" else np.min)
+    others = " and ".join(_knob(place) for place in fields if place not in names)
+    title = f"Validation {aim}{', %' if aim == 'accuracy' else ''}: {_how_many(counts, of)}{f' over {others}' if others else ''}"
+    axis = _place(axis, title, f"{_about_sweep(sweep)}. Darker is better", 3.4 + 0.85 * table.shape[1], 2.1 + 0.42 * table.shape[0], grid=None)
+    _shaded(axis, table, aim)
+    axis.set_xticks(np.arange(len(across_labels)) + 0.5, [_fit(label, 110, 9) for label in across_labels.values()], fontsize=9)
+    axis.set_yticks(np.arange(len(down_labels)) + 0.5, [_fit(label, 110, 9) for label in down_labels.values()], fontsize=9, rotation=0)
+    axis.set(xlabel=_knob(names[1]), ylabel=_knob(names[0]))
+    axis.tick_params(length=0)
+    return axis.figure
+
+
+def _shaded(axis, table, aim):
+    "Cells with their numbers, the better the darker; a pair without a run is grey."
+    import seaborn
+    shown, best_is_low = (100 * table, False) if aim == "accuracy" else (table, True)
+    low, high = np.nanmin(shown), np.nanmax(shown)
+    pale = 0.15 * (high - low)    # so that the worst cell is not white
+    seaborn.heatmap(shown, annot=True, fmt=".3g" if best_is_low else ".1f", cmap="Blues_r" if best_is_low else "Blues", vmin=low - pale * (not best_is_low),
+                    vmax=high + pale * best_is_low, cbar=False, linewidths=0.5, linecolor="white", annot_kws={"fontsize": 9.5}, ax=axis)
+    axis.set_facecolor("#e4e4e4")
+    for text, colour in zip(axis.texts, axis.collections[0].get_facecolors()[np.isfinite(table).ravel()]): text.set_color(_ink_on(colour))
+
+# %% ../nbs/10_plots.ipynb #sweep-importance-parts
+def _shares(fields, scores, seed=0, shuffles=30):
+    "The share of the variance that goes with each field and with random numbers, (fields + 1, shuffles), and the forest's R2 out of bag."
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+    noise = np.random.default_rng(seed).permutation(len(scores))
+    x = np.stack([*(numbers for numbers, _ in fields.values()), noise], axis=1)
+    forest = RandomForestRegressor(100, oob_score=True, random_state=seed).fit(x, scores)
+    found = permutation_importance(forest, x, scores, scoring="r2", n_repeats=shuffles, random_state=seed)
+    return found.importances / 2, forest.oob_score_
+
+# %% ../nbs/10_plots.ipynb #sweep-importance
+def sweep_importance(sweep,       # a `Sweep` with 10 runs or more
+                     axis=None,   # draw into this matplotlib axis
+                    ) -> Figure:  # a bar for each field, and one for random numbers
+    "How much of the differences between the runs of a sweep goes with each field."
+    fields, scores = _swept(sweep, least=10)
+    if scores.std() == 0: _refuse("All runs reached the same in validation; there are no differences to share out.", repr(sweep))
+    shares, predicts = _shares(fields, scores)
+    names, order = [*map(_knob, fields), "random numbers"], [*shares[:-1].mean(axis=1).argsort()[::-1], len(fields)]
+    caption = (f"{_about_sweep(sweep)}. Random forest and permutation importance, mean and standard deviation of {shares.shape[1]} shuffles; "
+               f"out of bag the forest explains {percent(max(0, predicts), digits=0)} of the variance")
+    axis = _place(axis, f"What made the difference in validation {_aim(sweep)}", caption, 7.5, 1.6 + 0.36 * len(order), "x")
+    bars = axis.barh(range(len(order)), 100 * shares.mean(axis=1)[order], 0.7, xerr=100 * shares.std(axis=1)[order], color=[*[COLOURS[0]] * len(fields), "#b4b8bc"],
+                     error_kw={"elinewidth": 1, "capsize": 2, "ecolor": INK})
+    bars[-1].set(hatch=HATCHES[1], edgecolor="white")
+    for place, (mean, spread) in enumerate(zip(100 * shares.mean(axis=1)[order], 100 * shares.std(axis=1)[order])):
+        axis.text(mean + spread + 1.5, place, f"{mean:.0f} %", fontsize=8.5, va="center", color=INK)
+    axis.set_yticks(range(len(order)), [_fit(names[i], 150, 9) for i in order], fontsize=9)
+    axis.set(xlabel="share of the variance that goes with the field, alone or with others, %", xlim=(0, 12 + 100 * (shares.mean(axis=1) + shares.std(axis=1)).max()))
+    axis.invert_yaxis()
+    return axis.figure
 
 # %% ../nbs/10_plots.ipynb #cell-123
 _STYLE = """

@@ -24,6 +24,7 @@ from fashion_cnn.evaluate import Evaluation
 from fashion_cnn.explore import (CurveExplorer, ErrorExplorer, Panel, best_epochs, coverage, coverage_curve, curves, knob,
                                  picture, recipe_differences, sentence, series, smooth, stretched, table)
 from fashion_cnn.runs import Recipe, Run, recorded
+from fashion_cnn.sweep import Sweep, recorded_sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -201,6 +202,38 @@ def test_nothing_chosen_is_a_sentence_and_not_the_end():
     assert "at least one run" in empty.said.value
     empty.add(a_run())
     assert empty.said.value == "" and is_picture(empty.image.value)
+
+
+def test_curves_by_a_field():
+    runs = [a_run(seed=seed, learning_rate=rate) for rate in (0.1, 0.01) for seed in range(3)]
+    figure = curves(runs, by="learning_rate", show="validation")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["learning rate 0.01", "learning rate 0.1"]
+    assert len(figure.axes[0].lines) == len(figure.axes[0].collections) == 2 and figure.get_suptitle() == "By learning rate" and "highest run" in figure.get_supxlabel()
+    alone = curves(runs, by="learning_rate", show="validation", bands=False).axes[0]
+    assert len(alone.lines) == 6 and not alone.collections and len({line.get_color() for line in alone.lines}) == 2
+    tried = [a_run(learning_rate=0.001 * (n + 1), network_options={"dropout": 0.5}) for n in range(20)]    # by a search: no two alike
+    assert len(curves(tried, by="learning_rate", show="validation").axes[0].lines) == 5
+    with pytest.raises(ValueError, match="Did you mean 'learning_rate'"): curves(runs, by="learning_rte")
+
+
+def test_an_explorer_of_a_sweep():
+    panel = CurveExplorer(recorded_sweep())
+    assert panel.knobs["runs"].options[0][0] == "learning rate 0.001, batch size 32, dropout 0.25, augmentation garments" == panel.table()[0]["run"]
+    assert [run.metrics["validation"]["accuracy"] for run in panel.runs] == panel.sweep.table()["validation accuracy"].tolist()
+    assert "first 12 of 48" in panel.bests.value and panel.said.value == "" and panel.knobs["by"].value == "learning_rate"
+    seen = {panel.image.value}
+    for changes in [{"by": "augmentation", "bands": False}, {"by": None, "runs": (0, 47)}, *({"figure": kind} for kind in explore.SWEEP_FIGURES if kind != "curves"),
+                    {"figure": "two fields", "by": "network_options.dropout", "against": "batch_size"}]:
+        with panel.together():
+            for name, value in changes.items(): panel.knobs[name].value = value
+        *start, call = panel.code().splitlines()
+        names = {"runs": panel.runs, "sweep": panel.sweep}
+        exec("\n".join([*start, f"figure = {call}"]), names)
+        assert panel.said.value == "" and picture(names["figure"]) == panel.image.value and panel.image.value not in seen, changes
+        seen.add(panel.image.value)
+    panel.knobs["against"].value = "network_options.dropout"
+    assert "two different fields" in panel.said.value
+    with pytest.raises(ValueError, match="1 finished run at least"): CurveExplorer(Sweep(panel.sweep.recipe, panel.sweep.grid, [], []))
 
 
 def test_two_panels_do_not_disturb_each_other():
@@ -583,7 +616,7 @@ def test_grad_cam_in_the_error_explorer(data, panel):
 
 def test_every_control_of_every_panel_says_what_it_is(data, panel, judged):
     run = panel.train()
-    made = [CurveExplorer(), panel, ErrorExplorer(*judged), explore.AugmentPanel(data), explore.ConvolutionStepper(run, data.test.x[0])]
+    made = [CurveExplorer(), CurveExplorer(recorded_sweep()), panel, ErrorExplorer(*judged), explore.AugmentPanel(data), explore.ConvolutionStepper(run, data.test.x[0])]
     for each in made:
         for control in controls(each):
             told = control.tooltip if "tooltip" in control.trait_names() else control.description_tooltip

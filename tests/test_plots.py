@@ -46,9 +46,13 @@ from fashion_cnn.plots import (
     sample_grid,
     schedule,
     side_by_side,
+    sweep_heatmap,
+    sweep_importance,
+    sweep_lines,
     validation_curves,
 )
 from fashion_cnn.runs import Recipe, Run, recorded
+from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, turned
 
 NAMES = (
     "T-shirt/top",
@@ -125,7 +129,36 @@ def a_search():
     return table
 
 
+def a_sweep(settings, score, task="classify", epochs=3):
+    "Runs with these settings, and what a function of a setting says that they reached."
+    recipe = Recipe("dots-sweep", "dots", epochs=epochs, task=task)
+    about = {"source": "random dots", "images": {"train": 300, "validation": 60}}
+    runs = [
+        Run(turned(recipe, each), {"loss": [1.0] * epochs}, {"validation": {"loss": 1 - score(each), "accuracy": score(each)}}, about, {}, "finished", environment={})
+        for each in settings
+    ]
+    grid = {place: list({str(each[place]): each[place] for each in settings}.values()) for place in settings[0]}
+    return Sweep(recipe, grid, runs, [])
+
+
+def random_settings(n, seed=0):
+    "As a search tries them: a new learning rate in every run, and values with long names."
+    random = np.random.default_rng(seed)
+    return [
+        {
+            "learning_rate": float(10 ** random.uniform(-5, -1)),
+            "network_options.dropout": float(random.uniform(0, 0.6)),
+            "augmentation": ["", "a pipeline with a rather long name", "$"][i % 3],
+            "schedule": [None, {"name": "cosine"}][i % 2],
+        }
+        for i in range(n)
+    ]
+
+
 DATA = a_dataset()
+FACTORS = {"learning_rate": [0.001, 0.01, 0.1], "batch_size": [32, 128], "seed": [0, 1, 2]}
+FACTORIAL = a_sweep(combinations(FACTORS), lambda s: 0.9 + 0.02 * np.log10(s["learning_rate"]) - 0.0001 * s["batch_size"])
+SEARCHED = [a_sweep(random_settings(25), lambda s: 0.9 - s["network_options.dropout"] / 9, task) for task in ("classify", "reconstruct")]
 RUN = a_run(DATA)
 SEEDS = [a_run(DATA, 7 - s, s, planned=7) for s in range(3)]
 RECIPES = [RUN, a_run(DATA, 4, 1, "hw2-cnn-augmented"), a_run(DATA, 9, 2, "deeper-elastic-with-a-rather-long-name")]
@@ -170,6 +203,14 @@ FIGURES = {
     "two networks": lambda: per_class({"W" * 40: EVALUATION, "softer": SOFTER}, "precision"),
     "map": lambda: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", "random dots, 200 images"),
     "rows": lambda: image_rows({"dots": DATA.test.x[:5]}, "Dots", "random dots, 5 images"),
+    "lines of a sweep": lambda: sweep_lines(FACTORIAL),
+    "lines of a search": lambda: sweep_lines(SEARCHED[0]),
+    "lines of a loss": lambda: sweep_lines(SEARCHED[1]),
+    "two fields": lambda: sweep_heatmap(FACTORIAL),
+    "two fields of a search": lambda: sweep_heatmap(SEARCHED[0], "learning_rate", "augmentation", "best"),
+    "two fields and a loss": lambda: sweep_heatmap(SEARCHED[1], "schedule"),
+    "importance": lambda: sweep_importance(FACTORIAL),
+    "importance in a search": lambda: sweep_importance(SEARCHED[1]),
 }
 
 
@@ -916,3 +957,87 @@ def test_recorded_runs_are_drawn_without_tensorflow():
     """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout.strip() == "[]", found.stderr
+
+
+# --- sweeps ---------------------------------------------------------------------------------------------------------
+
+
+def test_lines_of_a_sweep_pass_through_its_values_and_end_at_what_was_reached():
+    axis = sweep_lines(FACTORIAL).axes[0]
+    scores = np.array([run.metrics["validation"]["accuracy"] for run in FACTORIAL.runs])
+    paths = axis.collections[0].get_paths()
+    assert len(paths) == 18 and np.allclose(sorted(path.vertices[-1, 1] for path in paths), np.sort((scores - scores.min()) / np.ptp(scores)))
+    best = FACTORIAL.runs[scores.argmax()]
+    ticks = [(text.get_position(), text.get_text()) for text in axis.texts]
+    for x, place in enumerate(FACTORS):    # the dots of the best run lie above the label of its value and below the next one
+        own = next(y for (at, y), label in ticks if at == x and label == f"{FACTORIAL.settings(best)[place]:g}")
+        dot = axis.lines[0].get_ydata()[x]
+        assert max(y for (at, y), _ in ticks if at == x and y < dot) == own
+    lightness = np.array([line[:3] for line in axis.collections[0].get_colors()]) @ [0.299, 0.587, 0.114]
+    assert (np.diff(lightness) <= 1e-9).all()    # drawn from pale to dark, so that the best lie on top
+
+
+def test_a_loss_is_better_low():
+    figure = sweep_lines(SEARCHED[1])
+    heights = {label.get_text(): at for at, label in zip(figure.axes[0].get_yticks(), figure.axes[0].get_yticklabels())}
+    assert list(heights) == sorted(heights, key=float) and list(heights.values()) == sorted(heights.values(), reverse=True)
+    best = min(run.metrics["validation"]["loss"] for run in SEARCHED[1].runs)
+    texts = sweep_heatmap(SEARCHED[1], "schedule", "network_options.dropout", "best").axes[0].texts
+    assert min(float(text.get_text()) for text in texts) == pytest.approx(best, rel=5e-3)
+
+
+@pytest.mark.parametrize("of", ["mean", "best"])
+def test_a_heat_map_shows_what_pandas_counts(of):
+    found = recorded_sweep()
+    axis = sweep_heatmap(found, "augmentation", "learning_rate", of).axes[0]
+    table = found.table().pivot_table(index="augmentation", columns="learning_rate", values="validation accuracy", aggfunc="mean" if of == "mean" else "max")
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["none", "garments"] and axis.get_ylabel() == "augmentation"
+    assert [float(label.get_text()) for label in axis.get_xticklabels()] == list(table.columns)
+    assert [text.get_text() for text in axis.texts] == [f"{100 * value:.1f}" for value in table.to_numpy().ravel()]
+    assert f"{of} of 6 runs over batch size and dropout" in axis.figure.get_suptitle().replace("\n", " ")
+
+
+def test_every_number_of_a_heat_map_can_be_read_and_what_was_not_tried_is_empty():
+    from seaborn.utils import relative_luminance
+    few = a_sweep([each for each in combinations(FACTORS) if (each["learning_rate"], each["batch_size"]) != (0.1, 32)], lambda s: s["learning_rate"])
+    for found, cells in [(FACTORIAL, 6), (few, 5), (SEARCHED[0], None), (SEARCHED[1], None)]:
+        axis = sweep_heatmap(found).axes[0]
+        filled = np.isfinite(np.ma.filled(axis.collections[0].get_array().astype(float), np.nan)).ravel()
+        assert len(axis.texts) == filled.sum() and cells in (None, filled.sum())
+        for text, ground in zip(axis.texts, axis.collections[0].get_facecolors()[filled]):
+            dark, light = sorted((relative_luminance(ground), relative_luminance(text.get_color())))
+            assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def shares_of(figure):
+    "The bars by name, in per cent."
+    axis = figure.axes[0]
+    return {label.get_text(): bar.get_width() for label, bar in zip(axis.get_yticklabels(), axis.patches)}
+
+
+def test_importance_is_the_share_of_the_variance():
+    "Fields that act by themselves have their parts of the sum; of a product of two, a third of the variance is common to both (Sobol 2001)."
+    score = lambda s: 0.5 + 0.03 * np.log10(s["learning_rate"]) + 0.001 * s["batch_size"] / 32
+    apart = {"learning_rate": [0.001, 0.01, 0.1], "batch_size": [32, 64, 96, 128], "epochs": [1, 2, 3, 4]}
+    own = [np.var([score({"learning_rate": rate, "batch_size": 32}) for rate in apart["learning_rate"]]),
+           np.var([score({"learning_rate": 1, "batch_size": size}) for size in apart["batch_size"]])]
+    found = shares_of(sweep_importance(a_sweep(combinations(apart), score)))
+    assert list(found)[0] == "learning rate" and list(found)[-1] == "random numbers"
+    assert found["learning rate"] == pytest.approx(100 * own[0] / sum(own), abs=6) and found["batch size"] == pytest.approx(100 * own[1] / sum(own), abs=3)
+    assert found["epochs"] < 2 and found["random numbers"] < 2
+    settings = combinations({"learning_rate": [0.1, 0.2], "batch_size": [32, 64], "seed": list(range(10))})
+    both = shares_of(sweep_importance(a_sweep(settings, lambda s: float(s["learning_rate"] > 0.15 and s["batch_size"] > 48))))
+    assert both["learning rate"] == pytest.approx(200 / 3, abs=8) and both["batch size"] == pytest.approx(200 / 3, abs=8) and both["seed"] < 3
+
+
+def test_figures_of_sweeps_refuse_what_they_cannot_draw():
+    one = a_sweep([{"learning_rate": 0.1, "seed": 0}, {"learning_rate": 0.1, "seed": 1}], lambda s: 0.5)
+    for draw in (sweep_lines, sweep_heatmap, sweep_importance):
+        with pytest.raises(TypeError, match="Expected a Sweep.*Received: list"): draw([RUN])
+        with pytest.raises(ValueError, match="finished run.*Received: Sweep of 'dots-sweep'"): draw(Sweep(one.recipe, one.grid, [], []))
+        with pytest.raises(ValueError, match="several values|10 finished runs"): draw(Sweep(one.recipe, {"learning_rate": [0.1]}, one.runs, []))
+    with pytest.raises(ValueError, match="Did you mean 'batch_size'"): sweep_heatmap(FACTORIAL, "batchsize")
+    with pytest.raises(ValueError, match="two different fields"): sweep_heatmap(FACTORIAL, "seed", "seed")
+    with pytest.raises(ValueError, match="two different fields"): sweep_heatmap(one)
+    with pytest.raises(ValueError, match="no way to sum up a cell 'median'"): sweep_heatmap(FACTORIAL, of="median")
+    with pytest.raises(ValueError, match="no differences"): sweep_importance(a_sweep(combinations(FACTORS), lambda s: 0.5))

@@ -1,17 +1,20 @@
 "Sweeps: what the notebook does not show: interruptions, damage, other people's folders."
 import os
 import signal
+import sys
 import threading
 import time
 
+import joblib
 import numpy as np
 import pytest
+from joblib._parallel_backends import LokyBackend, ThreadingBackend
 
 from fashion_cnn.cli import main
 from fashion_cnn.data import load
 from fashion_cnn.recipes import get
 from fashion_cnn.runs import Recipe
-from fashion_cnn.sweep import SWEEPS, Sweep, combinations, load_sweep, recorded_sweep, sweep, turned
+from fashion_cnn.sweep import SWEEPS, Sweep, combinations, load_sweep, objective, recorded_sweep, sweep, turned
 
 RECIPE = Recipe("trial", network="a3-small", network_options={"filters": 2}, batch_size=32, epochs=1)
 
@@ -77,6 +80,140 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(data, tmp_path)
     assert [run.stopped for run in stopped.runs] == ["finished", "interrupted"]
     whole = sweep(RECIPE.replace(epochs=8), grid, data, out=tmp_path / "out", progress=False)
     assert [run.stopped for run in whole.runs] == ["finished"] * 3 and whole.runs[0].weights_hash == stopped.runs[0].weights_hash
+
+
+# --- on many machines -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    "A Dask cluster of two processes on this machine."
+    distributed = pytest.importorskip("dask.distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started, distributed.Client(started) as client: yield client
+
+
+def test_a_dask_cluster_gives_what_this_process_gives(two, data, cluster, tmp_path, monkeypatch, capsys):
+    "Each worker is told the number of threads that TensorFlow has here, and that alone makes the figures the same bit for bit."
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", str(len(os.sched_getaffinity(0))))
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
+    found = sweep(RECIPE, {"learning_rate": [0.001, -1.0]}, data, out=tmp_path / "out", backend="dask")
+    assert "trial:  50%" in capsys.readouterr().err
+    assert [run.weights_hash for run in found.runs] == [run.weights_hash for run in two[1].runs] and found.runs[0].history["loss"] == two[1].runs[0].history["loss"]
+    assert [note["settings"] for note in found.failed] == [{"learning_rate": -1.0}] and "above 0" in found.failed[0]["error"]
+    assert set(cluster.run(lambda: os.environ.get("TF_NUM_INTRAOP_THREADS")).values()) == {threads}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("run.json")}
+    with joblib.parallel_config(backend="dask"): grown = sweep(RECIPE, {"learning_rate": [0.001, 0.01]}, data, out=tmp_path / "out", progress=False)
+    assert len(grown.runs) == 2 and not grown.failed and before.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("run.json")}.items()
+
+
+def test_a_cluster_gets_the_images_once(cluster, data, tmp_path, monkeypatch):
+    sent = []
+    monkeypatch.setattr("fashion_cnn.sweep._Images.__getstate__", lambda self: sent.append(1) or self.__dict__, raising=False)
+    grid = {"seed": list(range(8)), "batch_size": [0]}    # no batches of nothing: every setting fails at once
+    assert len(sweep(RECIPE, grid, data, out=tmp_path / "out", backend="dask", progress=False).failed) == 8 and len(sent) == 1
+
+
+def test_workers_are_processes_that_share_the_cores(monkeypatch):
+    from fashion_cnn.sweep import _side_by_side, _take_cores
+    class Client:
+        def __init__(self, **workers): self.workers = workers
+        def nthreads(self): return {place.replace("_", ":"): threads for place, threads in self.workers.items()}
+    class Dask:
+        def __init__(self, **workers): self.client = Client(**workers)
+    assert _side_by_side(LokyBackend(), 4) == 4 and _side_by_side(ThreadingBackend(), 1) == 1
+    assert _side_by_side(Dask(tcp_one_1=1, tcp_one_2=1, tcp_two_1=1), 3) == 2
+    for wrong, jobs in [(ThreadingBackend(), 2), (Dask(tcp_one_1=4), 1), (Dask(inproc_one_1=1), 1)]:
+        with pytest.raises(ValueError, match="threads_per_worker=1"): _side_by_side(wrong, jobs)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    for threads, among, given, expected in [(None, 1, None, None), (None, 3, None, "5"), (None, 99, None, "1"), ("2", 3, None, "2"), ("2", 3, "7", "7")]:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", given) if given else monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+        _take_cores(threads, among)
+        assert os.environ.get("TF_NUM_INTRAOP_THREADS") == expected
+
+
+def test_a_worker_that_does_not_see_the_folder_trains_nothing(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("fashion_cnn.sweep._plan", lambda *_: None)    # so that there is nothing where the worker looks
+    with pytest.raises(FileNotFoundError, match="does not see the folder 'out'.*all machines share"):
+        sweep(RECIPE, {"seed": [0]}, data, out=tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_backend_that_gives_all_at_the_end(data, tmp_path, monkeypatch, capfd):
+    class AtTheEnd(ThreadingBackend): supports_return_generator = uses_threads = False    # as Ray's, which has processes
+    monkeypatch.setitem(joblib.parallel.BACKENDS, "at-the-end", AtTheEnd)
+    found = sweep(RECIPE, {"batch_size": [0]}, data, out=tmp_path / "out", backend="at-the-end")
+    assert len(found.failed) == 1 and "Done" in "".join(capfd.readouterr())
+
+
+# --- searching ------------------------------------------------------------------------------------------------------
+
+SEARCH = RECIPE.replace(epochs=3)
+
+
+@pytest.fixture
+def optuna():
+    found = pytest.importorskip("optuna")
+    found.logging.set_verbosity(found.logging.CRITICAL)
+    return found
+
+
+def searched(optuna, space, data, out, trials, recipe=SEARCH, **options):
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.GridSampler({place: how for place, how in space.items()}, seed=0), **options)
+    study.optimize(objective(recipe, space, data, out=out), n_trials=trials)
+    return study
+
+
+def test_a_search_in_which_trials_fail_are_pruned_and_are_not_trained_again(optuna, data, tmp_path):
+    class Never(optuna.pruners.NopPruner):
+        "Prunes the second network, after two epochs."
+        def prune(self, study, trial): return trial.params["seed"] == 1 and trial.last_step == 1
+    space, out = {"seed": [0, 1], "network_options.dropout": [0.0, 1.5]}, tmp_path / "out"
+    study = searched(optuna, space, data, out, 4, pruner=Never())
+    ended = {(trial.params["seed"], trial.params["network_options.dropout"]): trial for trial in study.trials}
+    assert {place: trial.state.name for place, trial in ended.items()} == {(0, 0.0): "COMPLETE", (1, 0.0): "PRUNED", (0, 1.5): "FAIL", (1, 1.5): "FAIL"}
+    assert "dropout must be a fraction" in ended[0, 1.5].user_attrs["error"]
+    found = load_sweep(out)
+    runs = {run.recipe.seed: run for run in found.runs}
+    assert (len(found.failed), found.grid) == (2, {"seed": [0, 1], "network_options.dropout": [0.0, 1.5]})
+    assert (runs[0].epochs, runs[1].epochs, runs[1].stopped) == (3, 2, "interrupted") and set(runs[0].metrics) == {"train", "validation"}
+    assert ended[0, 0.0].value == runs[0].metrics["validation"]["accuracy"] and list(ended[1, 0.0].intermediate_values.values()) == runs[1].history["val_accuracy"]
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.npz")}
+    again = searched(optuna, space, data, out, 4, pruner=Never())
+    assert [(trial.state, trial.value, trial.intermediate_values) for trial in again.trials] == [(trial.state, trial.value, trial.intermediate_values) for trial in study.trials]
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.npz")}
+    whole = searched(optuna, {"seed": [1], "network_options.dropout": [0.0]}, data, out, 1)    # without a pruner the rest is trained
+    assert whole.best_value == next(run for run in load_sweep(out).runs if run.recipe.seed == 1).metrics["validation"]["accuracy"]
+
+
+def test_every_distribution_is_asked_for_by_its_name(optuna):
+    from fashion_cnn.sweep import _suggested
+    d = optuna.distributions
+    space = {"learning_rate": d.FloatDistribution(1e-4, 1e-1, log=True), "network_options.dropout": d.FloatDistribution(0, 0.6, step=0.2),
+             "epochs": d.IntDistribution(1, 9, step=2), "batch_size": d.IntDistribution(16, 256, log=True), "optimizer": d.CategoricalDistribution(["adam", "sgd"])}
+    trial = optuna.create_study().ask()
+    values = {place: _suggested(trial, place, how) for place, how in {**space, "augmentation": ["", "garments"]}.items()}
+    assert trial.params == values and trial.distributions == {**space, "augmentation": d.CategoricalDistribution(["", "garments"])}
+
+
+def test_searches_that_cannot_be(optuna, data, tmp_path, monkeypatch):
+    for space, error, words in [({}, ValueError, "at least one field"), ({"learning_rte": [1]}, ValueError, "Did you mean 'learning_rate'"),
+                                ({"seed": 3}, TypeError, "optuna.distributions, or a list"), ({"seed": []}, TypeError, "list of values")]:
+        with pytest.raises(error, match=words): objective(SEARCH, space, data, out=tmp_path)
+    attempt = objective(SEARCH, {"batch_size": [0]}, data, out=tmp_path / "out")
+    with pytest.raises(ValueError, match="maximum.*direction='maximize'.*Received: direction='minimize'"): optuna.create_study().optimize(attempt, n_trials=1)
+    with pytest.raises(ValueError, match="another recipe"): objective(RECIPE, {"seed": [0]}, data, out=tmp_path / "out")
+    monkeypatch.setattr("fashion_cnn.sweep._try", lambda *_: time.sleep(0.5) or 0.0)
+    with pytest.raises(ValueError, match="Leave n_jobs of Study.optimize at 1"):
+        optuna.create_study(direction="maximize").optimize(attempt, n_trials=6, n_jobs=2)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match="pip install optuna"): objective(SEARCH, {"seed": 3}, data, out=tmp_path)
+
+
+def test_ctrl_c_ends_a_search_and_keeps_the_epochs(optuna, data, tmp_path):
+    class Interrupts(optuna.pruners.NopPruner):
+        def prune(self, study, trial): raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): searched(optuna, {"seed": [0, 1]}, data, tmp_path / "out", 2, pruner=Interrupts())
+    assert [(run.epochs, run.stopped) for run in load_sweep(tmp_path / "out").runs] == [(1, "interrupted")]
 
 
 def test_records_keep_every_curve_and_no_prediction(two, tmp_path):
