@@ -264,9 +264,19 @@ class Affine(Geometric):
         self.horizontal_flip = _one_of("horizontal_flip", horizontal_flip, (False, True))
         self.vertical_flip = _one_of("vertical_flip", vertical_flip, (False, True))
 
+    def draws(self, images):
+        "Seven numbers for each image, -1 to 1, and 0 for images that stay as they are: (7, N)."
+        return self.uniform((7, ops.shape(images)[0])) * self.chosen(images)
+
+    def change(self, images):
+        if any((self.rotation, self.zoom, self.shear, *self.shift)): return super().change(images)
+        for draw, wanted, axis in zip(self.draws(images)[5:], (self.vertical_flip, self.horizontal_flip), (1, 2)):    # exact, and cheap
+            if wanted: images = ops.where(ops.reshape(draw > 0, (-1, 1, 1, 1)), ops.flip(images, axis), images)
+        return images
+
     def move(self, rows, columns, images):
         down, right = (shift * size if shift < 1 else shift for shift, size in zip(self.shift, images.shape[1:3]))
-        draws = self.uniform((7, ops.shape(images)[0])) * self.chosen(images)
+        draws = self.draws(images)
         flips = ops.cast(draws[5:] > 0, "float32")
         return apply_matrix(affine_matrix(self.rotation * draws[0], 1.0 + self.zoom * draws[1], self.shear * draws[2],
                                           down * draws[3], right * draws[4], self.vertical_flip * flips[0],

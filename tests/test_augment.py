@@ -430,6 +430,16 @@ def test_neighbours_share_one_interpolation(monkeypatch):
     assert len(calls) == 6
 
 
+@pytest.mark.parametrize("flips", [dict(horizontal_flip=True), dict(vertical_flip=True), dict(horizontal_flip=True, vertical_flip=True), {}])
+def test_flips_alone_are_what_interpolation_gives(flips):
+    images = pictures(30, (9, 14, 3)).astype("float32")
+    for probability in (0.5, 1.0):
+        exact, looked_up = (Affine(**flips, probability=probability, seed=3) for _ in range(2))
+        interpolated = np.array(augmentation.move_together([looked_up], images))
+        assert np.array_equal(np.array(exact(images, training=True)), interpolated)
+        assert (interpolated != images).any() == bool(flips)
+
+
 def test_shared_interpolation_is_what_the_layers_do_one_after_another():
     smooth = ndimage.gaussian_filter(np.random.default_rng(0).uniform(0, 255, (6, 40, 40, 1)), (0, 4, 4, 0)) * 4 - 380
     smooth = np.clip(smooth, 0, 255).astype("float32")
