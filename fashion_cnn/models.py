@@ -68,7 +68,7 @@ def _is_activation(value) -> bool:
 _WHOLE = (_is_whole, "a whole number from 1 up")
 _COUNT = (lambda value: _is_whole(value) or value == 0 and not isinstance(value, bool), "a whole number from 0 up")
 _ACTIVATION = (_is_activation, "the name of an activation in Keras, such as 'relu', 'sigmoid', 'tanh', 'elu' or 'gelu'")
-RULES = {**dict.fromkeys(["filters", "kernel", "stem_kernel", "units", "stages", "blocks"], _WHOLE), "residuals": _COUNT,
+RULES = {**dict.fromkeys(["filters", "kernel", "stem_kernel", "stem_stride", "units", "stages", "blocks"], _WHOLE), "residuals": _COUNT,
          "dropout": (lambda value: _is_number(value) and 0 <= value < 1, "a fraction, from 0 to below 1"),
          "penalty": (lambda value: _is_number(value) and 0 <= value < float("inf"), "a number from 0 up"),
          "activation": _ACTIVATION, "output_activation": _ACTIVATION,
@@ -822,7 +822,9 @@ def slim_resnet(input_shape: tuple,              # (height, width, channels)
                 classes: int,                    # how many
                 filters: tuple = (16, 32, 64),   # of each stage; each stage but the first halves the image
                 residuals: tuple = (0, 0, 1),    # residual blocks at the end of each stage
-                kernel: int = 3,                 # height and width of the kernels
+                kernel: int = 3,                 # height and width of the kernels, but for the first
+                stem_kernel: int = 3,            # height and width of the first kernels
+                stem_stride: int = 1,            # of the first convolution; 2 halves the image at once
                 activation: str = "relu",        # everywhere but in the last layer
                 normalization: str = "batch",    # after each convolution: batch, layer or none
                 dropout: float = 0.0,            # before the last layer, in training
@@ -833,8 +835,9 @@ def slim_resnet(input_shape: tuple,              # (height, width, channels)
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs, BesideMirrorImages(name="beside_mirror_images") if mirror else None, layers.Rescaling(1 / 255, name="scale"))
     for stage, (count, more) in enumerate(zip(filters, blocks), 1):
+        size, stride = (stem_kernel, stem_stride) if stage == 1 else (kernel, 1)
         x = stack(x, layers.MaxPooling2D(2, padding="same", name=f"pool{stage - 1}") if stage > 1 else None,
-                  layers.Conv2D(count, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{stage}"),
+                  layers.Conv2D(count, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{stage}"),
                   normalize(normalization, f"norm{stage}"), layers.Activation(activation, name=f"activation{stage}"))
         x = residual_stage(x, count, more, kernel=kernel, activation=activation, normalization=normalization, name=f"stage{stage}")
     x = stack(x, layers.GlobalAveragePooling2D(name="average"), drop(dropout, "dropout"),

@@ -255,7 +255,8 @@ class Checkpoint:
     def note(self):
         "{'key', 'history', 'stopped'} of what was written, or None where there is no checkpoint."
         if not self.path.exists(): return None
-        with naming_damage(self.path), np.load(self.path, allow_pickle=False) as arrays: return json.loads(str(arrays["note"]))
+        with naming_damage(self.path), np.load(self.path, allow_pickle=False) as arrays: note = json.loads(str(arrays["note"]))
+        return {**note, "key": {**experiment_key(Recipe("", ""), ""), **note["key"]}}    # an older version had fewer fields
 
     def read(self):
         "(state, best, history, stopped), or None where there is no checkpoint; another experiment's is an error."

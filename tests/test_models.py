@@ -155,6 +155,7 @@ def test_autoencoder_gives_images_and_its_code(tmp_path):
     ("hw2-resnet", "kernel", 5, "stage1_block1_conv1", "kernel_size", (5, 5)),
     ("hw2-resnet", "dropout", 0.2, "stage1_block2_dropout", "rate", 0.2),
     ("slim-resnet", "filters", (4, 8, 12), "stage3_block1_conv2", "filters", 12), ("slim-resnet", "kernel", 5, "conv2", "kernel_size", (5, 5)),
+    ("slim-resnet", "stem_kernel", 6, "conv1", "kernel_size", (6, 6)), ("slim-resnet", "stem_stride", 2, "conv1", "strides", (2, 2)),
     ("slim-resnet", "residuals", (0, 2, 1), "stage2_block2_conv1", "filters", 32), ("slim-resnet", "dropout", 0.4, "dropout", "rate", 0.4)])
 def test_options_change_what_they_say(name, option, value, layer, attribute, expected):
     assert getattr(build(name, GREY, 5, **{option: value}).get_layer(layer), attribute) == expected

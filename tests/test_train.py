@@ -416,6 +416,18 @@ def test_run_json_is_readable_by_people(undisturbed):
     assert content["environment"]["keras"] == keras.__version__ and content["parameters"]["total"] > content["parameters"]["trainable"]
 
 
+def test_a_checkpoint_from_before_a_field_existed_is_resumed(data, undisturbed, tmp_path):
+    train(RECIPE, data, epochs=2, out=tmp_path / "run", progress=False)
+    shutil.copy(tmp_path / "run" / "checkpoint.npz", tmp_path / "kept.npz")
+    with np.load(tmp_path / "kept.npz") as arrays: arrays = dict(arrays)
+    note = json.loads(str(arrays.pop("note")))
+    del note["key"]["label_smoothing"]
+    shutil.rmtree(tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    np.savez(tmp_path / "run" / "checkpoint.npz", note=np.array(json.dumps(note)), **arrays)
+    assert train(RECIPE, data, out=tmp_path / "run", progress=False).weights_hash == undisturbed.weights_hash
+
+
 # --- Muon -------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("rows, columns", [(72, 16), (9, 32), (16, 16), (1, 5)])
