@@ -24,7 +24,7 @@ quietly = 2> >(grep -vE '^(WARNING: All log messages before absl|[IW]0000 00:00)
 help:  ## this list
 	@echo 'fashion_cnn: learn convolutional networks by building, training and judging them'
 	@echo
-	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | awk -F ':.*  ## ' '{ printf "  make %-18s %s\n", $$1, $$2 }'
 	@echo
 	@echo '  make PYTHON=python3.12 demo   takes another Python (3.10 to 3.13)'
 
@@ -47,10 +47,28 @@ docs: install-dev address  ## the site with Quarto into _docs, or without it a r
 	  echo 'Its explorers move when it is served: python -m http.server -d _preview, then http://localhost:8000'; \
 	fi
 
-bench: install-dev  ## the side-by-side measurements in benchmarks/, each printing a table
-	@shopt -s nullglob; files=(benchmarks/*.py); \
-	if ((!$${#files[@]})); then echo 'There is nothing in benchmarks/ yet.'; fi; \
-	for file in "$${files[@]}"; do printf '\n== %s\n' "$$file"; python "$$file"; done
+BENCHMARKS := start loading sketch judging panels augment transfer step growth accuracy
+
+bench: install-dev  ## the measurements in benchmarks/, side by side, written to RESULTS.md (hours; QUICK=1 for a try)
+	@failed=; for name in $(BENCHMARKS); do printf '\n== benchmarks/%s.py\n' "$$name"; \
+	  python "benchmarks/$$name.py" $(if $(QUICK),--quick) || failed+=" $$name"; done; \
+	if [ -n "$$failed" ]; then echo "These failed, and their sections stay as they were:$$failed" >&2; exit 1; fi
+
+# For benchmarks/step.py and accuracy.py only; without them their rows say "not installed". Where pip offers PyTorch for GPUs:
+# make bench-environments TORCH_OPTIONS='--index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple'
+TORCH_OPTIONS ?=
+other = $(BIN)/python -m venv $(VENV)-$(1) && $(VENV)-$(1)/bin/python -m pip install --quiet --no-compile $(2)
+
+bench-environments: $(VENV)-torch/.installed $(VENV)-jax/.installed  ## PyTorch and JAX in environments of their own, to compare with
+	@:
+
+$(VENV)-torch/.installed: | chosen-python
+	$(call stage,Installing PyTorch into $(VENV)-torch,$(call other,torch,torch==2.13.0 numpy $(TORCH_OPTIONS)))
+	@touch $@
+
+$(VENV)-jax/.installed: | chosen-python
+	$(call stage,Installing Keras on JAX into $(VENV)-jax,$(call other,jax,keras jax jaxlib numpy))
+	@touch $@
 
 record: install  ## train recipes in full and record them: make record NAME="hw2-cnn brief"
 	@if [ -z '$(NAME)' ]; then \
@@ -146,7 +164,7 @@ clean:  ## remove what was built (site, preview, caches); keeps .venv and runs
 	@find . -name __pycache__ -not -path './$(VENV)*/*' -prune -exec rm -rf {} +
 
 clean-venv:  ## remove .venv, to install again from scratch
-	@rm -rf $(VENV) $(COLAB)
+	@rm -rf $(VENV) $(COLAB) $(VENV)-torch $(VENV)-jax
 
-.PHONY: help demo test lab docs bench record recipes install install-dev chosen-python hooks clean-check export-check \
+.PHONY: help demo test lab docs bench bench-environments record recipes install install-dev chosen-python hooks clean-check export-check \
 	address-check notebooks site-check pytest test-colab export address clean clean-venv

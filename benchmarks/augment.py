@@ -6,18 +6,16 @@ ratio is the median over the turns of (this step / the plain step of the same tu
 processor time of the process, which suffers less from other programs. Then, per image: SciPy one image at a time, as in
 assignment B, against the layers.
 """
-import argparse
 import os
-import platform
 import statistics
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras           # noqa: E402
 import numpy as np     # noqa: E402
-import scipy           # noqa: E402
 from scipy import ndimage   # noqa: E402
 
+import results         # noqa: E402
 from fashion_cnn.augment import Pipeline, mixes_labels, names, pipeline   # noqa: E402
 from fashion_cnn.models import build                            # noqa: E402
 
@@ -137,7 +135,7 @@ def as_in_assignment_b():
 
 
 def per_image(repeats, steps):
-    "Microseconds per image, layers against SciPy."
+    "Rows of microseconds per image, layers against SciPy."
     elastic = {"alpha": (10, 12)}
     affine = {"rotation": 8, "shift": 2, "horizontal_flip": True, "fill_mode": "reflect"}
     times = in_turns({
@@ -152,37 +150,44 @@ def per_image(repeats, steps):
     bars = {"elastic": 10, "b-elastic": 15}
     oracles = {"affine and elastic": "SciPy affine and elastic", "SciPy affine and elastic": "SciPy affine and elastic",
                "b-elastic": "assignment B's generator", "assignment B's generator": "assignment B's generator"}
-    print(f"\n{'microseconds an image':26s} {'wall':>10s} {'SciPy is':>14s}   {'processor':>12s} {'SciPy is':>14s}   bar")
+    rows = []
     for name, values in times.items():
         oracle = oracles.get(name, "SciPy elastic")
-        line = f"{name:26s}"
-        for mine, theirs in zip(zip(*values), zip(*times[oracle])):
+        row = {"microseconds an image": name}
+        for clock, mine, theirs in zip(("wall", "processor"), zip(*values), zip(*times[oracle])):
             slower = statistics.median(other / own for own, other in zip(mine, theirs))
-            line += f" {1e6 * statistics.median(mine) / BATCH:10.1f} {slower:8.1f} times  "
-        print(f"{line} {bars.get(name, '')}".rstrip())
+            row |= {clock: f"{1e6 * statistics.median(mine) / BATCH:.1f}", f"SciPy, {clock}": f"{slower:.1f} times"}
+        rows.append({**row, "bar": str(bars.get(name, "-"))})
+    return rows
 
 
-def report(times):
-    "A line for each layer: milliseconds, and ratios to the plain step of the same turn."
-    print(f"{'before the network':26s} {'ms a step':>10s} {'ratio':>7s} {'fastest':>8s}   {'processor ms':>12s} {'ratio':>7s}   bar")
+def before_the_network(times):
+    "A row for each layer: milliseconds, and ratios to the plain step of the same turn."
     plain_wall, plain_processor = zip(*times["nothing"])
     for name, values in times.items():
         wall, processor = zip(*values)
         by_wall = statistics.median(mine / plain for mine, plain in zip(wall, plain_wall))
         by_processor = statistics.median(mine / plain for mine, plain in zip(processor, plain_processor))
-        print(f"{name:26s} {1e3 * statistics.median(wall):10.1f} {by_wall:7.3f} {min(wall) / min(plain_wall):8.3f}   "
-              f"{1e3 * statistics.median(processor):12.1f} {by_processor:7.3f}   {BARS.get(name, '')}".rstrip())
+        yield {"before the network": name, "ms a step": f"{1e3 * statistics.median(wall):.1f}", "ratio": f"{by_wall:.3f}",
+               "ratio of the fastest": f"{min(wall) / min(plain_wall):.3f}", "processor ms": f"{1e3 * statistics.median(processor):.1f}",
+               "processor ratio": f"{by_processor:.3f}", "bar": str(BARS.get(name, "-"))}
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=7, help="turns; at least 5 for a median that means something")
+def main():
+    parser = results.arguments(__doc__, repeats=7)
     parser.add_argument("--steps", type=int, default=10, help="training steps in a turn")
     parser.add_argument("--only", nargs="*", help="these layers only, such as: elastic b-affine")
     asked = parser.parse_args()
-    print(f"Keras {keras.__version__} on {keras.backend.backend()}, numpy {np.__version__}, SciPy {scipy.__version__}, "
-          f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"network deeper, batch {BATCH}, {asked.repeats} turns of {asked.steps} steps\n")
+    if asked.quick: asked.repeats, asked.steps = 1, 2
+    report = results.Report("What augmentation costs", ["keras", "tensorflow", "numpy", "scipy"], asked)
+    report.text(f"A training step of `deeper`, batch {BATCH}, with a layer compiled in front of it; {asked.repeats} turns of {asked.steps} steps, all in one process. "
+                "Ratios are medians over the turns of (this step / the plain step of the same turn).")
     chosen = {name: layer for name, layer in layers().items() if not asked.only or name in ("nothing", *asked.only)}
-    report(in_turns({name: stepper(layer) for name, layer in chosen.items()}, asked.repeats, asked.steps))
-    per_image(asked.repeats, asked.steps)
+    report.table(list(before_the_network(in_turns({name: stepper(layer) for name, layer in chosen.items()}, asked.repeats, asked.steps))))
+    report.text("Alone, against SciPy one image at a time:")
+    report.table(per_image(asked.repeats, asked.steps))
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

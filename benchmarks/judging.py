@@ -1,6 +1,7 @@
 """How long judging and drawing take: python benchmarks/judging.py
 
-10,000 images, ten classes, random probabilities and those of recorded runs; medians of 7 in one process, imports not counted, TensorFlow never imported.
+10,000 images, ten classes, random probabilities and those of recorded runs; medians in one process, imports not counted, TensorFlow never
+imported.
 """
 import statistics
 import sys
@@ -8,6 +9,7 @@ import time
 
 import numpy as np
 
+import results
 from fashion_cnn import plots
 from fashion_cnn.evaluate import Evaluation
 from fashion_cnn.runs import recorded
@@ -23,18 +25,8 @@ def measures(evaluation):
         judged.confusion(normalize)
 
 
-def median(function, repeats=7):
-    "Median seconds of a call, after one that does not count."
-    function()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
-
-
-if __name__ == "__main__":
+def tasks():
+    "What is measured, by name."
     random = np.random.default_rng(0)
     judged = Evaluation(random.integers(0, 10, 10_000), random.dirichlet(np.ones(10), 10_000).astype(np.float32))
     run, four = recorded("hw2-cnn")[0], [recorded(name)[0] for name in ("brief", "deeper", "a3-small", "a3-dropout")]
@@ -44,9 +36,30 @@ if __name__ == "__main__":
                "two side by side": lambda: plots.side_by_side(*four[:2]), "ROC": lambda: plots.roc(real),
                "precision and recall": lambda: plots.precision_recall(real), "scores of each class": lambda: plots.per_class(real, None),
                "reliability": lambda: plots.reliability(real)}
-    rows = {"all measures of 10,000 x 10": lambda: measures(judged), "1,000 bootstraps of F1": lambda: real.bootstrap("f1"),
+    return {"all measures of 10,000 x 10": lambda: measures(judged), "1,000 bootstraps of F1": lambda: real.bootstrap("f1"),
             "1,000 bootstraps of the loss": lambda: real.bootstrap("loss"),
             **{f"{name}, drawn as PNG": lambda draw=draw: plots.png(draw()) for name, draw in figures.items()}}
-    for name, function in rows.items():
-        print(f"{name:50s} {1000 * median(function):7.0f} ms")
+
+
+def seconds(function):
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def main():
+    asked = results.arguments(__doc__, repeats=7).parse_args()
+    if asked.quick: asked.repeats = 1
+    report = results.Report("Judging and drawing", ["numpy", "scikit-learn", "matplotlib"], asked)
+    work, times = tasks(), {}
+    for function in work.values(): function()    # once before it counts
+    for _ in range(asked.repeats):
+        for name, function in work.items(): times.setdefault(name, []).append(seconds(function))
     assert "tensorflow" not in sys.modules
+    report.text(f"Medians of {asked.repeats} turns in one process.")
+    report.table([{"what": name, "ms": f"{1000 * statistics.median(found):.0f}"} for name, found in times.items()])
+    report.write()
+
+
+if __name__ == "__main__":
+    main()

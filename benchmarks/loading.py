@@ -1,12 +1,11 @@
 """How long the formats take to load, and how much memory: `python benchmarks/loading.py`
 
 Writes 60,000 images of 28 x 28 (and 10,000 for the test, where the format has both) to a temporary folder, once for
-each format, and loads each file in fresh processes. Printed are medians of seconds (wall clock and processor, without
-Python's own start, with checksums and splits) and the largest resident memory of the process (on Linux). With
-FASHION_CNN_DATA set, the images are those of Fashion-MNIST, else sketches repeated to the same number. The folder
+each format, and loads each file in fresh processes, all of them in turns. Shown are medians of seconds (wall clock and
+processor, without Python's own start, with checksums and splits) and the largest resident memory of the process (on Linux). A
+folder of arrays is only mapped: its images are read when somebody looks at them. With FASHION_CNN_DATA set, the images are those of Fashion-MNIST, else sketches repeated to the same number. The folder
 takes about 0.7 GB and is deleted at the end.
 """
-import argparse
 import gzip
 import json
 import statistics
@@ -18,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_cnn.data import load, save_csv, save_npy
+import results
+from fashion_cnn.data import load, save_arrays, save_csv, save_npy
 
 LOAD = """
 import json, sys, time
@@ -62,10 +62,11 @@ def write(folder, train, test):
     np.savez(folder / "images.npz", x_train=train.x[..., 0], y_train=train.y, x_test=test.x[..., 0], y_test=test.y)
     save_npy(train, folder / "course.npy")
     save_csv(train, folder / "course.csv")
+    save_arrays(train, folder / "arrays", test=test)
     pictures(folder, test)
     return {"IDX, gz": folder / "gz", "IDX, raw": folder / "raw", ".npz": folder / "images.npz",
             "course .npy": folder / "course.npy",
-            "course .csv": folder / "course.csv", "10,000 PNG in tar.gz": folder / "png.tar.gz"}
+            "course .csv": folder / "course.csv", "folder of arrays, mapped": folder / "arrays", "10,000 PNG in tar.gz": folder / "png.tar.gz"}
 
 
 def pictures(folder, split):
@@ -81,27 +82,33 @@ def pictures(folder, split):
             archive.addfile(info, file)
 
 
-def measured(path, repeats):
-    runs = [json.loads(subprocess.run([sys.executable, "-c", LOAD, str(path)], capture_output=True, text=True,
-                                      check=True).stdout)
-            for _ in range(repeats)]
-    return [statistics.median(column) for column in list(zip(*runs))[:4]] + runs[0][4:]
+def measured(path):
+    "Seconds of the import, of loading, of the processor, the largest memory, how many images: of one fresh process."
+    done = subprocess.run([sys.executable, "-c", LOAD, str(path)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def row(name, path, runs):
+    "One line of the table."
+    imported, wall, cpu, peak = (statistics.median(column) for column in list(zip(*runs))[:4])
+    size = sum(file.stat().st_size for file in ([path] if path.is_file() else path.iterdir())) / 1e6
+    most, memory = BARS.get(name, (None, None))
+    bar = ", ".join(filter(None, [most and f"under {most} s", memory and f"under {memory:.0f} MiB"]))
+    return {"format": name, "images": f"{runs[0][4]:,}", "MB": f"{size:.0f}", "import s": f"{imported:.2f}", "load s": f"{wall:.2f}",
+            "processor s": f"{cpu:.2f}", "peak MiB": f"{peak:.0f}", "bar": bar or "-"}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="fresh processes for each format (default 5)")
-    arguments = parser.parse_args()
+    asked = results.arguments(__doc__).parse_args()
     source, train, test = images()
-    print(f"{source}; medians of {arguments.repeats} fresh processes; import = `from fashion_cnn.data import load`")
-    print(f"{'format':<22}{'images':>8}{'MB':>7}{'import s':>10}{'load s':>8}{'cpu s':>7}{'peak MiB':>10}  bar")
+    if asked.quick: asked.repeats, train, test = 1, train.take(slice(3000)), test.take(slice(500))
+    report = results.Report("Loading", ["numpy", "Pillow"], asked)
     with tempfile.TemporaryDirectory() as folder:
-        for name, path in write(Path(folder), train, test).items():
-            imported, wall, cpu, peak, count, _ = measured(path, arguments.repeats)
-            size = sum(f.stat().st_size for f in ([path] if path.is_file() else path.iterdir())) / 1e6
-            bar = BARS.get(name, (None, None))
-            text = ", ".join(filter(None, [bar[0] and f"< {bar[0]} s", bar[1] and f"< {bar[1]:.0f} MiB"]))
-            print(f"{name:<22}{count:>8,}{size:>7.0f}{imported:>10.2f}{wall:>8.2f}{cpu:>7.2f}{peak:>10.0f}  {text}")
+        paths = write(Path(folder), train, test)
+        turns = [{name: measured(path) for name, path in paths.items()} for _ in range(asked.repeats)]
+        report.text(f"{source}; medians of {asked.repeats} fresh processes each, in turns; import is `from fashion_cnn.data import load`.")
+        report.table([row(name, path, [turn[name] for turn in turns]) for name, path in paths.items()])
+    report.write()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np   # noqa: E402
 
+import results   # noqa: E402
+
 START = "from fashion_cnn.explore import CurveExplorer; CurveExplorer(); import sys; assert 'tensorflow' not in sys.modules"
 
 
@@ -48,10 +50,17 @@ def panels():
             "ConvolutionStepper, row": (ConvolutionStepper(network, data.test.x[0]).knobs["row"], range(12))}
 
 
+def main():
+    asked = results.arguments(__doc__, repeats=7).parse_args()
+    if asked.quick: asked.repeats = 1
+    report = results.Report("Panels", ["keras", "tensorflow", "numpy", "matplotlib", "ipywidgets"], asked)
+    starts = [from_nothing(START) - from_nothing("pass") for _ in range(asked.repeats)]
+    report.text(f"From a fresh process to the first CurveExplorer: {statistics.median(starts):.2f} s (median of {len(starts)}, Python itself not "
+                "counted; bar: 1.5 s). Redraws, medians of eleven or more in one process (bar: 300 ms):")
+    found = {name: redraw(control, values) for name, (control, values) in panels().items()}
+    report.table([{"redraw": name, "ms": f"{1e3 * wall:.0f}", "processor ms": f"{1e3 * processor:.0f}"} for name, (wall, processor) in found.items()])
+    report.write()
+
+
 if __name__ == "__main__":
-    starts = [from_nothing(START) - from_nothing("pass") for _ in range(7)]
-    print(f"fresh process to the first CurveExplorer: {statistics.median(starts):.2f} s (median of {len(starts)}, Python itself not counted)\n")
-    print(f"{'redraw':28s} {'ms':>6s} {'processor ms':>13s}")
-    for name, (control, values) in panels().items():
-        wall, processor = redraw(control, values)
-        print(f"{name:28s} {1e3 * wall:6.0f} {1e3 * processor:13.0f}")
+    main()

@@ -1,10 +1,9 @@
 """How fast the sketches are drawn and how hard they are to tell apart.
 
-    python benchmarks/sketch.py               images a second on one core, median of 5
+    python benchmarks/sketch.py               images a second on one core
     python benchmarks/sketch.py --accuracy    also trains: networks and logistic regression on sketches, tested on
                                               new sketches and, where FASHION_CNN_DATA has it, on real Fashion-MNIST
 """
-import argparse
 import os
 import statistics
 import time
@@ -14,6 +13,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
+import results
 from fashion_cnn.sketch import sketch_set
 
 
@@ -55,27 +55,31 @@ def network(name, train, tests, seed, epochs=5):
     return [float(np.mean(model.predict(x, batch_size=500, verbose=0).argmax(1) == y)) for x, y in tests]
 
 
-def accuracy(seeds, images=12000, held_out=3000):
-    "Print one row for each model and seed; sketches for testing come from another seed."
-    real = real_test_set()
-    if real is None: print("(FASHION_CNN_DATA is not set: no column for real images)")
-    print(f"{'model':24s} {'seed':>4s} {'new sketches':>13s} {'real test set':>14s}   trained on {images} sketches")
+def accuracy(report, seeds, images=12000, held_out=3000):
+    "A row for each model and seed; sketches for testing come from another seed."
+    real, found = real_test_set(), []
     for seed in seeds:
         train, tests = sketch_set(images, seed), [sketch_set(held_out, seed + 1000)] + ([real] if real else [])
         rows = {"logistic regression": logistic_regression(train, tests), "deeper, 5 epochs": network("deeper", train, tests, seed)}
         for name, row in rows.items():
-            print(f"{name:24s} {seed:4d} {row[0]:13.4f} " + (f"{row[1]:14.4f}" if real else ""), flush=True)
+            found.append({"model": name, "seed": str(seed), "new sketches": f"{row[0]:.4f}", "real test set": f"{row[1]:.4f}" if real else "-"})
+            print(found[-1], flush=True)
+    report.text(f"Accuracies of models trained on {images:,} sketches:" + ("" if real else " (FASHION_CNN_DATA is not set: no real images)"))
+    report.table(found)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.arguments(__doc__)
     parser.add_argument("--accuracy", action="store_true", help="also train and test (minutes)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds for --accuracy (default: 0 1 2)")
-    arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity") and not arguments.accuracy: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    clock, processor = speed()
-    print(f"{'sketches, one core':24s} {clock:10,.0f} images/s by the clock {processor:10,.0f} by processor time (median of 5)")
-    if arguments.accuracy: accuracy(arguments.seeds)
+    asked = parser.parse_args()
+    report = results.Report("Drawing sketches", ["numpy"], asked)
+    if hasattr(os, "sched_setaffinity") and not asked.accuracy: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    clock, processor = speed(*((500, 1) if asked.quick else (5000, asked.repeats)))
+    report.text(f"On one core, medians of {1 if asked.quick else asked.repeats}.")
+    report.table([{"what": "sketches a second", "by the clock": f"{clock:,.0f}", "by processor time": f"{processor:,.0f}"}])
+    if asked.accuracy: accuracy(report, asked.seeds)
+    report.write()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ FASHION_CNN_DATA is not set, Adam 1e-3, batches of 32, the same images in the sa
 features are computed and the head is fitted to them. One run of each, in one process, compiling included; nothing else should run.
 With --scaled EPOCHS the frozen model is fitted for so many epochs only, and its time for all is the first epoch plus the others' mean.
 """
-import argparse
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ import time
 import keras
 import numpy as np
 
+import results
 from fashion_cnn import models
 from fashion_cnn.data import load
 from fashion_cnn.transfer import cached_features, halves
@@ -48,22 +48,25 @@ def timed(function):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = results.arguments(__doc__, repeats=None)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--scaled", type=int, metavar="EPOCHS", help="fit the frozen model for fewer epochs and scale its time")
     arguments = parser.parse_args()
+    if arguments.quick: arguments.images, arguments.epochs = 64, 2
     if arguments.scaled is not None and arguments.scaled < 2: parser.error("--scaled needs at least 2 epochs")
     data = load("fashion-mnist" if "FASHION_CNN_DATA" in os.environ else "sketch")
     x, y = data.train.x[:arguments.images], data.train.y[:arguments.images]
     folder = tempfile.mkdtemp()
+    report = results.Report("What caching features saves", ["keras", "tensorflow", "numpy"], arguments)
     try:
-        measure(data, x, y, arguments.epochs, min(arguments.scaled or arguments.epochs, arguments.epochs), folder)
+        measure(report, data, x, y, arguments.epochs, min(arguments.scaled or arguments.epochs, arguments.epochs), folder)
+        report.write()
     finally:
         shutil.rmtree(folder)
 
 
-def measure(data, x, y, epochs, done, folder):
+def measure(report, data, x, y, epochs, done, folder):
     model = network(data.classes)
     base, head = halves(model)
     features, building = timed(lambda: cached_features(base, x, folder))
@@ -72,15 +75,16 @@ def measure(data, x, y, epochs, done, folder):
     assert np.array_equal(again, features)
     whole, whole_ends = fitted(network(data.classes), x, y, done)
     scaled = whole_ends[-1] if done == epochs else whole_ends[0] + (whole_ends[-1] - whole_ends[0]) / (done - 1) * (epochs - 1)
-    print(f"{data.source}, {len(x):,} images, hw2-vgg19, random weights, {epochs} epochs; Keras {keras.__version__} on {keras.backend.backend()}")
-    print(f"{'frozen model fitted':42s} {scaled:9.1f} s" + (f"   scaled from {done} epochs in {whole_ends[-1]:.1f} s" if done < epochs else ""))
-    for text, seconds in {"features computed and written": building, "head fitted to them": ends[-1], "features, second use": reading}.items():
-        print(f"{text:42s} {seconds:9.1f} s" if seconds > 1 else f"{text:42s} {1000 * seconds:9.0f} ms")
-    for text, value, bar in [("faster in all", scaled / (building + ends[-1]), BARS["in all"]),
-                             ("second use (network built anew included)", building / reading, BARS["second use"])]:
-        print(f"{text:42s} {value:9.1f} times   bar: at least {bar}")
+    report.text(f"{data.source}, {len(x):,} images, `hw2-vgg19` with random weights, {epochs} epochs, one run of each"
+                + (f"; the frozen model was fitted for {done} epochs in {whole_ends[-1]:.1f} s, and its time scaled" if done < epochs else "") + ".")
     difference = np.max(np.abs(cached[:done] / whole - 1))
-    print(f"{'losses of the two ways differ by at most':42s} {difference:9.1e}         bar: {BARS['losses']}")
+    text = lambda seconds: f"{seconds:.1f} s" if seconds > 1 else f"{1000 * seconds:.0f} ms"
+    rows = [("frozen model fitted", text(scaled), "-"), ("features computed and written", text(building), "-"),
+            ("head fitted to them", text(ends[-1]), "-"), ("features, second use", text(reading), "-"),
+            ("faster in all", f"{scaled / (building + ends[-1]):.1f} times", f"at least {BARS['in all']}"),
+            ("second use (network built anew included)", f"{building / reading:.1f} times", f"at least {BARS['second use']}"),
+            ("losses of the two ways differ by at most", f"{difference:.1e}", str(BARS["losses"]))]
+    report.table([dict(zip(("what", "measured", "bar"), row)) for row in rows])
 
 
 if __name__ == "__main__":

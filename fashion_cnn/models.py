@@ -835,9 +835,8 @@ def slim_resnet(input_shape: tuple,              # (height, width, channels)
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs, BesideMirrorImages(name="beside_mirror_images") if mirror else None, layers.Rescaling(1 / 255, name="scale"))
     for stage, (count, more) in enumerate(zip(filters, blocks), 1):
-        size, stride = (stem_kernel, stem_stride) if stage == 1 else (kernel, 1)
-        x = stack(x, layers.MaxPooling2D(2, padding="same", name=f"pool{stage - 1}") if stage > 1 else None,
-                  layers.Conv2D(count, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{stage}"),
+        size, stride = (stem_kernel, stem_stride) if stage == 1 else (kernel, 2)
+        x = stack(x, layers.Conv2D(count, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{stage}"),
                   normalize(normalization, f"norm{stage}"), layers.Activation(activation, name=f"activation{stage}"))
         x = residual_stage(x, count, more, kernel=kernel, activation=activation, normalization=normalization, name=f"stage{stage}")
     x = stack(x, layers.GlobalAveragePooling2D(name="average"), drop(dropout, "dropout"),

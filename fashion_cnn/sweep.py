@@ -285,10 +285,11 @@ def _watcher(trial, figure):
 
 
 def _reached(folder, figure):
-    "The figure after each epoch that was trained in this folder before."
+    "The figure after each epoch that was trained in this folder before; of a damaged checkpoint `train` will say what it thinks."
     from fashion_cnn.train import Checkpoint
-    note = Checkpoint(folder / "checkpoint.npz", {}).note()
-    return note["history"][figure] if note else []
+    with contextlib.suppress(ValueError):
+        if note := Checkpoint(folder / "checkpoint.npz", {}).note(): return note["history"][figure]
+    return []
 
 # %% ../nbs/08b_sweep.ipynb #try-settings
 def _try(trial, recipe, settings, data, folder, figure):

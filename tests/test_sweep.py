@@ -88,8 +88,10 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(data, tmp_path)
 @pytest.fixture(scope="module")
 def cluster():
     "A Dask cluster of two processes on this machine."
-    distributed = pytest.importorskip("dask.distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started, distributed.Client(started) as client: yield client
+    distributed, dask = pytest.importorskip("dask.distributed"), pytest.importorskip("dask")
+    patience = {"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}    # of a machine with other things to do
+    with dask.config.set(patience), distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started, \
+            distributed.Client(started) as client: yield client
 
 
 def test_a_dask_cluster_gives_what_this_process_gives(two, data, cluster, tmp_path, monkeypatch, capsys):
@@ -183,6 +185,14 @@ def test_a_search_in_which_trials_fail_are_pruned_and_are_not_trained_again(optu
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("checkpoint.npz")}
     whole = searched(optuna, {"seed": [1], "network_options.dropout": [0.0]}, data, out, 1)    # without a pruner the rest is trained
     assert whole.best_value == next(run for run in load_sweep(out).runs if run.recipe.seed == 1).metrics["validation"]["accuracy"]
+
+
+def test_a_damaged_folder_is_a_failed_trial(optuna, data, tmp_path):
+    space = {"seed": [0, 1]}
+    searched(optuna, space, data, tmp_path, 1, SEARCH.replace(epochs=1))
+    next(tmp_path.rglob("checkpoint.npz")).write_bytes(b"half of a")
+    states = [trial.state.name for trial in searched(optuna, space, data, tmp_path, 2, SEARCH.replace(epochs=1)).trials]
+    assert states == ["FAIL", "COMPLETE"] and "damaged" in load_sweep(tmp_path).failed[0]["error"]
 
 
 def test_every_distribution_is_asked_for_by_its_name(optuna):
