@@ -270,8 +270,9 @@ class Affine(Geometric):
 
     def change(self, images):
         if any((self.rotation, self.zoom, self.shear, *self.shift)): return super().change(images)
-        for draw, wanted, axis in zip(self.draws(images)[5:], (self.vertical_flip, self.horizontal_flip), (1, 2)):    # exact, and cheap
-            if wanted: images = ops.where(ops.reshape(draw > 0, (-1, 1, 1, 1)), ops.flip(images, axis), images)
+        draws = self.draws(images)
+        for number, wanted, axis in ((5, self.vertical_flip, 1), (6, self.horizontal_flip, 2)):    # flips alone: exact, and cheap
+            if wanted: images = ops.where(ops.reshape(draws[number] > 0, (-1, 1, 1, 1)), ops.flip(images, axis), images)
         return images
 
     def move(self, rows, columns, images):

@@ -1399,7 +1399,7 @@ def _table(rows, header=()):
 # %% ../nbs/10_plots.ipynb #cell-125
 def _recipe_rows(recipe):
     "What a reader needs to repeat the run."
-    fields = ("network network_options task data split validation_split augmentation augmentation_options noise "
+    fields = ("network network_options task data split validation_split augmentation augmentation_options label_smoothing noise "
               "cache_features optimizer optimizer_options learning_rate schedule batch_size epochs early_stopping "
               "monitor keep start seed").split()
     values = {field: getattr(recipe, field, None) for field in fields}
