@@ -99,8 +99,8 @@ AUGMENTATION = [
 
 # %% ../nbs/08_recipes.ipynb #cell-016b
 FAST = Recipe("fast", network="slim-resnet", data="fashion-mnist", validation_split=0.1, keep="last", source="ours",
-              network_options={"filters": [32, 64, 128], "residuals": [0, 0, 1], "stem_kernel": 6, "stem_stride": 2},
-              optimizer="muon", learning_rate=0.01, schedule={"name": "one-cycle"}, batch_size=256, epochs=5,
+              network_options={"stem_kernel": 6, "stem_stride": 2},
+              optimizer="muon", learning_rate=0.01, schedule={"name": "one-cycle"}, batch_size=256, epochs=10,
               augmentation="garments", augmentation_options={"erase": 0.0}, label_smoothing=0.1)
 
 QUICKEST = [
