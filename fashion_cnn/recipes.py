@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['A', 'ASSIGNMENT_A', 'B', 'ASSIGNMENT_B', 'C', 'WATCHED', 'ASSIGNMENT_C', 'D', 'ASSIGNMENT_D', 'E', 'ASSIGNMENT_E',
-           'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'QUICKEST', 'RECIPES', 'NEED_WEIGHTS', 'names', 'get', 'table']
+           'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'RECIPES', 'NEED_WEIGHTS', 'names', 'get', 'table']
 
 # %% ../nbs/08_recipes.ipynb #cell-002
 from .runs import Recipe, recorded, suggest
@@ -103,18 +103,9 @@ FAST = Recipe("fast", network="slim-resnet", data="fashion-mnist", validation_sp
               optimizer="muon", learning_rate=0.01, schedule={"name": "one-cycle"}, batch_size=256, epochs=10,
               augmentation="garments", augmentation_options={"erase": 0.0}, label_smoothing=0.1)
 
-QUICKEST = [
-    FAST,
-    FAST.replace(name="fast-adamw", optimizer="adamw", optimizer_options={"weight_decay": 0.05}, learning_rate=0.005),
-    FAST.replace(name="fast-fixed-rate", schedule=None),
-    FAST.replace(name="fast-unflipped", augmentation="", augmentation_options={}),
-    FAST.replace(name="fast-one-look", network_options={**FAST.network_options, "mirror": False}),
-    FAST.replace(name="fast-hard-labels", label_smoothing=0.0),
-]
-
 # %% ../nbs/08_recipes.ipynb #cell-018
 RECIPES = {recipe.name: recipe for recipe in
-           [*ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION, *QUICKEST]}
+           [*ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION, FAST]}
 
 def names() -> list[str]:
     "The recipes there are."
