@@ -38,3 +38,42 @@ def test_a_quick_run_writes_nothing(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize("script", sorted(path.stem for path in BENCHMARKS.glob("*.py")))
 def test_every_script_says_what_it_is(script):
     assert ast.get_docstring(ast.parse((BENCHMARKS / f"{script}.py").read_text()))
+
+
+def test_what_is_not_installed_is_said_and_nothing_dies(tmp_path, monkeypatch):
+    import accuracy
+    import step
+    import turns
+    monkeypatch.setattr(turns, "ENVIRONMENTS", {"torch": tmp_path, "jax": tmp_path})
+    ways = step.candidates("deeper", "images.npz", [])
+    missing = {name: why for name, why in ways.items() if isinstance(why, str)}
+    assert set(missing) == {"PyTorch eager", "PyTorch compiled", "Keras fit on JAX"}
+    base = argparse.Namespace(turns=[{"training": 1.0, "epoch": 2.0}])
+    lines = list(step.rows(100, {"train": base}, {"train": {"versions": "Keras", "settings": "plain"}}, missing))
+    assert results.table(lines).count("not installed: make bench-environments") == 3 and lines[0]["ms a step"] == "10.00"
+    assert list(accuracy.rows({accuracy.TORCH: []}))[0]["what"] == "not installed: make bench-environments"
+
+
+def test_contenders_work_in_turns(tmp_path):
+    import turns
+    (tmp_path / "one.py").write_text("import turns\nturns.say(name='ready')\nwhile True:\n    turns.wait()\n    print('noise')\n    turns.say(s=2.0)\n")
+    environment = {"PYTHONPATH": str(BENCHMARKS)}
+    several = {name: turns.Contender([sys.executable, tmp_path / "one.py"], environment) for name in "ab"}
+    try:
+        assert [each.heard() for each in several.values()] == [{"name": "ready"}] * 2
+        turns.alternate(several, 3)
+        assert turns.median(several["a"], "s") == 2 and turns.ratio(several["a"], several["b"], "s") == 1 and len(several["b"].turns) == 3
+    finally:
+        for each in several.values(): each.end()
+    broken = turns.Contender([sys.executable, "-c", "raise SystemExit('no such thing')"])
+    with pytest.raises(RuntimeError, match="(?s)exit code 1:.*no such thing"):
+        broken.heard()
+    broken.end()
+
+
+def test_time_to_accuracy_is_read_from_what_is_finished(tmp_path):
+    import accuracy
+    lines = [{"seconds": [10.0, 20.0, 30.0], "test": [0.89, 0.91, 0.925]}, {"seconds": [12.0, 24.0], "test": [0.90, 0.90]}]
+    assert accuracy.reached(lines, 0.90) == "16 ± 6" and accuracy.reached(lines, 0.92) == "30 (1 of 2)" and accuracy.reached(lines, 0.94) == "none"
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 2}\n{"a": ')    # the last line was cut off
+    assert accuracy.finished(tmp_path / "a.jsonl") == [{"a": 1}, {"a": 2}]
