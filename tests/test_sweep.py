@@ -128,6 +128,7 @@ def test_workers_are_processes_that_share_the_cores(monkeypatch):
         with pytest.raises(ValueError, match="threads_per_worker=1"): _side_by_side(wrong, jobs)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     for threads, among, given, expected in [(None, 1, None, None), (None, 3, None, "5"), (None, 99, None, "1"), ("2", 3, None, "2"), ("2", 3, "7", "7")]:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "0")    # so that what the worker sets is taken back, also where nothing was set
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", given) if given else monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
         _take_cores(threads, among)
         assert os.environ.get("TF_NUM_INTRAOP_THREADS") == expected
