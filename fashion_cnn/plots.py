@@ -1228,11 +1228,12 @@ def sweep_lines(sweep,     # a `Sweep`
     fields, scores = _swept(sweep, least=2)
     aim, (low, high) = _aim(sweep), (scores.min(), scores.max() + 1e-9)
     quality = (scores - low) / (high - low) if aim == "accuracy" else (high - scores) / (high - low)
-    crossed = {place: _heights(*found, quality) for place, found in fields.items()}
-    caption = f"{_about_sweep(sweep)}. Darker and thicker: better; within a value better runs pass higher up; dots: the best run"
+    rank = quality.argsort().argsort() / (len(quality) - 1)    # a few runs that failed badly would make all others look alike
+    crossed = {place: _heights(*found, rank) for place, found in fields.items()}
+    caption = f"{_about_sweep(sweep)}. Darker and thicker: higher in rank; within a value better runs pass higher up; dots: the best run"
     axis = _place(None, f"Every run, and its validation {aim}", caption, 1.8 + 1.45 * len(fields), 4, grid=None)
     heights = np.stack([*(height for height, _ in crossed.values()), quality], axis=1)
-    _bundle(axis, heights, quality)
+    _bundle(axis, heights, rank)
     axis.plot(heights[quality.argmax()], "o", color=INK, markersize=5)
     for x, (place, (_, ticks)) in enumerate(crossed.items()): _posts(axis, x, ticks, apart=bool(fields[place][1]))
     axis.set(xticks=range(len(fields)), xticklabels=map(_knob, fields), xlim=(-0.35, len(fields)), ylim=(-0.03, 1.03), xlabel="field of the recipe", ylabel=f"validation {aim}")
