@@ -131,7 +131,7 @@ site-check: install-dev  ## sidebar, links, images, outputs and sizes of the sit
 	$(call stage,The site is whole,python tools/site_check.py)
 
 # These touch nothing but their own temporary folders, so they run beside the others, on the second core
-PURE := tests/test_augment.py tests/test_explore.py tests/test_tasks.py tests/test_transfer.py
+PURE := tests/test_augment.py tests/test_explore.py tests/test_models.py tests/test_sweep.py tests/test_tasks.py tests/test_transfer.py
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	@printf '\n== Tests\n'
