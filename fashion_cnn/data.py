@@ -308,7 +308,7 @@ def _as_assigned(y, letter, seed):
     train, rest = _put_aside(np.arange(n), 0.2, seed)
     return (train, *_halves(rest, letter, seed)) if letter in "AB" else (train, rest, None)
 
-
+# %% ../nbs/02_data.ipynb #cell-033b
 def _stratified(y, validation_split, test_split, seed):
     test = _portion(y, round(len(y) * test_split), seed + 1) if test_split else np.arange(0)
     pool = _others(len(y), test)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .runs import write_atomically
+from .runs import predict_in_blocks, write_atomically
 
 # %% ../nbs/09_evaluate.ipynb #cell-012
 TOLERANCE = 0.02  # how far a row of probabilities may be from summing to 1 (stored runs are quantised)
@@ -113,7 +113,7 @@ def _predict(judge, split):
     if hasattr(judge, "recipe"): return judge.predict(split)
     if not hasattr(judge, "predict"):
         raise TypeError(f"Expected a Run, or a model with predict(images). Received: {type(judge).__name__}")
-    return np.asarray(judge.predict(split.x, batch_size=500, verbose=0))
+    return predict_in_blocks(judge, split.x, batch_size=500)
 
 # %% ../nbs/09_evaluate.ipynb #cell-034
 def _classifies(run):

@@ -510,7 +510,7 @@ def redraw(self: CurveExplorer):
     self.differing.value = table(self.differences())
     self.say("")
 
-
+# %% ../nbs/11_explore.ipynb #cell-039b
 @patch_panel(CurveExplorer)
 def code(self: CurveExplorer) -> str:
     "Code that draws the same figure."

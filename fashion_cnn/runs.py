@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['SCHEDULES', 'TASKS', 'EARLY_STOPPING', 'MONITORS', 'RECIPE_FIELDS', 'LEVELS', 'SIMPLE', 'OURS', 'RECORDED',
            'write_atomically', 'suggest', 'Recipe', 'differences', 'environment', 'quantize', 'pack', 'unpack',
-           'dequantize', 'Run', 'predict', 'best_epoch', 'read_json', 'load_model', 'naming_damage', 'save', 'load',
-           'record', 'from_record', 'recorded']
+           'dequantize', 'Run', 'predict_in_blocks', 'predict', 'best_epoch', 'read_json', 'load_model',
+           'naming_damage', 'save', 'load', 'record', 'from_record', 'recorded']
 
 # %% ../nbs/06_runs.ipynb #cell-002
 import base64, contextlib, dataclasses, difflib, hashlib, importlib.metadata, json, math, os, platform, re, tempfile, warnings
@@ -293,6 +293,16 @@ def _in_words(self: Run) -> str:
             f"{which} {figure} on {found['images']:,} images, {self.stopped})")
 
 
+def predict_in_blocks(model,             # a keras.Model
+                      images,            # uint8 (N, H, W, C), in memory or on disk
+                      batch_size: int,   # images at a time
+                     ) -> np.ndarray:    # float32 (N, ...)
+    "What a model makes of images, of which only a few thousand are taken into memory at once."
+    block = 50 * batch_size
+    return np.concatenate([np.asarray(model.predict(np.asarray(images[start:start + block]), batch_size=batch_size, verbose=0))
+                           for start in range(0, max(1, len(images)), block)])
+
+
 def predict(self: Run,
             split,              # a Split, or images uint8 (N, H, W, C)
             batch_size: int | None = None,   # images at a time; None takes at most 500, and fewer where images are large
@@ -304,7 +314,7 @@ def predict(self: Run,
         raise ValueError(f"this model looks at images of shape {expected}. Received: an array of shape {images.shape}; "
                          f"expected (N, {', '.join(map(str, expected))})")
     from fashion_cnn.transfer import batch_that_fits
-    return self.model.predict(images, batch_size=batch_size or batch_that_fits(self.model, most=500), verbose=0)
+    return predict_in_blocks(self.model, images, batch_size or batch_that_fits(self.model, most=500))
 
 Run.__repr__, Run.predict = _in_words, predict
 

@@ -598,8 +598,8 @@ def _carry_out(recipe, data, start, checkpoint, found, progress, callbacks, limi
 def _in_order(look, y, task, mixing=False):
     "The batches by which a network is judged: in order, as large as it bears."
     network, x = look
-    size = batch_that_fits(network, most=500)
-    while size > 1 and not _shared(len(y), size): size -= 1
+    size = next((size for size in range(batch_that_fits(network, most=500), 0, -1) if _shared(len(y), size)), None)
+    if size is None: raise ValueError(f"a split must have an image for every device of the strategy. Received: {len(y)}")
     return Batches(x, y, size, task=task, mixing=mixing)
 
 

@@ -176,3 +176,20 @@ def test_new_files_have_ordinary_rights(tmp_path):
 def test_a_record_is_plain_json(tmp_path):
     content = json.loads(made_up_run().record(tmp_path).read_text())
     assert content["recipe"]["name"] == "made-up" and set(content["packed"]) == {"labels", "probabilities"}
+
+
+class Mean:
+    "Stands where a model stands: what it is given must be an array in memory, of no more than a block."
+    def predict(self, images, batch_size, verbose):
+        assert type(images) is np.ndarray and len(images) <= 50 * batch_size
+        return images.mean((1, 2)).astype("float32")
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
+def test_images_on_disk_are_judged_block_by_block(tmp_path, count):
+    from fashion_cnn.data import Mapped
+    from fashion_cnn.runs import predict_in_blocks
+    x = np.random.default_rng(count).integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    mapped = Mapped(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    for images in (x, mapped): assert np.array_equal(predict_in_blocks(Mean(), images, batch_size=2), x.mean((1, 2)).astype("float32"))

@@ -480,6 +480,7 @@ def test_muon_resumes_with_the_same_weights(data, tmp_path):
 
 SHARED = """
 import json, sys
+from dataclasses import replace
 import tensorflow as tf
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from fashion_cnn.data import load
@@ -494,6 +495,9 @@ runs["shared"] = train(recipe, data, out=sys.argv[1], progress=False, strategy=s
 try: train(recipe, data.limited(97), progress=False, strategy=strategy)    # the last batch has one image: none for the second device
 except ValueError as error: assert "too few images for every device" in str(error) and "Received: 97 images" in str(error)
 else: raise AssertionError("an empty share of a batch ends the whole process inside TensorFlow")
+try: train(recipe, replace(data, validation=data.validation.take(slice(1))), progress=False, strategy=strategy)
+except ValueError as error: assert "an image for every device" in str(error)
+else: raise AssertionError("nor can a single image be shared")
 print("result", strategy.num_replicas_in_sync, json.dumps({name: [run.history, run.metrics] for name, run in runs.items()}))
 """
 
