@@ -152,26 +152,31 @@ def test_describe(capsys):
     assert "Trouser" in capsys.readouterr().out
 
 
-def test_demo_without_data_says_that_it_draws(tmp_path):
-    "Also where the network works: the proxy named here does not answer."
-    done = shell("demo", "--epochs", "1", "--out", tmp_path / "demo", KERAS_HOME=str(tmp_path / "empty"),
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    "The demo without data, and its report; also where the network works, as the proxy named here does not answer."
+    folder = tmp_path_factory.mktemp("demo")
+    done = shell("demo", "--epochs", "1", "--out", folder, KERAS_HOME=str(folder / "empty"),
                  https_proxy="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
+    return done, folder / "report.html"
+
+
+def test_demo_without_data_says_that_it_draws(demo):
+    done, report = demo
     assert "Fashion-MNIST could not be had" in done.stdout and "sketches" in done.stdout
     for row in ("data set", "network", "parameters", "epochs", "seconds", "accuracy (95 % interval)", "macro F1"):
         assert row in done.stdout
     assert done.stderr == ""                                   # no start-up noise of TensorFlow
-    page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    page = report.read_text(encoding="utf-8")
     assert "sketches" in page and not re.search(r'(src|href)="(?!data:|#)', page)
 
 
-def test_report_opens_offline_in_a_browser(run_folder, tmp_path, monkeypatch, browser):
-    monkeypatch.chdir(tmp_path)
-    assert main(["demo", "--data", "sketch", "--epochs", "1", "--out", "demo"]) == 0
+def test_report_opens_offline_in_a_browser(demo, browser):
     page = browser.new_context(offline=True).new_page()
     problems = []
     page.on("console", lambda message: problems.append(message.text))
-    page.goto((tmp_path / "demo" / "report.html").as_uri())
+    page.goto(demo[1].as_uri())
     widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
     assert len(widths) >= 5 and min(widths) > 100 and problems == []
     assert "Confusion" in page.inner_text("main") and page.evaluate("document.documentElement.scrollWidth <= innerWidth")

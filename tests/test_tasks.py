@@ -79,9 +79,8 @@ def test_combinations_that_would_be_ignored(change, match):
 
 # Augmentation
 
-@pytest.mark.parametrize("name", ["b-affine", "b-elastic"])
-def test_augmented_training_repeats_and_resumes(data, tmp_path, name):
-    recipe = SMALL.replace(augmentation=name)
+def test_augmented_training_repeats_and_resumes(data, tmp_path):
+    recipe = SMALL.replace(augmentation="b-elastic")
     whole = train(recipe, data, progress=False)
     train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
     resumed = train(recipe, data, out=tmp_path / "run", progress=False)
@@ -106,9 +105,8 @@ def test_mixed_labels(data, tmp_path, name):
     assert train(recipe, data, out=tmp_path / "run", progress=False).weights_hash == run.weights_hash
 
 
-@pytest.mark.parametrize("name", ["", "b-affine", "mixup"])
-def test_smoothed_labels(data, tmp_path, name):
-    recipe = SMALL.replace(augmentation=name, label_smoothing=0.2)
+def test_smoothed_labels(data, tmp_path):
+    recipe = SMALL.replace(augmentation="b-affine", label_smoothing=0.2)
     run = train(recipe, data, progress=False)
     assert run.history["val_loss"][-1] == pytest.approx(run.metrics["validation"]["loss"], rel=1e-3)    # the plain cross-entropy
     assert run.weights_hash != train(recipe.replace(label_smoothing=0.0), data, progress=False).weights_hash
