@@ -15,6 +15,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Compiled files are kept after the first import: where this variable forbids it, TensorFlow is compiled anew in every process (7 s)
+unexport PYTHONDONTWRITEBYTECODE
+
 # One heading line and the seconds it took: $(call stage,heading,command)
 stage = @start=$$SECONDS; printf '\n== %s\n' '$(1)'; ( $(2) ) || exit 1; printf '   %s s\n' $$((SECONDS - start))
 

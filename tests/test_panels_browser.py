@@ -81,10 +81,19 @@ class Page:
         self.tab.set_default_timeout(PATIENCE)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.goto(f"{address}/doc/tree/{name}.ipynb?token=panels&reset", wait_until="domcontentloaded")
-        self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
         self.tab.locator(".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")    # a narrow window hides it
-        self.tab.keyboard.press("Control+Enter")
+        self.run()
         self.images = self.tab.locator(".jp-OutputArea " + IMAGE.replace(", ", ", .jp-OutputArea "))
+
+    def run(self):
+        "Run the cell, as often as it takes: while a page still moves things into place, a click or a key may go nowhere."
+        prompt = self.tab.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").first
+        for _ in range(6):
+            self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+            self.tab.keyboard.press("Control+Enter")
+            try: return sync_api.expect(prompt).not_to_have_text("[ ]:", timeout=10_000)    # [*] while it runs, [1] afterwards
+            except AssertionError: continue
+        raise AssertionError(f"The cell was not run: {prompt.inner_text()}")
 
     def image(self, number=0):
         "The picture as it is on the screen, once it is there."
