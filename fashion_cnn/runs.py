@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'TASKS', 'EARLY_STOPPING', 'MONITORS', 'RECIPE_FIELDS', 'LEVELS', 'SIMPLE', 'OURS', 'RECORDED',
-           'write_atomically', 'suggest', 'Recipe', 'differences', 'environment', 'quantize', 'pack', 'unpack',
-           'dequantize', 'Run', 'predict_in_blocks', 'predict', 'best_epoch', 'read_json', 'load_model',
+           'RECORD_BYTES', 'write_atomically', 'suggest', 'Recipe', 'differences', 'environment', 'quantize', 'pack',
+           'unpack', 'dequantize', 'Run', 'predict_in_blocks', 'predict', 'best_epoch', 'read_json', 'load_model',
            'naming_damage', 'save', 'load', 'record', 'from_record', 'recorded']
 
 # %% ../nbs/06_runs.ipynb #cell-002
@@ -198,24 +198,32 @@ def environment() -> dict:  # name -> version
 LEVELS = 255
 
 def quantize(probabilities: np.ndarray,  # float (N, K), rows sum to 1
-            ) -> np.ndarray:             # uint8 (N, K): steps of 1/255, the winning class strictly ahead
+             levels: int = LEVELS,       # steps from 0 to 1, at most 255
+            ) -> np.ndarray:             # uint8 (N, K): number of steps, the winning class strictly ahead
     "Round probabilities to one byte each without changing any decision."
     winner = probabilities.argmax(1)[:, None]
-    levels = np.rint(probabilities * LEVELS).astype(np.int64)
-    rivals = levels.copy()
+    steps = np.rint(probabilities * levels).astype(np.int64)
+    rivals = steps.copy()
     np.put_along_axis(rivals, winner, -1, axis=1)
     best_rival = rivals.max(1, keepdims=True)
-    tied = np.take_along_axis(levels, winner, 1) <= best_rival
-    np.put_along_axis(levels, winner, np.where(tied, best_rival + 1, np.take_along_axis(levels, winner, 1)), axis=1)
-    return levels.clip(0, LEVELS).astype(np.uint8)
+    tied = np.take_along_axis(steps, winner, 1) <= best_rival
+    np.put_along_axis(steps, winner, np.where(tied, best_rival + 1, np.take_along_axis(steps, winner, 1)), axis=1)
+    return steps.clip(0, LEVELS).astype(np.uint8)
+
 
 # %% ../nbs/06_runs.ipynb #cell-027
+def _compress(raw):
+    "The shorter of two ways: repetitions and short codes, or short codes only."
+    ways = [zlib.compressobj(9, strategy=strategy) for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)]
+    return min((way.compress(raw) + way.flush() for way in ways), key=len)
+
+
 def pack(array: np.ndarray,  # small integers, any shape
         ) -> dict:           # JSON-ready: dtype, shape, and base64 text of the compressed bytes, one column after another
     "An array of bytes as compact JSON."
     array = np.ascontiguousarray(array.T)
     return {"dtype": str(array.dtype), "shape": list(array.shape[::-1]),
-            "zlib": base64.b64encode(zlib.compress(array.tobytes(), 9)).decode()}
+            "zlib": base64.b64encode(_compress(array.tobytes())).decode()}
 
 
 def unpack(packed: dict,     # what `pack` gave
@@ -227,7 +235,7 @@ def unpack(packed: dict,     # what `pack` gave
 
 def dequantize(levels: np.ndarray,  # uint8 (N, K) from `quantize`
               ) -> np.ndarray:      # float32 (N, K), rows sum to 1
-    "Probabilities again, to about 0.01: rounding, then rows rescaled to sum to 1."
+    "Probabilities again, to about 0.01 (of 127 steps 0.03): rounding, then rows rescaled to sum to 1."
     return (levels / levels.sum(1, keepdims=True, dtype=np.float64)).astype(np.float32)
 
 # %% ../nbs/06_runs.ipynb #cell-030
@@ -428,16 +436,26 @@ Run.save, Run.load = save, staticmethod(load)
 # %% ../nbs/06_runs.ipynb #cell-040
 RECORDED = Path(__file__).parent / "recorded" if "__file__" in globals() else Path("../fashion_cnn/recorded")
 
+RECORD_BYTES = 60_000   # what a record may take: a hundred of them make a small download
+
+def _record(run, levels):
+    "The text of a record, probabilities in so many steps, of the learning rates about twenty an epoch."
+    test = {"labels": lambda value: value.astype(np.uint8), "probabilities": lambda value: quantize(value, levels)}
+    packed = {kind: {name: pack(small(value)) for name, value in getattr(run, kind).items() if name == "test"} for kind, small in test.items()}
+    content = {**_plain(run), "packed": packed}
+    if "learning_rates" in run.history:
+        rates = np.array(run.history["learning_rates"], np.float32)
+        content["history"] = {**run.history, "learning_rates": pack(rates[:, ::max(1, rates.shape[1] // 20)].T)}
+    return json.dumps(content, separators=(",", ":"))
+
+
 def record(self: Run,
            folder: str | Path = RECORDED,  # where records live
           ) -> Path:                       # the file: <recipe>-seed<seed>.json
     "Write the run as one small JSON file: everything but the weights."
-    packed = {"labels": {name: pack(value.astype(np.uint8)) for name, value in self.labels.items() if name == "test"},
-              "probabilities": {name: pack(quantize(value)) for name, value in self.probabilities.items() if name == "test"}}
-    content = {**_plain(self), "packed": packed}
-    if "learning_rates" in self.history:
-        content["history"] = {**self.history, "learning_rates": pack(np.array(self.history["learning_rates"], np.float32).T)}
-    content = json.dumps(content, separators=(",", ":"))
+    for levels in (LEVELS, 127, 63):       # as fine as the limit allows
+        content = _record(self, levels)
+        if len(content) <= RECORD_BYTES: break
     return write_atomically(Path(folder) / f"{self.name}-seed{self.recipe.seed}.json", content.encode())
 
 
