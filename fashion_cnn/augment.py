@@ -567,14 +567,16 @@ def garments(rotation=0.0,           # degrees
              brightness=(1.0, 1.0),  # factor; (1, 1) leaves the layer out
              erase=0.25,             # share of images with a rectangle erased; 0 leaves the layer out
              area=(0.02, 0.1),       # of that rectangle, fraction of the image
+             cutmix=0.0,             # share of images with a rectangle of another one; 0 leaves the layer out
              fill_mode="constant",   # the background of a garment is black
              seed=None):
     "Our own, for garments: of the settings tried by benchmarks/choose_garments.py the best on validation images."
-    seeds = _seeds(seed, 4)
+    seeds = _seeds(seed, 5)
     layers = [Affine(rotation, zoom, shear, shift, horizontal_flip, fill_mode=fill_mode, seed=seeds[0])]
     if _range("alpha", alpha)[1]: layers.append(ElasticDistortion(alpha, sigma, fill_mode=fill_mode, seed=seeds[1]))
     if _range("brightness", brightness) != [1, 1]: layers.append(Brightness(brightness, seed=seeds[2]))
     if _number("erase", erase, 0, 1): layers.append(Erasing(area, probability=erase, seed=seeds[3]))
+    if _number("cutmix", cutmix, 0, 1): layers.append(CutMix(probability=cutmix, seed=seeds[4]))
     return Pipeline(layers, name="garments")
 
 # %% ../nbs/05_augment.ipynb #cell-076

@@ -6,7 +6,8 @@
 __all__ = ['NORMALIZATIONS', 'RULES', 'NETWORKS', 'ORIGINALS', 'stack', 'normalize', 'drop', 'checked', 'cost', 'layer_table',
            'draw', 'a3_small', 'cm6_cnn', 'brief', 'deeper', 'a3_dropout', 'hw2_cnn', 'a3_autoencoder', 'residual_path',
            'identity_block', 'convolution_block', 'concatenation_block', 'residual_stage', 'cm6_resnet', 'a3_resnet',
-           'a3_resnet_meant', 'hw2_resnet', 'BesideMirrorImages', 'MeanOfMirrorImages', 'slim_resnet', 'names', 'build']
+           'a3_resnet_meant', 'hw2_resnet', 'BesideMirrorImages', 'MeanOfMirrorImages', 'PartOfBatch', 'MeanOfMembers',
+           'slim_resnet', 'names', 'build']
 
 # %% ../nbs/03_models.ipynb #cell-002
 import difflib, functools, importlib.util, inspect, numbers, shutil, sys, tempfile, warnings
@@ -68,7 +69,7 @@ def _is_activation(value) -> bool:
 _WHOLE = (_is_whole, "a whole number from 1 up")
 _COUNT = (lambda value: _is_whole(value) or value == 0 and not isinstance(value, bool), "a whole number from 0 up")
 _ACTIVATION = (_is_activation, "the name of an activation in Keras, such as 'relu', 'sigmoid', 'tanh', 'elu' or 'gelu'")
-RULES = {**dict.fromkeys(["filters", "kernel", "stem_kernel", "stem_stride", "units", "stages", "blocks"], _WHOLE), "residuals": _COUNT,
+RULES = {**dict.fromkeys(["filters", "kernel", "stem_kernel", "stem_stride", "units", "stages", "blocks", "members"], _WHOLE), "residuals": _COUNT,
          "dropout": (lambda value: _is_number(value) and 0 <= value < 1, "a fraction, from 0 to below 1"),
          "penalty": (lambda value: _is_number(value) and 0 <= value < float("inf"), "a number from 0 up"),
          "activation": _ACTIVATION, "output_activation": _ACTIVATION,
@@ -816,7 +817,50 @@ class MeanOfMirrorImages(layers.Layer):
 
     def compute_output_shape(self, input_shape): return (None, *input_shape[1:])
 
+# %% ../nbs/03_models.ipynb #cell-129g
+@keras.saving.register_keras_serializable("fashion_cnn")
+class PartOfBatch(layers.Layer):
+    "In training, the part of the batch that belongs to one member of an ensemble; in use, all of it."
+
+    def __init__(self,
+                 member: int,    # whose part, from 1 up
+                 members: int,   # into how many parts
+                 **kwargs):
+        super().__init__(**kwargs)
+        self.member, self.members = member, members
+
+    def call(self, images, training=False):
+        if not training: return images
+        count = keras.ops.shape(images)[0]
+        return images[count * (self.member - 1) // self.members:count * self.member // self.members]
+
+    def compute_output_shape(self, input_shape): return (None, *input_shape[1:])
+    def get_config(self): return {**super().get_config(), "member": self.member, "members": self.members}
+
+
+@keras.saving.register_keras_serializable("fashion_cnn")
+class MeanOfMembers(layers.Layer):
+    "In training, the answers of the members one after another, each for its part of the batch; in use, their mean."
+
+    def call(self, answers, training=False):
+        return keras.ops.concatenate(answers) if training else sum(answers) / len(answers)
+
+    def compute_output_shape(self, input_shape): return (None, *input_shape[0][1:])
+
+
 # %% ../nbs/03_models.ipynb #cell-129b
+def _slim_member(x, filters, blocks, classes, stem, dropout, name="", kernel=3, **settings):
+    "From scaled pixels to probabilities; `stem` is kernel and stride of the first convolution, `name` what the names of the layers begin with."
+    for stage, (count, more) in enumerate(zip(filters, blocks), 1):
+        size, stride = stem if stage == 1 else (kernel, 2)
+        x = stack(x, layers.Conv2D(count, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}conv{stage}"),
+                  normalize(settings["normalization"], f"{name}norm{stage}"), layers.Activation(settings["activation"], name=f"{name}activation{stage}"))
+        x = residual_stage(x, count, more, kernel=kernel, name=f"{name}stage{stage}", **settings)
+    return stack(x, layers.GlobalAveragePooling2D(name=f"{name}average"), drop(dropout, f"{name}dropout"),
+                 layers.Dense(classes, activation="softmax", name=f"{name}probabilities"))
+
+
+# %% ../nbs/03_models.ipynb #cell-129e
 @checked
 def slim_resnet(input_shape: tuple,              # (height, width, channels)
                 classes: int,                    # how many
@@ -829,20 +873,20 @@ def slim_resnet(input_shape: tuple,              # (height, width, channels)
                 normalization: str = "batch",    # after each convolution: batch, layer or none
                 dropout: float = 0.0,            # before the last layer, in training
                 mirror: bool = True,             # in use, answer for each image and its mirror image, and take the mean
+                members: int = 1,                # networks of this kind side by side (an ensemble), each trained on its own part of the batch
                ) -> keras.Model:                 # raw pixels in, probabilities out
     "Ours: narrow where the image is large, residual blocks where it is small."
     blocks = _exactly(len(filters), "slim-resnet", "residuals", residuals)
+    settings = {"kernel": kernel, "activation": activation, "normalization": normalization}
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs, BesideMirrorImages(name="beside_mirror_images") if mirror else None, layers.Rescaling(1 / 255, name="scale"))
-    for stage, (count, more) in enumerate(zip(filters, blocks), 1):
-        size, stride = (stem_kernel, stem_stride) if stage == 1 else (kernel, 2)
-        x = stack(x, layers.Conv2D(count, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv{stage}"),
-                  normalize(normalization, f"norm{stage}"), layers.Activation(activation, name=f"activation{stage}"))
-        x = residual_stage(x, count, more, kernel=kernel, activation=activation, normalization=normalization, name=f"stage{stage}")
-    x = stack(x, layers.GlobalAveragePooling2D(name="average"), drop(dropout, "dropout"),
-              layers.Dense(classes, activation="softmax", name="probabilities"),
-              MeanOfMirrorImages(name="mean_of_mirror_images") if mirror else None)
+    def member(x, name=""): return _slim_member(x, filters, blocks, classes, (stem_kernel, stem_stride), dropout, name, **settings)
+    if members == 1: x = member(x)
+    else: x = MeanOfMembers(name="mean_of_members")([member(PartOfBatch(number, members, name=f"part{number}")(x), f"member{number}_")
+                                                     for number in range(1, members + 1)])
+    x = stack(x, MeanOfMirrorImages(name="mean_of_mirror_images") if mirror else None)
     return keras.Model(inputs, x, name="slim-resnet")
+
 
 # %% ../nbs/03_models.ipynb #cell-131
 NETWORKS = {"a3-small": a3_small, "cm6-cnn": cm6_cnn, "brief": brief, "deeper": deeper, "a3-dropout": a3_dropout,

@@ -470,9 +470,9 @@ def _assemble(recipe, data, start=None):
     keras.utils.set_random_seed(recipe.seed)
     model = build(recipe.network, data.input_shape, data.classes, **recipe.network_options)
     if start is not None: take_weights(model, start)
-    if not _shared(len(data.train), recipe.batch_size):
-        raise ValueError(f"the last of the batches has too few images for every device of the strategy; choose another batch_size or "
-                         f"limit. Received: {len(data.train)} images, batch_size={recipe.batch_size}")
+    if not _shared(len(data.train), recipe.batch_size, max(getattr(layer, "members", 1) for layer in model.layers)):
+        raise ValueError("the last of the batches has too few images for every device of the strategy, or member of the network; choose "
+                         f"another batch_size or limit. Received: {len(data.train)} images, batch_size={recipe.batch_size}")
     fitted, views, looks = _prepare(model, recipe, data)
     batches = Batches(views, data.train.y, recipe.batch_size, recipe.seed, recipe.task, mixing=len(fitted.inputs) > 1)
     compile_model(fitted, recipe, len(batches), batches.mixing)
@@ -551,12 +551,14 @@ def _devices(strategy):
     return strategy.scope()
 
 
-def _shared(images, batch_size):
-    "Whether each device of the strategy in force, if there is one, gets an image of the last batch too."
-    if keras.backend.backend() != "tensorflow": return True
-    import tensorflow as tf
-    devices, last = tf.distribute.get_strategy().num_replicas_in_sync, images % batch_size or batch_size
-    return math.ceil(last / devices) * (devices - 1) < last
+def _shared(images, batch_size, members=1):
+    "Whether on each device of the strategy in force, if there is one, each member of the network gets an image of the last batch too."
+    devices, last = 1, images % batch_size or batch_size
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+    return last - math.ceil(last / devices) * (devices - 1) >= members
+
 
 # %% ../nbs/07_train.ipynb #cell-045
 def train(recipe: Recipe,                    # what to do

@@ -104,6 +104,27 @@ def test_mirror_images_are_asked_in_use_and_not_in_training():
         "beside_mirror_images", "mean_of_mirror_images"]
 
 
+@pytest.mark.parametrize("images, cuts", [(12, (4, 8)), (7, (2, 4)), (3, (1, 2))])
+def test_members_learn_apart_and_answer_together(images, cuts, tmp_path):
+    small = {"filters": (4, 8), "residuals": (0, 1), "mirror": False}
+    model, x = build("slim-resnet", GREY, 10, members=3, **small), pixels(images)
+    alone = [build("slim-resnet", GREY, 10, **small) for _ in range(3)]
+    for number, network in enumerate(alone, 1):     # the same weights, layer by layer
+        for layer in network.layers:
+            if layer.weights: layer.set_weights(model.get_layer(f"member{number}_{layer.name}").get_weights())
+    apart = [np.array(network(part, training=True)) for network, part in zip(alone, np.split(x, cuts))]
+    assert np.allclose(np.array(model(x, training=True)), np.concatenate(apart), atol=1e-5)
+    for number, network in enumerate(alone, 1):     # the statistics of its own part
+        assert np.allclose(model.get_layer(f"member{number}_norm1").moving_mean, network.get_layer("norm1").moving_mean, atol=1e-5)
+    for number, network in enumerate(alone, 1):
+        for layer in network.layers:
+            if layer.weights: layer.set_weights(model.get_layer(f"member{number}_{layer.name}").get_weights())
+    mean = np.mean([np.array(network(x)) for network in alone], axis=0)
+    assert np.allclose(np.array(model(x)), mean, atol=1e-6)
+    model.save(tmp_path / "members.keras")
+    assert np.allclose(np.array(keras.saving.load_model(tmp_path / "members.keras", safe_mode=True)(x)), mean, atol=1e-6)
+
+
 def test_networks_of_any_size_and_colour():
     for name in ORIGINALS:
         output = build(name, (20, 24, 3), 7).output_shape

@@ -476,6 +476,13 @@ def test_muon_resumes_with_the_same_weights(data, tmp_path):
     assert np.allclose(Run.load(tmp_path / "run").predict(data.test), again.probabilities["test"], atol=1e-5)   # layers of our own are found
 
 
+def test_members_of_an_ensemble_each_need_an_image(data):
+    recipe = Recipe("members", network="slim-resnet", network_options={"filters": (4, 8), "residuals": (0, 1), "members": 3}, epochs=1, batch_size=50)
+    with pytest.raises(ValueError, match="member of the network.*Received: 102 images, batch_size=50"): train(recipe, data.limited(102), progress=False)
+    run = train(recipe, data.limited(103), progress=False)
+    assert run.metrics["train"]["images"] == 103 and np.isfinite(run.history["loss"]).all()
+
+
 # --- several devices --------------------------------------------------------------------------------------------------
 
 SHARED = """
