@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['A', 'ASSIGNMENT_A', 'B', 'ASSIGNMENT_B', 'C', 'WATCHED', 'ASSIGNMENT_C', 'D', 'ASSIGNMENT_D', 'E', 'ASSIGNMENT_E',
-           'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'RECIPES', 'NEED_WEIGHTS', 'names', 'get', 'table']
+           'FAIR', 'CHANGES', 'AUGMENTATION', 'OURS', 'FAST', 'ONE_CHANGE', 'ABLATION', 'RECIPES', 'NEED_WEIGHTS',
+           'names', 'get', 'table']
 
 # %% ../nbs/08_recipes.ipynb #cell-002
 from .runs import Recipe, recorded, suggest
@@ -98,14 +99,28 @@ AUGMENTATION = [
 ]
 
 # %% ../nbs/08_recipes.ipynb #cell-016b
-FAST = Recipe("fast", network="slim-resnet", data="fashion-mnist", validation_split=0.1, keep="last", source="ours",
-              network_options={"stem_kernel": 6, "stem_stride": 2},
-              optimizer="muon", learning_rate=0.01, schedule={"name": "one-cycle"}, batch_size=256, epochs=10,
-              augmentation="garments", augmentation_options={"erase": 0.0}, label_smoothing=0.1)
+OURS = dict(network="slim-resnet", data="fashion-mnist", keep="last", source="ours", optimizer="muon", learning_rate=0.03, batch_size=512,
+            schedule={"name": "one-cycle"}, augmentation="garments", label_smoothing=0.1)
+
+FAST = Recipe("fast", network_options={"stem_kernel": 6, "stem_stride": 2}, validation_split=0.1, epochs=9,
+              augmentation_options={"erase": 0.0}, **OURS)
+
+
+# %% ../nbs/08_recipes.ipynb #cell-016d
+ONE_CHANGE = {
+    "adamw": {"optimizer": "adamw", "optimizer_options": {"weight_decay": 0.05}, "learning_rate": 0.01},
+    "fixed-rate": {"schedule": None, "learning_rate": 0.005},
+    "unflipped": {"augmentation": "", "augmentation_options": {}},
+    "hard-labels": {"label_smoothing": 0.0},
+    "one-look": {"network_options": {**FAST.network_options, "mirror": False}},
+    "full-size": {"network_options": {}, "epochs": 3},
+}
+ABLATION = [FAST.replace(name=f"fast-{name}", **change) for name, change in ONE_CHANGE.items()]
+
 
 # %% ../nbs/08_recipes.ipynb #cell-018
 RECIPES = {recipe.name: recipe for recipe in
-           [*ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION, FAST]}
+           [*ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION, FAST, *ABLATION]}
 
 def names() -> list[str]:
     "The recipes there are."

@@ -1,0 +1,72 @@
+"""Which network and settings learn most in little time: our own recipes, judged on validation images only
+
+    python benchmarks/choose_recipes.py [--seeds 0] [NAME ...]
+
+Fashion-MNIST, ten classes, 54,000 training images; what a setting does not name is as in the recipe `fast`. Each result is added to
+benchmarks/choose_recipes.csv as soon as it is there, and is not computed again. The test images are left out: a choice made on
+them would spoil them. Seconds are of whatever else the machine did at the time; `processor s` less so.
+"""
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+import pandas as pd
+from fashion_cnn import recipes
+from fashion_cnn.data import load
+from fashion_cnn.runs import write_atomically
+from fashion_cnn.train import train
+
+FILE = Path(__file__).with_suffix(".csv")
+STEM = {"stem_kernel": 6, "stem_stride": 2}
+WIDE = {"filters": (32, 64, 128), "residuals": (0, 0, 1), **STEM}
+DEEP = {"filters": (32, 64, 128), "residuals": (0, 1, 1), **STEM}
+SMALL = {"batch_size": 256, "learning_rate": 0.01}
+MIXED = {"erase": 0.0, "cutmix": 0.5}
+SETTINGS = {
+    # a minute
+    **{f"7 epochs of 256, rate {rate}": {"epochs": 7, "batch_size": 256, "learning_rate": rate} for rate in (0.01, 0.02, 0.04)},
+    **{f"9 epochs of 512, rate {rate}": {"epochs": 9, "batch_size": 512, "learning_rate": rate} for rate in (0.03, 0.05)},
+    "7 epochs of 256, rate 0.02, smoothing 0.05": {"epochs": 7, "batch_size": 256, "learning_rate": 0.02, "label_smoothing": 0.05},
+    **{f"adamw, rate {rate}": {"epochs": 9, "optimizer": "adamw", "optimizer_options": {"weight_decay": 0.05}, "learning_rate": rate} for rate in (0.005, 0.01)},
+    **{f"fixed rate {rate}": {"epochs": 9, "schedule": None, "learning_rate": rate} for rate in (0.005, 0.015)},
+    # ten minutes and more
+    "wide": {"epochs": 24, **SMALL, "network_options": WIDE, "augmentation_options": {}},
+    "deep": {"epochs": 18, **SMALL, "network_options": DEEP, "augmentation_options": {}},
+    "wide, moved, erased": {"epochs": 24, **SMALL, "network_options": WIDE, "augmentation_options": {"shift": 0.07, "zoom": 0.1, "erase": 0.5, "area": (0.02, 0.2)}},
+    "wide, cutmix": {"epochs": 24, **SMALL, "network_options": WIDE, "augmentation_options": MIXED},
+    "wide, cutmix, two members": {"epochs": 36, "network_options": {**WIDE, "members": 2}, "augmentation_options": MIXED, "learning_rate": 0.01},
+    "wide, cutmix, batch 512, rate 0.014": {"epochs": 34, "network_options": WIDE, "augmentation_options": MIXED, "learning_rate": 0.014},
+    "deep, full size, cutmix": {"epochs": 12, **SMALL, "network_options": {**DEEP, "stem_kernel": 3, "stem_stride": 1}, "augmentation_options": MIXED},
+}
+
+
+def result(setting, data, seed):
+    "One row: what a setting costs, and how it did on training and validation images."
+    recipe, began = recipes.get("fast").replace(name="choice", **SETTINGS[setting]), time.process_time()
+    run = train(recipe, data, seed=seed)
+    return {"setting": setting, "seed": seed, "epochs": run.epochs, "images": len(data.train), "data": data.source,
+            "parameters": run.parameters["total"], "MFLOPs": run.parameters["MFLOPs"],
+            "train accuracy": round(run.metrics["train"]["accuracy"], 5),
+            **{f"validation {figure}": round(run.metrics["validation"][figure], 5) for figure in ("accuracy", "loss")},
+            "seconds": round(run.seconds), "processor s": round(time.process_time() - began)}
+
+
+def main():
+    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask.add_argument("settings", nargs="*", default=list(SETTINGS), metavar="NAME", help=f"of {', '.join(map(repr, SETTINGS))} (default: all)")
+    ask.add_argument("--seeds", type=int, nargs="+", default=[0])
+    given = ask.parse_args()
+    unknown = [name for name in given.settings if name not in SETTINGS]
+    if unknown: ask.error(f"no setting {unknown[0]!r}; there are {', '.join(map(repr, SETTINGS))}")
+    data = load("fashion-mnist", validation_split=0.1)
+    data = replace(data, test=data.test.take([]))    # what is not there cannot tempt
+    rows = pd.read_csv(FILE).to_dict("records") if FILE.exists() else []
+    for seed in given.seeds:
+        for setting in given.settings:
+            if any((row["setting"], row["seed"]) == (setting, seed) for row in rows): continue
+            rows.append(result(setting, data, seed))
+            write_atomically(FILE, pd.DataFrame(rows).to_csv(index=False).encode())
+    print(pd.DataFrame(rows)[["setting", "seed", "epochs", "parameters", "validation accuracy", "validation loss", "processor s"]].to_string(index=False))
+
+
+if __name__ == "__main__": main()
