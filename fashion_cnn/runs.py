@@ -347,7 +347,7 @@ def read_json(path: Path) -> dict:
 def load_model(path: Path):
     "A saved `keras.Model`; code inside the file is refused (safe mode)."
     import keras
-    import fashion_cnn.models    # layers of our own that a network may hold
+    import fashion_cnn.train    # layers, optimizers and schedules of our own that the file may name
     with warnings.catch_warnings():    # the file holds weights, not the optimizer's memory, and that is as it should be
         warnings.filterwarnings("ignore", message="Skipping variable loading for optimizer")
         return keras.saving.load_model(path, safe_mode=True)

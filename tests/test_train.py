@@ -474,6 +474,9 @@ def test_muon_resumes_with_the_same_weights(data, tmp_path):
     again = train(recipe, data, out=tmp_path / "run", progress=False)
     assert again.epochs == 2 and again.weights_hash == whole.weights_hash
     assert np.allclose(Run.load(tmp_path / "run").predict(data.test), again.probabilities["test"], atol=1e-5)   # layers of our own are found
+    loads = f"from fashion_cnn.runs import Run; print(type(Run.load({str(tmp_path / 'run')!r}).model.optimizer).__name__)"
+    done = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True)    # also where nothing was trained before
+    assert done.returncode == 0 and done.stdout.strip() == "Muon", done.stderr[-2000:]
 
 
 def test_members_of_an_ensemble_each_need_an_image(data):
