@@ -17,26 +17,34 @@ from fashion_cnn.runs import write_atomically
 from fashion_cnn.train import train
 
 FILE = Path(__file__).with_suffix(".csv")
-STEM = {"stem_kernel": 6, "stem_stride": 2}
+STEM, CYCLE = {"stem_kernel": 6, "stem_stride": 2}, {"name": "one-cycle"}
 WIDE = {"filters": (32, 64, 128), "residuals": (0, 0, 1), **STEM}
 DEEP = {"filters": (32, 64, 128), "residuals": (0, 1, 1), **STEM}
-SMALL = {"batch_size": 256, "learning_rate": 0.01}
 MIXED = {"erase": 0.0, "cutmix": 0.5}
+FIRST = {"network_options": STEM, "schedule": CYCLE, "batch_size": 256, "learning_rate": 0.01, "epochs": 7}    # with which it began
+LARGE = {**FIRST, "batch_size": 512, "learning_rate": 0.03, "epochs": 9}
+ADAMW = {"optimizer": "adamw", "optimizer_options": {"weight_decay": 0.05}}
 SETTINGS = {
     # a minute
-    **{f"7 epochs of 256, rate {rate}": {"epochs": 7, "batch_size": 256, "learning_rate": rate} for rate in (0.01, 0.02, 0.04)},
-    **{f"9 epochs of 512, rate {rate}": {"epochs": 9, "batch_size": 512, "learning_rate": rate} for rate in (0.03, 0.05)},
-    "7 epochs of 256, rate 0.02, smoothing 0.05": {"epochs": 7, "batch_size": 256, "learning_rate": 0.02, "label_smoothing": 0.05},
-    **{f"adamw, rate {rate}": {"epochs": 9, "optimizer": "adamw", "optimizer_options": {"weight_decay": 0.05}, "learning_rate": rate} for rate in (0.005, 0.01)},
-    **{f"fixed rate {rate}": {"epochs": 9, "schedule": None, "learning_rate": rate} for rate in (0.005, 0.015)},
+    **{f"7 epochs of 256, rate {rate}": {**FIRST, "learning_rate": rate} for rate in (0.01, 0.02, 0.04)},
+    "7 epochs of 256, rate 0.02, smoothing 0.05": {**FIRST, "learning_rate": 0.02, "label_smoothing": 0.05},
+    **{f"9 epochs of 512, rate {rate}": {**LARGE, "learning_rate": rate} for rate in (0.03, 0.05)},
+    **{f"adamw, rate {rate}": {**LARGE, **ADAMW, "learning_rate": rate} for rate in (0.005, 0.01)},
+    **{f"fixed rate {rate}": {**LARGE, "schedule": None, "learning_rate": rate} for rate in (0.005, 0.015)},
+    "weight decay 0.3": {**LARGE, "optimizer_options": {"weight_decay": 0.3}},
+    "rise 0.15": {**LARGE, "schedule": {**CYCLE, "rise": 0.15}},
+    "first kernel 4": {**LARGE, "network_options": {**STEM, "stem_kernel": 4}},
+    "10 epochs": {**LARGE, "epochs": 10},
+    "all three": {},    # rise, first kernel, epochs: `fast` as it is
+    "all three, weight decay 0.03": {"optimizer_options": {"weight_decay": 0.03}},
     # ten minutes and more
-    "wide": {"epochs": 24, **SMALL, "network_options": WIDE, "augmentation_options": {}},
-    "deep": {"epochs": 18, **SMALL, "network_options": DEEP, "augmentation_options": {}},
-    "wide, moved, erased": {"epochs": 24, **SMALL, "network_options": WIDE, "augmentation_options": {"shift": 0.07, "zoom": 0.1, "erase": 0.5, "area": (0.02, 0.2)}},
-    "wide, cutmix": {"epochs": 24, **SMALL, "network_options": WIDE, "augmentation_options": MIXED},
-    "wide, cutmix, two members": {"epochs": 36, "network_options": {**WIDE, "members": 2}, "augmentation_options": MIXED, "learning_rate": 0.01},
-    "wide, cutmix, batch 512, rate 0.014": {"epochs": 34, "network_options": WIDE, "augmentation_options": MIXED, "learning_rate": 0.014},
-    "deep, full size, cutmix": {"epochs": 12, **SMALL, "network_options": {**DEEP, "stem_kernel": 3, "stem_stride": 1}, "augmentation_options": MIXED},
+    "wide": {**FIRST, "epochs": 24, "network_options": WIDE, "augmentation_options": {}},
+    "deep": {**FIRST, "epochs": 18, "network_options": DEEP, "augmentation_options": {}},
+    "wide, moved, erased": {**FIRST, "epochs": 24, "network_options": WIDE, "augmentation_options": {"shift": 0.07, "zoom": 0.1, "erase": 0.5, "area": (0.02, 0.2)}},
+    "wide, cutmix": {**FIRST, "epochs": 24, "network_options": WIDE, "augmentation_options": MIXED},
+    "wide, cutmix, two members": {**LARGE, "epochs": 36, "network_options": {**WIDE, "members": 2}, "augmentation_options": MIXED, "learning_rate": 0.01},
+    "wide, cutmix, batch 512, rate 0.014": {**LARGE, "epochs": 34, "network_options": WIDE, "augmentation_options": MIXED, "learning_rate": 0.014},
+    "deep, full size, cutmix": {**FIRST, "epochs": 12, "network_options": {**DEEP, "stem_kernel": 3, "stem_stride": 1}, "augmentation_options": MIXED},
 }
 
 
