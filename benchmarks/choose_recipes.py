@@ -5,6 +5,9 @@
 Fashion-MNIST, ten classes, 54,000 training images; what a setting does not name is as in the recipe `fast`. Each result is added to
 benchmarks/choose_recipes.csv as soon as it is there, and is not computed again. The test images are left out: a choice made on
 them would spoil them. Seconds are of whatever else the machine did at the time; `processor s` less so.
+
+The first 35 rows are of the same trainings, each on one thread, but were started one by one and put into this form from what they
+printed, before this script was there.
 """
 import argparse
 import time

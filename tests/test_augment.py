@@ -453,6 +453,8 @@ def test_shared_interpolation_is_what_the_layers_do_one_after_another():
 def test_options_from_json():
     assert pipeline("b-elastic", alpha=[5, 8]).layers[1].alpha == [5, 8]
     assert pipeline("garments", alpha=4, sigma=3).layers[1].sigma == 3
+    mixing = pipeline("garments", erase=0, cutmix=0.5)
+    assert mixing.layers[-1].probability == 0.5 and mixes_labels(mixing) and not mixes_labels(pipeline("garments"))
 
 
 def test_names_and_mixes_labels():
