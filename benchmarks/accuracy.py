@@ -33,9 +33,9 @@ def planned(name, asked):
 def train_one(name, seed, asked):
     "In a process of its own: train, and say seconds and test accuracies after each epoch."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
     from fashion_cnn.data import load
     from fashion_cnn.train import Batches, train
+    import keras
 
     class Enough(Exception):
         "The training may end."

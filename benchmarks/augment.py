@@ -11,13 +11,13 @@ import statistics
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import keras           # noqa: E402
 import numpy as np     # noqa: E402
 from scipy import ndimage   # noqa: E402
 
 import results         # noqa: E402
 from fashion_cnn.augment import Pipeline, mixes_labels, names, pipeline   # noqa: E402
 from fashion_cnn.models import build                            # noqa: E402
+import keras           # noqa: E402
 
 BATCH, SHAPE, CLASSES, WARM_UP = 128, (28, 28, 1), 10, 3
 BARS = {"elastic": 1.08, "b-elastic": 1.12, "b-affine": 1.20, "garments": 1.12}

@@ -47,6 +47,8 @@ SETTINGS = {
     "wide, cutmix": {**FIRST, "epochs": 24, "network_options": WIDE, "augmentation_options": MIXED},
     "wide, cutmix, two members": {**LARGE, "epochs": 36, "network_options": {**WIDE, "members": 2}, "augmentation_options": MIXED, "learning_rate": 0.01},
     "wide, cutmix, batch 512, rate 0.014": {**LARGE, "epochs": 34, "network_options": WIDE, "augmentation_options": MIXED, "learning_rate": 0.014},
+    **{f"wide, cutmix, rise 0.15, first kernel 4, rate {rate}": {"epochs": 32, "network_options": {**WIDE, "stem_kernel": 4}, "augmentation_options": MIXED,
+       "learning_rate": rate} for rate in (0.02, 0.03)},
     "deep, full size, cutmix": {**FIRST, "epochs": 12, "network_options": {**DEEP, "stem_kernel": 3, "stem_stride": 1}, "augmentation_options": MIXED},
 }
 
@@ -62,6 +64,11 @@ def result(setting, data, seed):
             "seconds": round(run.seconds), "processor s": round(time.process_time() - began)}
 
 
+def rows():
+    "What the file holds by now."
+    return pd.read_csv(FILE).to_dict("records") if FILE.exists() else []
+
+
 def main():
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("settings", nargs="*", default=list(SETTINGS), metavar="NAME", help=f"of {', '.join(map(repr, SETTINGS))} (default: all)")
@@ -71,13 +78,12 @@ def main():
     if unknown: ask.error(f"no setting {unknown[0]!r}; there are {', '.join(map(repr, SETTINGS))}")
     data = load("fashion-mnist", validation_split=0.1)
     data = replace(data, test=data.test.take([]))    # what is not there cannot tempt
-    rows = pd.read_csv(FILE).to_dict("records") if FILE.exists() else []
     for seed in given.seeds:
         for setting in given.settings:
-            if any((row["setting"], row["seed"]) == (setting, seed) for row in rows): continue
-            rows.append(result(setting, data, seed))
-            write_atomically(FILE, pd.DataFrame(rows).to_csv(index=False).encode())
-    print(pd.DataFrame(rows)[["setting", "seed", "epochs", "parameters", "validation accuracy", "validation loss", "processor s"]].to_string(index=False))
+            if any((row["setting"], row["seed"]) == (setting, seed) for row in rows()): continue
+            new = result(setting, data, seed)
+            write_atomically(FILE, pd.DataFrame([*rows(), new]).to_csv(index=False).encode())    # read again: another process may have written
+    print(pd.DataFrame(rows())[["setting", "seed", "epochs", "parameters", "validation accuracy", "validation loss", "processor s"]].to_string(index=False))
 
 
 if __name__ == "__main__": main()

@@ -28,10 +28,10 @@ PACE, GROWTH = 1.10, 300    # the bars: times slower at most, megabytes more at 
 CHILD = f"""
 import json, os, sys, time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import keras
 from fashion_cnn.data import load
 from fashion_cnn.runs import Recipe
 from fashion_cnn.train import train
+import keras
 
 class Clock(keras.callbacks.Callback):
     "When the step that ends the warm-up was done, and when the last one before validation."

@@ -1,6 +1,7 @@
 """Training in Keras, in turns; run by step.py: `train` of the package, the same with batches that cost nothing, or Keras' own `fit` alone.
 
-The backend is what KERAS_BACKEND says; `train` is measured on TensorFlow, `fit` on TensorFlow and JAX.
+The backend is what KERAS_BACKEND says; `train` is measured on TensorFlow, `fit` on TensorFlow and JAX. Keras is imported first, so that `fit`
+runs with TensorFlow as it comes; what the package asks for (oneDNN) is in the environment of the others.
 """
 import argparse
 import os

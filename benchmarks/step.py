@@ -1,6 +1,7 @@
 """How fast a training step is, side by side: python benchmarks/step.py
 
-`train` of the package against Keras' own `fit` on the same arrays, the same network in PyTorch (eager and compiled) and in Keras on JAX.
+`train` of the package against Keras' own `fit` on the same arrays, with oneDNN as in `train`, and with what TensorFlow chooses when it comes
+alone; against the same network in PyTorch (eager and compiled) and in Keras on JAX.
 Same layers and parameters (compared), batches of 128, Adam, cross-entropy, and loss and accuracy on the way. Every contender
 is a process of its own; all work in turns, each turn some hundred steps and a look at 2,500 validation images, and one first turn that
 does not count. Each has its best settings: PyTorch the layout of channels that is faster for the network, and all cores. PyTorch and JAX
@@ -19,6 +20,7 @@ import turns
 
 NETWORKS = {"brief": ([], 200), "deeper": ([], 100), "hw2-cnn": ([], 50), "cm6-resnet": (["--depth", 20], 25)}    # options, steps in a turn
 HERE, BATCH, VALIDATION = Path(__file__).parent, 128, 2500
+ASKED = {"TF_ENABLE_ONEDNN_OPTS": "1"}    # what `import fashion_cnn` asks TensorFlow for
 BARS = {"fit": 1.03, "torch": 0.75}    # train against fit at most; train against the better PyTorch at most, on deeper
 
 
@@ -33,10 +35,11 @@ def images(folder, steps):
 
 def candidates(network, arrays, options):
     "How to start each contender: {name: (words, environment) or why not}."
-    def keras(way, python=sys.executable, backend="tensorflow"):
-        return [python, HERE / "in_keras.py", way, network, arrays, *options], {"KERAS_BACKEND": backend}
+    def keras(way, python=sys.executable, backend="tensorflow", **environment):
+        return [python, HERE / "in_keras.py", way, network, arrays, *options], {"KERAS_BACKEND": backend, **environment}
     def torch(python, *more): return [python, HERE / "in_torch.py", network, arrays, *more], {}
-    found = {"train": keras("train"), "Keras fit": keras("fit"), "train, batches that lie ready": keras("ready")}
+    found = {"train": keras("train", **ASKED), "Keras fit": keras("fit", **ASKED), "Keras fit, TensorFlow as it comes": keras("fit", **dict.fromkeys(ASKED)),
+             "train, batches that lie ready": keras("ready", **ASKED)}
     python, why = turns.python_of("torch")
     found["PyTorch eager"], found["PyTorch compiled"] = (torch(python), torch(python, "--compile")) if python else (why, why)
     python, why = turns.python_of("jax")
@@ -79,8 +82,8 @@ def rows(steps, there, facts, missing):
 def verdict(network, there):
     "The bars, and what input costs."
     base, said = there["train"], []
-    if "Keras fit" in there:
-        said.append(f"an epoch of `train` takes {turns.ratio(base, there['Keras fit'], 'epoch'):.3f} of that of Keras' `fit` (bar: {BARS['fit']})")
+    for name in ("Keras fit", "Keras fit, TensorFlow as it comes"):
+        if name in there: said.append(f"an epoch of `train` takes {turns.ratio(base, there[name], 'epoch'):.3f} of that of {name} (bar: {BARS['fit']})")
     if "train, batches that lie ready" in there:
         idle = 1 - turns.ratio(there["train, batches that lie ready"], base, "training")
         said.append(f"input takes {100 * max(0, idle):.1f} % of a step")

@@ -10,13 +10,13 @@ import shutil
 import tempfile
 import time
 
-import keras
 import numpy as np
 
 import results
 from fashion_cnn import models
 from fashion_cnn.data import load
 from fashion_cnn.transfer import cached_features, halves
+import keras
 
 BARS = {"in all": 12, "second use": 10, "losses": 1e-4}
 

@@ -39,10 +39,11 @@ def python_of(library):
 class Contender:
     "A process that is told when to work."
 
-    def __init__(self, words, environment=None):
+    def __init__(self, words, environment=None):    # None as the value of a variable takes it away
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
         self.errors, self.turns = tempfile.TemporaryFile("w+"), []
         self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})})
+                                        text=True, env={name: value for name, value in environment.items() if value is not None})
 
     def heard(self):
         "The next thing it says; RuntimeError with its last words where it has died."

@@ -17,3 +17,13 @@ def __getattr__(name):
 def __dir__():
     import pkgutil
     return ["__version__", *sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")]
+
+
+def _ask_for_onednn():
+    "TensorFlow, when imported after this, does its convolutions with oneDNN on older processors too (notebook 07_train); \"0\" set before wins."
+    import os
+    import platform
+    if platform.machine() in ("x86_64", "AMD64"): os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+_ask_for_onednn()

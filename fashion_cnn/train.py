@@ -14,12 +14,12 @@ import contextlib, hashlib, io, json, math, os, time
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-import keras
 from .data import Dataset, Split, load
 from .augment import LabelSmoothing, mixes_labels, pipeline
 from .models import build, layer_table
 from .runs import Recipe, Run, best_epoch, environment, naming_damage, suggest, write_atomically
 from .transfer import batch_that_fits, cached_features, halves
+import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
 # %% ../nbs/07_train.ipynb #cell-013
 class Batches(keras.utils.PyDataset):

@@ -12,10 +12,10 @@ from pathlib import Path
 from unittest import mock
 import numpy as np
 import h5py
-import keras
-from keras import layers
 from . import models
 from .data import _no_connection
+import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
+from keras import layers
 
 # %% ../nbs/04_transfer.ipynb #cell-009
 def _enlarged(x,                      # (N, height, width, channels)

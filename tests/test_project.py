@@ -1,6 +1,7 @@
 "The project around the notebooks: what it requires, how fast it imports, and the tools that keep it in step."
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -116,6 +117,22 @@ def test_modules_are_imported_when_first_used():
     assert python("import fashion_cnn; print(fashion_cnn.sketch.__name__)") == "fashion_cnn.sketch"
     assert "sketch" in python("import fashion_cnn; print(dir(fashion_cnn))")
     assert "its modules: " in python("import fashion_cnn\ntry: fashion_cnn.nothing\nexcept AttributeError as e: print(e)")
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is asked for on x86 only")
+@pytest.mark.parametrize("chosen, used", [(None, "True"), ("0", "False"), ("1", "True")])
+def test_tensorflow_uses_onednn_unless_somebody_has_chosen(monkeypatch, chosen, used):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen: monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    assert python("import fashion_cnn.train; from tensorflow.python.framework import test_util; print(test_util.IsMklEnabled())") == used
+
+
+@pytest.mark.parametrize("lesson", sorted((ROOT / "nbs" / "course").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_lessons_import_keras_after_the_package(lesson):
+    lines = [line for cell in json.loads(lesson.read_text())["cells"] if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
+    imports = [line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))]
+    assert "fashion_cnn" in imports
+    assert all(imports.index("fashion_cnn") < imports.index(late) for late in ("keras", "tensorflow") if late in imports)
 
 
 def test_version_is_that_of_settings():
