@@ -1,4 +1,4 @@
-"""Where the measurements go: RESULTS.md, one section for each script, written by the runs and by nobody else.
+"""Where the measurements go: RESULTS.md, a section for each script (step.py: for each network), written by the runs and by nobody else.
 
 A script makes a `Report`, tells it what it measured, and calls `write` at the end: until then the old section stays, and a
 section is replaced in one step. With --quick a script takes a small measurement to see that it works, and writes nothing.
@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)    # processes that are timed keep what they compiled, as on any student's machine
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-ORDER = ("step", "accuracy", "growth", "start", "loading", "sketch", "augment", "transfer", "judging", "panels")
+ORDER = ("step_brief", "step_deeper", "step_hw2_cnn", "step_cm6_resnet", "accuracy", "growth", "start", "loading", "sketch", "augment", "transfer", "judging", "panels")
 TOP = """# Measurements
 
 Every section is written by the command under its heading, in one run on one machine; nothing here was typed by hand. Seconds

@@ -3,11 +3,11 @@
 `train` of the package against Keras' own `fit` on the same arrays, with oneDNN as in `train`, and with what TensorFlow chooses when it comes
 alone; against the same network in PyTorch (eager and compiled) and in Keras on JAX.
 Same layers and parameters (compared), batches of 128, Adam, cross-entropy, and loss and accuracy on the way. Every contender
-is a process of its own; all work in turns, each turn some hundred steps and a look at 2,500 validation images, and one first turn that
+is a process of its own; all work in turns, each turn 12 to 200 steps and a look at 2,500 validation images, and one first turn that
 does not count. Each has its best settings: PyTorch the layout of channels that is faster for the network, and all cores. PyTorch and JAX
 live in environments of their own, made by `make bench-environments`; what is missing is left out, and said.
 
-One more row says what input costs: `train` with one batch that lies ready. Ratios are medians over the turns of (this / `train` of the same turn).
+Each network is a section of its own, written as soon as it is measured; --networks deeper measures one. One more row says what input costs: `train` with one batch that lies ready. Ratios are medians over the turns of (this / `train` of the same turn).
 """
 import sys
 import tempfile
@@ -18,7 +18,7 @@ import numpy as np
 import results
 import turns
 
-NETWORKS = {"brief": ([], 200), "deeper": ([], 100), "hw2-cnn": ([], 50), "cm6-resnet": (["--depth", 20], 25)}    # options, steps in a turn
+NETWORKS = {"brief": ([], 200), "deeper": ([], 100), "hw2-cnn": ([], 25), "cm6-resnet": (["--depth", 20], 12)}    # options, steps in a turn
 HERE, BATCH, VALIDATION = Path(__file__).parent, 128, 2500
 ASKED = {"TF_ENABLE_ONEDNN_OPTS": "1"}    # what `import fashion_cnn` asks TensorFlow for
 BARS = {"fit": 1.03, "torch": 0.75}    # train against fit at most; train against the better PyTorch at most, on deeper
@@ -83,7 +83,8 @@ def verdict(network, there):
     "The bars, and what input costs."
     base, said = there["train"], []
     for name in ("Keras fit", "Keras fit, TensorFlow as it comes"):
-        if name in there: said.append(f"an epoch of `train` takes {turns.ratio(base, there[name], 'epoch'):.3f} of that of {name} (bar: {BARS['fit']})")
+        if name in there: said.append(f"a step of `train` takes {turns.ratio(base, there[name], 'training'):.3f} of that of {name}, an epoch "
+                                       f"{turns.ratio(base, there[name], 'epoch'):.3f} (bar: {BARS['fit']})")
     if "train, batches that lie ready" in there:
         idle = 1 - turns.ratio(there["train, batches that lie ready"], base, "training")
         said.append(f"input takes {100 * max(0, idle):.1f} % of a step")
@@ -92,7 +93,7 @@ def verdict(network, there):
         best = min(torches, key=lambda contender: turns.median(contender, "training"))
         bar = f" (bar: {BARS['torch']})" if network == "deeper" else ""
         said.append(f"a step of `train` takes {turns.ratio(base, best, 'training'):.3f} of PyTorch's better one{bar}")
-    return f"`{network}`: " + "; ".join(said) + "."
+    return f"`{network}`: {'; '.join(said)}."
 
 
 def main():
@@ -102,17 +103,16 @@ def main():
     asked = parser.parse_args()
     if asked.quick: asked.repeats = 1
     asked.quick = asked.quick or bool(asked.only)
-    report = results.Report("A training step, side by side", ["keras", "tensorflow", "numpy"], asked)
-    report.text(f"Batches of {BATCH}, Adam, sketches of 28 x 28; an epoch is the steps named below and {VALIDATION:,} validation images; medians of "
-                f"{asked.repeats} alternated turns.")
     for network in asked.networks:
         options, steps = NETWORKS[network]
         if asked.quick and not asked.only: steps = 5
+        report = results.Report(f"A training step of `{network}`, side by side", ["keras", "tensorflow", "numpy"], asked, f"step_{network.replace('-', '_')}")
         there, facts, missing = compare(network, asked.repeats, steps, options, asked.only)
-        report.text(f"`{network}`, {facts['train']['parameters']:,} parameters, {steps} steps in an epoch:")
+        report.text(f"`{network}`, {facts['train']['parameters']:,} parameters: batches of {BATCH}, Adam, sketches of 28 x 28; an epoch is {steps} steps and "
+                    f"{VALIDATION:,} validation images; medians of {asked.repeats} alternated turns.")
         report.table(list(rows(steps, there, facts, missing)))
         report.text(verdict(network, there))
-    report.write()
+        report.write()
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import results  # noqa: E402
 
 def test_a_section_replaces_its_older_self_and_no_other(tmp_path):
     path = tmp_path / "RESULTS.md"
-    results.write_section(path, "step", "## Steps\n\n| a |\n|---|\n| 1 |")
+    results.write_section(path, "step_deeper", "## Steps\n\n| a |\n|---|\n| 1 |")
     results.write_section(path, "start", "## Start\n\nfirst")
     results.write_section(path, "start", "## Start\n\nsecond")
-    assert results.sections(path) == {"step": "## Steps\n\n| a |\n|---|\n| 1 |", "start": "## Start\n\nsecond"}
+    assert results.sections(path) == {"step_deeper": "## Steps\n\n| a |\n|---|\n| 1 |", "start": "## Start\n\nsecond"}
     assert path.read_text().startswith(results.TOP) and path.read_text().index("Steps") < path.read_text().index("Start")
     assert [each.name for each in tmp_path.iterdir()] == ["RESULTS.md"]
 
