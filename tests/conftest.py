@@ -1,4 +1,5 @@
 "What all tests share."
+import fashion_cnn   # first: what it asks of TensorFlow must hold in this process too, not only in those that inherit its environment
 import gc
 import os
 import shutil
