@@ -7,7 +7,8 @@ is a process of its own; all work in turns, each turn 12 to 200 steps and a look
 does not count. Each has its best settings: PyTorch the layout of channels that is faster for the network, and all cores. PyTorch and JAX
 live in environments of their own, made by `make bench-environments`; what is missing is left out, and said.
 
-Each network is a section of its own, written as soon as it is measured; --networks deeper measures one. One more row says what input costs: `train` with one batch that lies ready. Ratios are medians over the turns of (this / `train` of the same turn).
+One more row says what input costs: `train` with one batch that lies ready. Ratios are medians over the turns of (this / `train` of the same turn).
+Each network is a section of its own, written as soon as it is measured; --networks deeper measures one.
 """
 import sys
 import tempfile

@@ -515,7 +515,7 @@ def _serve():
 # %% ../nbs/13_grading.ipynb #cell-076
 def _environment(own: Path) -> dict:
     "The variables of the student's process: its own folders, and what Python, TensorFlow and the data need."
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "KERAS_BACKEND", "FASHION_CNN_QUICK")
+    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS", "FASHION_CNN_QUICK")
     cache = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "datasets"
     homes = ("HOME", "USERPROFILE", "IPYTHONDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "KERAS_HOME")
     return {**{name: os.environ[name] for name in kept if name in os.environ}, **dict.fromkeys(homes, str(own / "home")),

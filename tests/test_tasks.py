@@ -176,7 +176,7 @@ def test_every_recipe_trains_end_to_end(name, tmp_path, monkeypatch):
     large = name.endswith("-224")
     options = {**recipe.network_options, **({"weights": None} if recipe.network in recipes.NEED_WEIGHTS else {})}
     if large: recipe = recipe.replace(batch_size=4)
-    data = load("sketch", limit=16 if large else 256)
+    data = load("sketch", limit=16 if large else 64)
     few = slice(4 if large else 32)    # to be judged by; going forward takes time too
     data = replace(data, validation=data.validation.take(few), test=data.test.take(few))
     start = build_network(recipe.network, data.input_shape, data.classes) if recipe.start else None
