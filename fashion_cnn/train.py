@@ -10,9 +10,10 @@ __all__ = ['AHEAD', 'OPTIMIZERS', 'MOVING', 'Batches', 'streamed', 'OneCycle', '
            'find_learning_rate']
 
 # %% ../nbs/07_train.ipynb #cell-002
-import contextlib, hashlib, io, json, math, os, time
+import contextlib, hashlib, io, json, math, os, random, sys, time
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 import numpy as np
 from .data import Dataset, Split, load
 from .augment import LabelSmoothing, mixes_labels, pipeline
@@ -480,15 +481,27 @@ def _prepare(model, recipe, data):
     return head, np.split(features, recipe.cache_features), looks    # views of one file, not copies
 
 
+def _seeded(seed):
+    "While this lasts, Keras takes the seeds of its layers from a generator that no other thread draws from."
+    keras.utils.set_random_seed(seed)
+    place = sys.modules.get("keras.src.random.seed_generator")
+    return mock.patch.object(place, "python_random", random.Random(seed), create=True) if place else contextlib.nullcontext()
+
+
+def _check_batches(model, recipe, data):
+    "Refuse a last batch that cannot be shared out."
+    if _shared(len(data.train), recipe.batch_size, max(getattr(layer, "members", 1) for layer in model.layers)): return
+    raise ValueError("the last of the batches has too few images for every device of the strategy, or member of the network; choose "
+                     f"another batch_size or limit. Received: {len(data.train)} images, batch_size={recipe.batch_size}")
+
+
 def _assemble(recipe, data, start=None):
     "The network, what is fitted (compiled), its batches, and by which network and arrays each split is judged."
-    keras.utils.set_random_seed(recipe.seed)
-    model = build(recipe.network, data.input_shape, data.classes, **recipe.network_options)
-    if start is not None: take_weights(model, start)
-    if not _shared(len(data.train), recipe.batch_size, max(getattr(layer, "members", 1) for layer in model.layers)):
-        raise ValueError("the last of the batches has too few images for every device of the strategy, or member of the network; choose "
-                         f"another batch_size or limit. Received: {len(data.train)} images, batch_size={recipe.batch_size}")
-    fitted, views, looks = _prepare(model, recipe, data)
+    with _seeded(recipe.seed):
+        model = build(recipe.network, data.input_shape, data.classes, **recipe.network_options)
+        if start is not None: take_weights(model, start)
+        _check_batches(model, recipe, data)
+        fitted, views, looks = _prepare(model, recipe, data)
     batches = Batches(views, data.train.y, recipe.batch_size, recipe.seed, recipe.task, mixing=len(fitted.inputs) > 1)
     compile_model(fitted, recipe, len(batches), batches.mixing)
     fitted.optimizer.build(fitted.trainable_variables)

@@ -2,10 +2,12 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -52,6 +54,18 @@ def test_saved_model_is_the_trained_model(undisturbed, data):
 def test_same_seed_same_weights_other_seed_other_weights(undisturbed, data):
     assert train(RECIPE, data, progress=False).weights_hash == undisturbed.weights_hash
     assert train(RECIPE, data, progress=False, seed=1).weights_hash != undisturbed.weights_hash
+
+
+def test_another_threads_random_numbers_change_nothing(undisturbed, data):
+    "As in a worker of Dask, whose connections wait for a random while."
+    done = threading.Event()
+    def draw():
+        while not done.wait(0.001): random.random()
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try: found = train(RECIPE, data, epochs=1, progress=False)
+    finally: done.set(); thread.join()
+    assert found.history["loss"] == undisturbed.history["loss"][:1]
 
 
 def test_weights_do_not_depend_on_what_ran_before(undisturbed, data):
