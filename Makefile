@@ -138,9 +138,9 @@ PURE := tests/test_augment.py tests/test_explore.py tests/test_models.py tests/t
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	@printf '\n== Tests\n'
-	@log=$$(mktemp); FASHION_CNN_QUICK=1 python -m pytest -q --durations=12 $(PURE) > "$$log" 2>&1 & \
-	first=$$!; second=0; failed=0; FASHION_CNN_QUICK=1 python -m pytest -q --durations=12 $(addprefix --ignore=,$(PURE)) || second=$$?; \
-	wait $$first || failed=$$?; tail -n 40 "$$log"; rm -f "$$log"; exit $$((second ? second : failed))
+	@log=$$(mktemp); FASHION_CNN_QUICK=1 python -m pytest -q --durations=40 $(PURE) > "$$log" 2>&1 & \
+	first=$$!; second=0; failed=0; FASHION_CNN_QUICK=1 python -m pytest -q --durations=40 $(addprefix --ignore=,$(PURE)) || second=$$?; \
+	wait $$first || failed=$$?; tail -n 70 "$$log"; rm -f "$$log"; exit $$((second ? second : failed))
 
 # The packages of Colab, where most students open a notebook, in an environment of their own
 COLAB := $(VENV)-colab
