@@ -113,7 +113,6 @@ ONE_CHANGE = {
     "unflipped": {"augmentation": "", "augmentation_options": {}},
     "hard-labels": {"label_smoothing": 0.0},
     "one-look": {"network_options": {**FAST.network_options, "mirror": False}},
-    "full-size": {"network_options": {}, "epochs": 3},
 }
 ABLATION = [FAST.replace(name=f"fast-{name}", **change) for name, change in ONE_CHANGE.items()]
 
