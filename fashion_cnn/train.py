@@ -10,7 +10,7 @@ __all__ = ['AHEAD', 'OPTIMIZERS', 'MOVING', 'Batches', 'streamed', 'OneCycle', '
            'find_learning_rate']
 
 # %% ../nbs/07_train.ipynb #cell-002
-import contextlib, hashlib, io, json, math, os, random, sys, time
+import contextlib, hashlib, io, json, math, os, random, sys, threading, time
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -481,11 +481,15 @@ def _prepare(model, recipe, data):
     return head, np.split(features, recipe.cache_features), looks    # views of one file, not copies
 
 
+_BUILDING = threading.RLock()
+
+@contextlib.contextmanager
 def _seeded(seed):
     "While this lasts, Keras takes the seeds of its layers from a generator that no other thread draws from."
-    keras.utils.set_random_seed(seed)
-    place = sys.modules.get("keras.src.random.seed_generator")
-    return mock.patch.object(place, "python_random", random.Random(seed), create=True) if place else contextlib.nullcontext()
+    place = sys.modules.get("keras.src.random.seed_generator")    # not public: where it is not found, `random` itself has to do
+    with _BUILDING:
+        keras.utils.set_random_seed(seed)
+        with mock.patch.object(place, "python_random", random.Random(seed), create=True) if place else contextlib.nullcontext(): yield
 
 
 def _check_batches(model, recipe, data):

@@ -68,6 +68,19 @@ def test_another_threads_random_numbers_change_nothing(undisturbed, data):
     assert found.history["loss"] == undisturbed.history["loss"][:1]
 
 
+def test_two_threads_that_build_leave_keras_as_it_was():
+    from keras.src.random import seed_generator
+    before, drawn = seed_generator.python_random, {}
+    def build_slowly(seed):
+        with training._seeded(seed):
+            time.sleep(0.05)    # so that the other one arrives meanwhile
+            drawn[seed] = seed_generator.python_random.random()
+    threads = [threading.Thread(target=build_slowly, args=(seed,)) for seed in (0, 1)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert drawn == {seed: random.Random(seed).random() for seed in (0, 1)} and seed_generator.python_random is before
+
+
 def test_weights_do_not_depend_on_what_ran_before(undisturbed, data):
     np.random.seed(99)
     keras.utils.set_random_seed(99)
