@@ -175,7 +175,7 @@ def compile_model(model: keras.Model,     # gives probabilities, or images in 0.
     optimizer = Muon(**config) if recipe.optimizer == "muon" else keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
     if recipe.task == "reconstruct": model.compile(optimizer, "mean_squared_error")
     elif mixing: model.compile(optimizer, mixed_cross_entropy, metrics=[keras.metrics.MeanMetricWrapper(mixed_accuracy, "accuracy")])
-    else: model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    else: model.compile(optimizer, "sparse_categorical_crossentropy", metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")])
     return model
 
 # %% ../nbs/07_train.ipynb #cell-022
@@ -626,7 +626,7 @@ def _carry_out(recipe, data, start, checkpoint, found, progress, callbacks, limi
     stopped = _fit(fitted, recipe, batches, validation, keeper, found, progress, callbacks)
     chosen = keeper.best if recipe.keep == "best" or stopped == "interrupted" else keeper.state
     for variable, value in zip(fitted.variables, chosen): variable.assign(value)
-    return _conclude(model, recipe, data, keeper, stopped, limit, looks)
+    return _conclude(model, fitted, recipe, data, keeper, stopped, limit, looks)
 
 
 def _in_order(look, y, task, mixing=False):
@@ -637,13 +637,14 @@ def _in_order(look, y, task, mixing=False):
     return Batches(x, y, size, task=task, mixing=mixing)
 
 
-def _conclude(model, recipe, data, keeper, stopped, limit, looks):
+def _conclude(model, fitted, recipe, data, keeper, stopped, limit, looks):
     "Judge the three splits, and put the run together."
-    for network in {id(network): network for network, _ in [(model, None), *looks.values()]}.values():
-        compile_model(network, recipe, len(keeper.batches))    # a fresh optimizer: its memory belongs to the checkpoint
+    for network in {id(network): network for network, _ in looks.values()}.values():
+        if network is not fitted: compile_model(network, recipe, len(keeper.batches))    # what was fitted can judge as it is
     splits = {name: data.splits()[name] for name in looks}
     batches = {name: _in_order(look, splits[name].y, recipe.task) for name, look in looks.items()}
     metrics = {name: judge(network, batches[name]) for name, (network, _) in looks.items()}
+    compile_model(model, recipe, len(keeper.batches))    # a fresh optimizer: its memory belongs to the checkpoint
     told = [name for name in looks if name != "train" and recipe.task == "classify"]
     return Run(recipe, keeper.history, metrics=metrics,
                data={"source": data.source, "class_names": list(data.class_names), "input_shape": list(data.input_shape),

@@ -311,6 +311,19 @@ def test_every_image_once_an_epoch(data):
     assert batches[0][0].dtype == np.uint8
 
 
+def test_each_kind_of_step_is_traced_once(data, monkeypatch):
+    "Tracing is what a short training spends most of its time on."
+    traced = []
+    def counted(name, step):
+        def wrapper(self, batch):
+            traced.append(name)
+            return step(self, batch)
+        return wrapper
+    for name in ("train_step", "test_step", "predict_step"): monkeypatch.setattr(keras.Model, name, counted(name, getattr(keras.Model, name)))
+    train(RECIPE, data, epochs=2, progress=False)
+    assert sorted(traced) == ["predict_step", "test_step", "train_step"]
+
+
 def test_stairs_step_down_with_the_epoch(data):
     recipe = RECIPE.replace(epochs=4, early_stopping=None, learning_rate=1e-3, schedule={"name": "steps", "after": [2, 3], "factors": [0.1, 0.01]})
     assert train(recipe, data, progress=False).history["learning_rate"] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5])
