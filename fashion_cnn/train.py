@@ -6,8 +6,8 @@
 __all__ = ['AHEAD', 'OPTIMIZERS', 'MOVING', 'Batches', 'streamed', 'OneCycle', 'learning_rate', 'learning_rates', 'orthogonal',
            'Muon', 'compile_model', 'rules', 'in_training', 'mixed_cross_entropy', 'mixed_accuracy', 'get_state',
            'set_state', 'weights_hash', 'Checkpoint', 'experiment_key', 'another_run', 'Keeper', 'in_notebook',
-           'describe_epoch', 'TerminalProgress', 'NotebookProgress', 'judge', 'take_weights', 'summary', 'train',
-           'find_learning_rate']
+           'describe_epoch', 'TerminalProgress', 'NotebookProgress', 'judge', 'take_weights', 'summary', 'accelerators',
+           'train', 'find_learning_rate']
 
 # %% ../nbs/07_train.ipynb #cell-002
 import contextlib, hashlib, io, json, math, os, random, sys, threading, time
@@ -379,6 +379,8 @@ def describe_epoch(history: dict, epochs: int) -> str:
 class TerminalProgress(keras.callbacks.Callback):
     "A bar for the running epoch, on a terminal only; a line for each finished one."
 
+    async_safe = True   # Keras need not wait for the figures of a step
+
     def __init__(self, keeper: Keeper): super().__init__(); self.keeper, self.bar = keeper, None
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -583,6 +585,19 @@ def _devices(strategy):
     return strategy.scope()
 
 
+def accelerators() -> list[str]:
+    "Names of the graphics processors that the backend computes on; none where a bare processor does it."
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        found = tf.config.list_physical_devices("GPU")
+        return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in found]
+    if keras.backend.backend() == "jax":
+        import jax
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    import torch
+    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+
+
 def _shared(images, batch_size, members=1):
     "Whether on each device of the strategy in force, if there is one, each member of the network gets an image of the last batch too."
     devices, last = 1, images % batch_size or batch_size
@@ -654,7 +669,7 @@ def _conclude(model, fitted, recipe, data, keeper, stopped, limit, looks):
                            "trainable": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)}, stopped=stopped,
                labels={name: splits[name].y for name in told},
                probabilities={name: looks[name][0].predict(batches[name], verbose=0) for name in told},
-               environment={**environment(), "backend": keras.backend.backend()}, weights_hash=weights_hash(model), model=model)
+               environment={**environment(), "backend": keras.backend.backend(), "accelerators": ", ".join(accelerators())}, weights_hash=weights_hash(model), model=model)
 
 # %% ../nbs/07_train.ipynb #cell-051
 def find_learning_rate(recipe: Recipe,               # its network, optimizer, batch size and augmentation are used
