@@ -122,8 +122,7 @@ TEN_MINUTES = FAST.replace(name="ten-minutes", validation_split=0.05, epochs=32,
                            network_options={"filters": (32, 64, 128), "residuals": (0, 0, 1), "stem_kernel": 6, "stem_stride": 2},
                            augmentation_options={"erase": 0.0, "cutmix": 0.5})
 
-BEST = TEN_MINUTES.replace(name="best", epochs=90, batch_size=3 * 512,
-                           network_options={"filters": (32, 64, 128), "residuals": (0, 1, 1), "members": 3})
+BEST = TEN_MINUTES.replace(name="best", epochs=50, network_options={"filters": (32, 80, 160), "residuals": (1, 1, 1)})
 
 
 # %% ../nbs/08_recipes.ipynb #cell-018
