@@ -598,6 +598,11 @@ def accelerators() -> list[str]:
     return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
 
 
+def _accelerated():
+    "What a run's environment says of graphics processors: nothing where there are none."
+    return {"accelerators": ", ".join(found)} if (found := accelerators()) else {}
+
+
 def _shared(images, batch_size, members=1):
     "Whether on each device of the strategy in force, if there is one, each member of the network gets an image of the last batch too."
     devices, last = 1, images % batch_size or batch_size
@@ -669,7 +674,7 @@ def _conclude(model, fitted, recipe, data, keeper, stopped, limit, looks):
                            "trainable": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)}, stopped=stopped,
                labels={name: splits[name].y for name in told},
                probabilities={name: looks[name][0].predict(batches[name], verbose=0) for name in told},
-               environment={**environment(), "backend": keras.backend.backend(), "accelerators": ", ".join(accelerators())}, weights_hash=weights_hash(model), model=model)
+               environment={**environment(), "backend": keras.backend.backend(), **_accelerated()}, weights_hash=weights_hash(model), model=model)
 
 # %% ../nbs/07_train.ipynb #cell-051
 def find_learning_rate(recipe: Recipe,               # its network, optimizer, batch size and augmentation are used

@@ -19,7 +19,7 @@ from fashion_cnn.runs import Recipe, Run, from_record
 keras = pytest.importorskip("keras")
 from fashion_cnn import train as training            # noqa: E402
 from fashion_cnn.models import build                        # noqa: E402
-from fashion_cnn.train import (Batches, Muon, compile_model, find_learning_rate, learning_rate, learning_rates,   # noqa: E402
+from fashion_cnn.train import (Batches, Muon, accelerators, compile_model, find_learning_rate, learning_rate, learning_rates,   # noqa: E402
                                orthogonal, train)
 
 RECIPE = Recipe("trial", network="deeper", epochs=4, batch_size=32, learning_rate=0.002,
@@ -309,6 +309,28 @@ def test_every_image_once_an_epoch(data):
     assert sorted(seen[0]) == list(range(len(data.train))) and (batches.order != seen[0]).any()
     assert [len(batches[i][1]) for i in range(len(batches))] == [64, 64, 64, 8]
     assert batches[0][0].dtype == np.uint8
+
+
+def test_the_bar_counts_every_step_before_it_closes(data, monkeypatch):
+    "Nobody waits for the figures of a step, but for the bar before the line of the epoch."
+    import tqdm
+    seen = []
+    class Bar:
+        def __init__(self, total, **how): seen.append(("opens", total))
+        def update(self): seen.append("step")
+        def close(self): seen.append("closes")
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    train(RECIPE.replace(epochs=2), data)
+    assert seen == [("opens", 7), *["step"] * 7, "closes"] * 2 + ["closes"]
+
+
+def test_a_run_says_on_which_graphics_processors(undisturbed, monkeypatch):
+    import tensorflow as tf
+    cards = tf.config.list_physical_devices("GPU")
+    assert len(accelerators()) == len(cards) and ("accelerators" in undisturbed.environment) == bool(cards)
+    monkeypatch.setattr(training, "accelerators", lambda: ["one", "another"])
+    run = train(RECIPE.replace(epochs=1), load("sketch").limited(40), progress=False)
+    assert run.environment["accelerators"] == "one, another" and from_record(run.record(undisturbed.folder / "record")).environment == run.environment
 
 
 def test_each_kind_of_step_is_traced_once(data, monkeypatch):
