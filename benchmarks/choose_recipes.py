@@ -23,9 +23,11 @@ FILE = Path(__file__).with_suffix(".csv")
 STEM, CYCLE = {"stem_kernel": 6, "stem_stride": 2}, {"name": "one-cycle"}
 WIDE = {"filters": (32, 64, 128), "residuals": (0, 0, 1), **STEM}
 DEEP = {"filters": (32, 64, 128), "residuals": (0, 1, 1), **STEM}
+FULL = {"residuals": (1, 1, 1), "stem_kernel": 3, "stem_stride": 1}
 MIXED = {"erase": 0.0, "cutmix": 0.5}
 FIRST = {"network_options": STEM, "schedule": CYCLE, "batch_size": 256, "learning_rate": 0.01, "epochs": 7}    # with which it began
 LARGE = {**FIRST, "batch_size": 512, "learning_rate": 0.03, "epochs": 9}
+LONG = {**LARGE, "epochs": 45, "batch_size": 1500, "learning_rate": 0.014, "augmentation_options": MIXED}
 ADAMW = {"optimizer": "adamw", "optimizer_options": {"weight_decay": 0.05}}
 SETTINGS = {
     # a minute
@@ -50,6 +52,12 @@ SETTINGS = {
     **{f"wide, cutmix, rise 0.15, first kernel 4, rate {rate}": {"epochs": 32, "network_options": {**WIDE, "stem_kernel": 4}, "augmentation_options": MIXED,
        "learning_rate": rate} for rate in (0.02, 0.03)},
     "deep, full size, cutmix": {**FIRST, "epochs": 12, "network_options": {**DEEP, "stem_kernel": 3, "stem_stride": 1}, "augmentation_options": MIXED},
+    # for a graphics processor, with KERAS_BACKEND=jax
+    "full size, five members": {**LONG, "network_options": {**FULL, "filters": (24, 48, 96), "members": 5}},
+    "full size, three members": {**LONG, "network_options": {**FULL, "filters": (32, 64, 128), "members": 3}},
+    "full size": {**LONG, "batch_size": 500, "network_options": {**FULL, "filters": (64, 128, 192)}},
+    "full size, moved, erased": {**LONG, "batch_size": 500, "network_options": {**FULL, "filters": (64, 128, 192)},
+                                 "augmentation_options": {"shift": 0.07, "erase": 0.5, "area": (0.02, 0.3), "cutmix": 0.5}},
 }
 
 
