@@ -693,6 +693,7 @@ def _train_knobs(names):
         "patience": knob(number, "patience", "Early stopping: epochs without a better validation loss; 0 switches it off", min=0, max=20, value=0),
         "augmentation": knob(choice, "augment", "Random changes of the images, in training only", options=[NO_AUGMENTATION, *(n for n in augment.names() if n != "affine")]),
         "strength": knob(real, "strength", "All amounts of the augmentation times this", min=0, max=3, step=0.25, value=1),
+        "smoothing": knob(real, "smoothing", "Share of every label that is spread over all classes, in training only", min=0, max=0.4, step=0.05, value=0),
         "seed": knob(widgets.BoundedIntText, "seed", "Of weights, shuffling, dropout and augmentation", min=0, max=9999, value=0)}
 
 # %% ../nbs/11_explore.ipynb #cell-063
@@ -761,7 +762,7 @@ class TrainPanel(Panel):
         "The controls in groups."
         groups = {"Data and training": ("data", "size", "batch_size", "epochs", "patience", "seed"),
                   "Network": ("network", "filters", "kernel", "depth", "activation", "normalization", "dropout"),
-                  "Optimiser and augmentation": ("optimizer", "learning_rate", "schedule", "augmentation", "strength")}
+                  "Optimiser and augmentation": ("optimizer", "learning_rate", "schedule", "augmentation", "strength", "smoothing")}
         return flow(*(widgets.VBox([widgets.HTML(f"<b>{title}</b>"), *(self.knobs[name] for name in names)]) for title, names in groups.items()))
 
 # %% ../nbs/11_explore.ipynb #cell-067
@@ -791,7 +792,7 @@ def recipe(self: TrainPanel) -> Recipe:
     return Recipe(said["network"], said["network"], network_options(said["network"], **values), data=name,
                   augmentation=augmentation, augmentation_options=options, optimizer=said["optimizer"],
                   learning_rate=float(f"{said['learning_rate']:.2g}"), schedule=None if said["schedule"] == "fixed" else {"name": said["schedule"]},
-                  batch_size=said["batch_size"], epochs=said["epochs"], seed=said["seed"],
+                  batch_size=said["batch_size"], epochs=said["epochs"], seed=said["seed"], label_smoothing=round(said["smoothing"], 3),
                   early_stopping={"patience": said["patience"]} if said["patience"] else None)
 
 # %% ../nbs/11_explore.ipynb #cell-069

@@ -356,10 +356,10 @@ def test_a_network_left_alone_has_no_options_and_every_knob_reaches_it(panel):
 
 
 def test_recipe_of_the_other_knobs(panel):
-    set_knobs(panel, optimizer="sgd", learning_rate=0.0123, schedule="cosine", batch_size=64, epochs=7, patience=2, seed=5, augmentation="e-shift-rotate", strength=2)
+    set_knobs(panel, optimizer="sgd", learning_rate=0.0123, schedule="cosine", batch_size=64, epochs=7, patience=2, seed=5, augmentation="e-shift-rotate", strength=2, smoothing=0.1)
     recipe = panel.recipe()
     assert (recipe.optimizer, recipe.learning_rate, recipe.schedule["name"], recipe.batch_size, recipe.epochs) == ("sgd", 0.012, "cosine", 64, 7)
-    assert recipe.early_stopping["patience"] == 2 and recipe.seed == 5 and recipe.augmentation_options["rotation"] == 30.0
+    assert recipe.early_stopping["patience"] == 2 and recipe.seed == 5 and recipe.label_smoothing == 0.1 and recipe.augmentation_options["rotation"] == 30.0
     names = {}
     exec(panel.code().split("\nrun =")[0], names)
     assert names["recipe"] == recipe
