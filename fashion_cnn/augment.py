@@ -81,7 +81,7 @@ def apply_matrix(matrix,         # (N, 2, 3), from `affine_matrix`
 def grid(images):   # (N, height, width, channels); height and width known
     "Row numbers (1, height, 1) and column numbers (1, 1, width), float32."
     height, width = images.shape[1:3]
-    return np.arange(height, dtype="float32")[None, :, None], np.arange(width, dtype="float32")[None, None, :]
+    return ops.arange(height, dtype="float32")[None, :, None], ops.arange(width, dtype="float32")[None, None, :]
 
 
 def _centre(images):
@@ -332,7 +332,7 @@ class Brightness(Augmentation):
 def _rectangle(top, left, height, width, images):
     "True inside of one rectangle per image, (N, height, width, 1); the four numbers are (N,), pixels."
     def between(axis, start, length):
-        places = np.arange(images.shape[axis], dtype="float32")
+        places = ops.arange(images.shape[axis], dtype="float32")
         return ops.logical_and(places >= start[:, None], places < (start + length)[:, None])
     return ops.logical_and(between(1, top, height)[:, :, None, None], between(2, left, width)[:, None, :, None])
 

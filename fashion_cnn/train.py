@@ -121,7 +121,8 @@ def learning_rates(recipe: Recipe,          # a plateau cannot be foreseen, and 
     "The learning rate of every step of a recipe, as planned."
     rate, steps = learning_rate(recipe, steps_per_epoch), recipe.epochs * steps_per_epoch
     if not callable(rate): return np.full(steps, rate, "float32")
-    return keras.ops.convert_to_numpy(keras.ops.vectorized_map(rate, np.arange(steps, dtype="float32")))
+    each = keras.ops.map if keras.backend.backend() == "torch" else keras.ops.vectorized_map    # PyTorch cannot take both branches of all steps at once
+    return keras.ops.convert_to_numpy(each(rate, keras.ops.arange(steps, dtype="float32")))
 
 # %% ../nbs/07_train.ipynb #cell-020b
 def orthogonal(matrix,            # (rows, columns)

@@ -1,5 +1,6 @@
 "Training: the same weights every time, whatever happens on the way."
 import hashlib
+import importlib.util
 import json
 import os
 import random
@@ -546,6 +547,33 @@ def test_members_of_an_ensemble_each_need_an_image(data):
     with pytest.raises(ValueError, match="member of the network.*Received: 102 images, batch_size=50"): train(recipe, data.limited(102), progress=False)
     run = train(recipe, data.limited(103), progress=False)
     assert run.metrics["train"]["images"] == 103 and np.isfinite(run.history["loss"]).all()
+
+
+# --- other backends ---------------------------------------------------------------------------------------------------
+
+ELSEWHERE = """
+import sys, keras
+from fashion_cnn.data import load
+from fashion_cnn.runs import Recipe
+from fashion_cnn.train import train
+recipe = Recipe("elsewhere", network="slim-resnet", network_options={"filters": (4, 8), "residuals": (0, 1), "members": 2}, optimizer="muon", batch_size=20, epochs=2,
+                schedule={"name": "one-cycle"}, augmentation="garments", augmentation_options={"cutmix": 0.5, "alpha": 10.0}, label_smoothing=0.1, keep="last")
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None): raise KeyboardInterrupt
+data = load("sketch").limited(60)
+cut = train(recipe, data, out=sys.argv[1], progress=False, callbacks=[Stop()])
+again, whole = train(recipe, data, out=sys.argv[1], progress=False), train(recipe, data, progress=False)
+print(keras.backend.backend(), cut.stopped, again.epochs, again.weights_hash == whole.weights_hash)
+stairs = {"name": "steps", "after": [1], "factors": [0.1]}, {"name": "cosine", "warmup_epochs": 1}, {"name": "cosine-restarts", "first_epochs": 1}
+for schedule in stairs: train(Recipe("moving", "a3-small", {"filters": 4}, epochs=2, batch_size=20, schedule=schedule), data, progress=False)
+"""
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_trains_and_resumes(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None: pytest.skip(f"not installed beside the backend in use: pip install {backend}")
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE, str(tmp_path / "run")], capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": backend})
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == [backend, "interrupted", "2", "True"]
 
 
 # --- several devices --------------------------------------------------------------------------------------------------
