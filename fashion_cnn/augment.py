@@ -20,7 +20,7 @@ def reflect(points,       # coordinates in pixels, 0 the centre of the first pix
            ):             # the coordinates folded into -0.5 .. size - 0.5
     "Fold coordinates at both edges of the image, as often as needed."
     from_edge = points + 0.5
-    return ops.abs(from_edge - 2.0 * size * ops.round(from_edge * (0.5 / size))) - 0.5
+    return ops.abs(ops.subtract(from_edge, 2.0 * size * ops.round(from_edge * (0.5 / size)))) - 0.5
 
 # %% ../nbs/05_augment.ipynb #cell-014
 def sample(images,                       # (N, height, width, channels), any number type
@@ -81,7 +81,7 @@ def apply_matrix(matrix,         # (N, 2, 3), from `affine_matrix`
 def grid(images):   # (N, height, width, channels); height and width known
     "Row numbers (1, height, 1) and column numbers (1, 1, width), float32."
     height, width = images.shape[1:3]
-    return ops.arange(height, dtype="float32")[None, :, None], ops.arange(width, dtype="float32")[None, None, :]
+    return np.arange(height, dtype="float32")[None, :, None], np.arange(width, dtype="float32")[None, None, :]
 
 
 def _centre(images):
@@ -131,7 +131,7 @@ def warp(images,                       # (N, height, width, channels)
         ):                             # float32, the shape of `images`
     "Look up every pixel not where it is, but a little beside."
     rows, columns = grid(images)
-    return sample(images, rows + displacement[0], columns + displacement[1], fill_mode, fill_value)
+    return sample(images, ops.add(rows, displacement[0]), ops.add(columns, displacement[1]), fill_mode, fill_value)
 
 # %% ../nbs/05_augment.ipynb #cell-039
 def _number(name, value, lowest=0.0, highest=math.inf):
@@ -303,7 +303,7 @@ class ElasticDistortion(Geometric):
         count, (height, width) = ops.shape(images)[0], images.shape[1:3]
         alpha = self.uniform((count,), *self.alpha) * self.chosen(images)
         moved = displacement(self.noise((count, height, width)), self.sigma, alpha)
-        return rows + moved[0], columns + moved[1]
+        return ops.add(rows, moved[0]), ops.add(columns, moved[1])
 
     def noise(self, shape):
         "Two fields between -1 and 1 from one random number per pixel: the first 11 of its binary digits, and the other 12."
