@@ -154,7 +154,8 @@ def exercise(name: str, level: str, idea: str,   # '1.1', one of `LEVELS`, a few
     if name in EXERCISES and EXERCISES[name].idea != idea: raise ValueError(f"two exercises have one name. Received: {name!r}")
     if len(hints) < 2 or len(mistakes) < 2:
         raise ValueError(f"an exercise has at least two hints and two mistakes. Received: {name!r}")
-    question = question.strip() + "".join(f"\n- `'{letter}'`: {text}" for letter, text in getattr(judge, "options", {}).items())
+    options = [f"- `'{letter}'`: {text}" for letter, text in getattr(judge, "options", {}).items()]
+    question = "\n".join([question.strip(), *([""] if options else []), *options])
     mistakes = tuple((source.strip(), words) for source, words in mistakes)
     EXERCISES[name] = Exercise(name, level, idea, question, judge, tuple(hints), reference.strip(), why, mistakes)
 

@@ -203,7 +203,7 @@ def in_training(model: keras.Model,   # the network
     images = entrance = keras.Input(model.input_shape[1:], name="images")
     if recipe.noise:    # Keras wants it on a scale of 0 to 1
         noise = keras.layers.GaussianNoise(recipe.noise / 255, seed=recipe.seed)
-        entrance = keras.layers.Rescaling(255)(noise(keras.layers.Rescaling(1 / 255)(entrance)))
+        entrance = keras.ops.clip(keras.layers.Rescaling(255)(noise(keras.layers.Rescaling(1 / 255)(entrance))), 0, 255)
     changes = [pipeline(recipe.augmentation, seed=recipe.seed, **recipe.augmentation_options)] if recipe.augmentation else []
     if recipe.label_smoothing: changes.append(LabelSmoothing(recipe.label_smoothing))
     if not any(map(mixes_labels, changes)):

@@ -97,6 +97,7 @@ def test_form(name):
     assert re.fullmatch(r"[1-9]\.[1-9]", task.name) and task.name == name and task.lesson == int(name[0]) and task.level in exercises.LEVELS
     assert 1 <= len(task.idea.split()) <= 9 and "`answer" in task.question and "!" not in task.question
     assert name in task._repr_markdown_() and task.question in task._repr_markdown_() and task.level in repr(task)
+    assert not re.search(r"^(?!- ).+\n- ", task.question, re.MULTILINE)    # Pandoc takes a list without an empty line before it for text
     assert task.reference in task.solution() and task.why in task.solution() and "'" != repr(task.solution())[0]
     for text in (task.why, *task.hints, *(words for _, words in task.mistakes)): assert 5 < len(text) < 330
     with pytest.raises(AttributeError): task.level = "easy"

@@ -10,7 +10,7 @@ from fashion_cnn import recipes   # noqa: E402
 from fashion_cnn.data import load   # noqa: E402
 from fashion_cnn.models import NETWORKS, build as build_network   # noqa: E402
 from fashion_cnn.runs import Recipe, Run, from_record   # noqa: E402
-from fashion_cnn.train import train   # noqa: E402
+from fashion_cnn.train import in_training, train   # noqa: E402
 
 SMALL = Recipe("small", network="deeper", epochs=2, batch_size=64)
 CODER = Recipe("coder", network="tiny-autoencoder", task="reconstruct", epochs=2, batch_size=64)
@@ -59,6 +59,16 @@ def test_reconstruction_resumes_with_the_same_weights(data, tmp_path):
     train(noisy, data, epochs=1, out=tmp_path / "run", progress=False)
     assert train(noisy, data, out=tmp_path / "run", progress=False).weights_hash == whole.weights_hash
     assert train(CODER, data, progress=False).weights_hash != whole.weights_hash
+
+
+def test_noise_stays_between_black_and_white():
+    through = in_training(keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Identity()]), CODER.replace(noise=60))
+    for grey in (0, 100, 255):
+        noisy = np.array(through(np.full((200, 28, 28, 1), grey, "uint8"), training=True))
+        expected = np.clip(np.random.default_rng(0).normal(grey, 60, noisy.shape), 0, 255)
+        assert noisy.min() >= 0 and noisy.max() <= 255
+        assert (noisy.mean(), noisy.std()) == pytest.approx((expected.mean(), expected.std()), rel=0.02)
+    assert np.allclose(through(noisy, training=False), noisy, atol=1e-3)
 
 
 def test_reconstruction_prints_its_loss(data, capsys):
