@@ -1074,34 +1074,45 @@ def _array_pair(folder, end):  # images on disk, labels in memory
         return _split_of(x, y, None, names)
 
 # %% ../nbs/02_data.ipynb #cell-087
+def _no_other_size(image_size, what):
+    if image_size is not None:
+        raise ValueError(f"image_size= is for folders and archives of pictures; the images of {what} have one size. "
+                         f"Received: {image_size!r}")
+
+
 def _tar(path, image_size):
     with _reading(path):
         files = list(_tar_files(path))
         batches = {parts[-1]: raw for parts, raw in files if _is_batch(parts[-1])}
-        return _cifar(batches) if batches else _pictures(files, image_size)
+        if not batches:
+            return _pictures(files, image_size)
+        _no_other_size(image_size, "CIFAR-10")
+        return _cifar(batches)
 
 
 def _folder(path, image_size):
     found = _idx_folder(path) or _array_folder(path) or _cifar_folder(path)
-    if not found:
-        with _reading(path):
-            found = _pictures(_folder_files(path), image_size)
-    return found
+    if found:
+        _no_other_size(image_size, path.name)
+        return found
+    with _reading(path):
+        return _pictures(_folder_files(path), image_size)
 
 # %% ../nbs/02_data.ipynb #cell-088
 def _kind(path):  # a reader for one file, chosen by its first bytes and its name
+    named = re.search(r"idx\d?(-ubyte)?(\.gz)?$", path.name)  # like the files of Fashion-MNIST
     with open(path, "rb") as file:
         start = file.read(4)
         file.seek(0)
-        inside = _Unzip(file.read(65536)).read(512) if start[:2] == b"\x1f\x8b" and "idx" not in path.name else start
+        inside = _Unzip(file.read(65536)).read(512) if start[:2] == b"\x1f\x8b" and not named else start
     if not start:
         raise ValueError(f"{path.name}: the file is empty")
-    if "idx" in path.name or inside[:3] == b"\0\0\x08":
+    if inside[:3] == b"\0\0\x08":
         return _idx_single
-    if path.suffix.lower() == ".npz" or start == b"PK\x03\x04":
-        return _npz
-    if path.suffix.lower() == ".npy" or start == b"\x93NUM":
-        return _npy
+    if start in (b"PK\x03\x04", b"\x93NUM"):
+        return _npz if start[:2] == b"PK" else _npy
+    if named or path.suffix.lower() in (".npz", ".npy"):
+        return _idx_single if named else _npz if path.suffix.lower() == ".npz" else _npy
     if start[:1] == b"\x80" or _is_batch(path.name):
         return _cifar_single
     packed = inside[257:262] == b"ustar" or start in (b"\xfd7zX", b"BZh9")
@@ -1126,7 +1137,10 @@ def _parts(path, image_size=None):  # {"all": split}, or {"train": split, "test"
         return _folder(path, image_size)
     with _reading(path):
         kind = _kind(path)
-        return kind(path) if kind else _tar(path, image_size)
+        if not kind:
+            return _tar(path, image_size)
+        _no_other_size(image_size, path.name)
+        return kind(path)
 
 # %% ../nbs/02_data.ipynb #cell-090
 def read(path,             # a file or folder in any format of this chapter
@@ -1370,6 +1384,17 @@ def _named(source, path):  # -> parts, title
     return {p: relabel(replace(s, class_names=CLASS_NAMES), FIVE_GROUPS) for p, s in parts.items()}, _TITLES[source]
 
 
+def _in_this_order(split, class_names):  # words are numbered as they stand in `class_names`; new names change nothing
+    old, new = split.class_names or (), tuple(class_names or ())
+    if set(old) == set(new):
+        return relabel(split, {name: name for name in new}) if new else split
+    moved = [name for name in new if name in old and new.index(name) != old.index(name)]
+    if moved:
+        raise ValueError(f"class_names must hold the words of the file, in any order, or new names for all. {moved[0]!r} "
+                         f"is one of its words: {', '.join(old)}. Received: {', '.join(new)}")
+    return split
+
+
 def _from_path(source, image_size):  # -> parts, title
     near = difflib.get_close_matches(str(source), sources(), 1, 0.5)
     if isinstance(source, str) and not (source and (re.search(r"[./\\]", source) or Path(source).exists())):
@@ -1387,7 +1412,7 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
          seed=0,                  # of the split; A always uses 0 and C 42, as they did
          limit=None,              # at most so many images in each split, stratified
          path=None,               # where a named source lies, instead of looking for it
-         class_names=None,        # names in the order of the labels, for files that hold numbers only
+         class_names=None,        # names in the order of the labels; or the order of the words, where labels are words
          image_size=None,         # (height, width) to bring pictures of different sizes to
          ) -> Dataset:            # uint8 images, int64 labels, three splits
     "A data set, checked and split; FileNotFoundError if it cannot be found, ValueError if it is not what it should be."
@@ -1396,11 +1421,13 @@ def load(source,                  # "fashion-mnist", "cifar10", "five-groups", "
         raise ValueError("path= says where Fashion-MNIST or CIFAR-10 lies; for other files it is load(path). "
                          f"Received: {source!r}")
     if source in sources():
+        _no_other_size(image_size, source)
         parts, title = _named(source, path)
         class_names = class_names or {"fashion-mnist": CLASS_NAMES}.get(source)
     else:
         parts, title = _from_path(source, image_size)
         class_names = class_names or (CLASS_NAMES if title == "Fashion-MNIST" else None)
+    parts = {part: _in_this_order(piece, class_names) for part, piece in parts.items()}
     return _dataset(parts, class_names, title, validation_split, test_split, split, seed, limit)
 
 # %% ../nbs/02_data.ipynb #cell-116
@@ -1622,13 +1649,15 @@ def _pieces(images):  # what save_arrays() takes -> an iterable of Splits or pai
 # %% ../nbs/02_data.ipynb #mapped-15
 def save_arrays(images,            # a Dataset, a Split, a pair (images uint8, labels), or many of the last two in any iterable
                 folder,            # where to; must not be there yet
-                *, test=None,      # official test images, in the same forms; a Dataset brings its own
+                *, test=None,      # official test images, in the same forms; not where a Dataset has its own
                 class_names=None,  # names in the order of the labels; None: those of the Dataset or Split
                 ) -> Path:         # the folder, for load()
     "Write images, piece by piece, as files that `load` maps and does not take into memory; `load` splits them anew."
     folder = Path(folder).expanduser()
     if isinstance(images, Dataset):
-        test, class_names = images.test if len(images.test) else None, class_names or images.class_names
+        if len(images.test) and test is not None:
+            raise ValueError(f"the Dataset has test images of its own. Received: {len(images.test):,} of them, and test=")
+        test, class_names = images.test if len(images.test) else test, class_names or images.class_names
         images = images.train, images.validation
     class_names = class_names or (images.class_names if isinstance(images, Split) else None)
     parts = {"": images} if test is None else {"_train": images, "_test": test}

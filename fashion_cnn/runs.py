@@ -114,8 +114,12 @@ def _check_task(recipe):
                          f"{recipe.label_smoothing}, task={recipe.task!r}, cache_features={recipe.cache_features}")
     if not (isinstance(recipe.noise, (int, float)) and 0 <= recipe.noise <= 255):
         raise ValueError(f"noise is a number of grey levels, from 0 to 255. Received: {recipe.noise!r}")
-    if recipe.task == "reconstruct" and recipe.monitor == "val_accuracy":
+    watched = [plan.get("monitor") for plan in ({"monitor": recipe.monitor}, recipe.schedule or {}, recipe.early_stopping or {})]
+    if recipe.task == "reconstruct" and "val_accuracy" in watched:
         raise ValueError("a reconstruction has no accuracy; it is monitored by 'val_loss'. Received: monitor='val_accuracy'")
+    if recipe.task == "reconstruct" and recipe.augmentation:
+        raise ValueError("augmentation belongs to the task 'classify': a network that shall give its images back would be asked for those "
+                         f"before the change. Received: augmentation={recipe.augmentation!r}")
     if recipe.task == "classify" and recipe.noise:
         raise ValueError(f"noise belongs to the task 'reconstruct'; for a classifier use augmentation. Received: noise={recipe.noise}")
     if recipe.cache_features > 1 and not recipe.augmentation:
@@ -440,7 +444,7 @@ RECORD_BYTES = 60_000   # what a record may take: a hundred of them make a small
 
 def _record(run, levels):
     "The text of a record, probabilities in so many steps, of the learning rates about twenty an epoch."
-    test = {"labels": lambda value: value.astype(np.uint8), "probabilities": lambda value: quantize(value, levels)}
+    test = {"labels": lambda value: value.astype(np.min_scalar_type(value.max(initial=0))), "probabilities": lambda value: quantize(value, levels)}
     packed = {kind: {name: pack(small(value)) for name, value in getattr(run, kind).items() if name == "test"} for kind, small in test.items()}
     content = {**_plain(run), "packed": packed}
     if "learning_rates" in run.history:

@@ -343,13 +343,15 @@ class Keeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         _check_finite(logs, epoch, self.recipe)
+        early = any(getattr(rule, "stopped_epoch", 0) for rule in self.rules)
+        if self.model.stop_training and not early: raise KeyboardInterrupt("a callback stopped the training within an epoch")
         values = {**{name: float(value) for name, value in logs.items()}, "learning_rate": self.rate,
                   "seconds": round(time.perf_counter() - self.began, 3)}
         if "learning_rates" in self.history: values["learning_rates"] = [float(f"{rate:.6g}") for rate in self.rates[epoch]]
         state = get_state(self.model)
         history = {name: [*old, values[name]] for name, old in self.history.items()}
         if best_epoch(history, self.recipe.monitor) == epoch + 1: self.best = state[:len(self.model.variables)]
-        self.history, self.state, self.stopped = history, state, "early" if self.model.stop_training else ""
+        self.history, self.state, self.stopped = history, state, "early" if early else ""
         if self.checkpoint: self.checkpoint.write(state, self.best, history, self.stopped)
 
 # %% ../nbs/07_train.ipynb #cell-031

@@ -245,10 +245,15 @@ def _by_chance(layer) -> bool:
     return any(isinstance(value, keras.random.SeedGenerator) for value in vars(layer).values())
 
 # %% ../nbs/04_transfer.ipynb #cell-046
+_OF_BATCHES = (models.BesideMirrorImages, models.MeanOfMirrorImages, models.PartOfBatch, models.MeanOfMembers)   # features belong to one image
+
 def _settled(base: keras.Model) -> keras.Model:
-    "The same network, with the layers that throw dice replaced by ones that do nothing."
-    if not any(map(_by_chance, base.layers)): return base
-    def copy(layer): return layers.Identity(name=layer.name) if _by_chance(layer) else type(layer).from_config(layer.get_config())
+    "The same network, with the layers that throw dice, or look at mirror images, replaced by ones that do nothing."
+    if not any(_by_chance(layer) or isinstance(layer, _OF_BATCHES) for layer in base.layers): return base
+    def copy(layer):
+        if isinstance(layer, models.MeanOfMembers): return layers.Average(name=layer.name)
+        if _by_chance(layer) or isinstance(layer, _OF_BATCHES): return layers.Identity(name=layer.name)
+        return type(layer).from_config(layer.get_config())
     settled = keras.models.clone_model(base, clone_function=copy)
     settled.set_weights(base.get_weights())
     return settled
@@ -530,7 +535,10 @@ def _run_base(base, images, batch_size, passes, augmentation, seed, progress):  
         for start in range(0, len(images), batch_size):
             batch = np.asarray(images[start:start + batch_size])
             if augmentation is not None: batch = augmentation(batch, training=True)
-            yield np.asarray(base.predict_on_batch(batch), np.float32)
+            features = np.asarray(base.predict_on_batch(batch), np.float32)
+            if len(features) != len(batch):
+                raise ValueError(f"a base must give one row of features for each image. Received: {len(features)} rows of features for {len(batch)} images")
+            yield features
             if progress: progress(number * len(images) + min(start + batch_size, len(images)), passes * len(images))
 
 # %% ../nbs/04_transfer.ipynb #cell-089

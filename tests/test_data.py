@@ -436,6 +436,38 @@ def test_all_that_save_arrays_takes(tmp_path):
     assert read(save_arrays([words, words], tmp_path / "e", class_names=("y", "x"))).y.tolist() == [1, 0] * 4
 
 
+def test_a_test_split_beside_a_data_set_is_kept_or_refused(tmp_path):
+    data = from_arrays(images(60), np.arange(60) % 3, split="C")
+    assert not len(data.test)
+    save_arrays(data, tmp_path / "a", test=(images(6), np.arange(6) % 3))
+    assert len(load(tmp_path / "a").test) == 6
+    with pytest.raises(ValueError, match="test images of its own"):
+        save_arrays(from_arrays(images(60), np.arange(60) % 3), tmp_path / "b", test=(images(6), np.arange(6) % 3))
+    assert not (tmp_path / "b").exists()
+
+
+def test_class_names_give_words_their_order(tmp_path):
+    x, words = images(60), np.array(["coat", "bag", "boot"] * 20)
+    np.savez(tmp_path / "w.npz", x=x, y=words)
+    data = load(tmp_path / "w.npz", class_names=("coat", "boot", "bag"))
+    same(data.train, from_arrays(x, words, class_names=("coat", "boot", "bag")).train)
+    translated = load(tmp_path / "w.npz", class_names=("sac", "botte", "manteau"))    # new names for bag, boot, coat
+    assert np.array_equal(translated.train.y, load(tmp_path / "w.npz").train.y) and translated.class_names[2] == "manteau"
+    with pytest.raises(ValueError, match="'coat'.*bag, boot, coat"):
+        load(tmp_path / "w.npz", class_names=("coat", "boots", "bags"))
+
+
+def test_the_first_bytes_count_more_than_the_name(tmp_path):
+    x = images(30)
+    for name in ("train_idx.npy", "idx_split.csv", "idx.npz"):
+        write = {"npy": lambda p: np.save(p, {"features": x, "target": np.arange(30) % 3 + 1}, allow_pickle=True),
+                 "npz": lambda p: np.savez(p, x=x, y=np.arange(30) % 3),
+                 "csv": lambda p: np.savetxt(p, np.column_stack([np.arange(30) % 3, x.reshape(30, -1)]), fmt="%d", delimiter=",", comments="",
+                                             header=",".join(["label", *(f"pixel{i}" for i in range(16))]))}[name[-3:]]
+        write(tmp_path / name)
+        assert np.array_equal(read(tmp_path / name).x, x), name
+
+
 def test_a_mapped_split_can_be_sent_to_another_process(tmp_path):
     mapped, held = stored(tmp_path, n=100)
     part = mapped.train.take(np.arange(30)[::-2])

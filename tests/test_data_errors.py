@@ -391,6 +391,14 @@ def test_bad_options(tmp_path, options, text):
         load(npz(tmp_path, x=X, y=Y), **options)
 
 
+def test_image_size_is_for_pictures_only(tmp_path):
+    for source in (npz(tmp_path, x=X, y=Y), "sketch"):
+        with pytest.raises(ValueError, match="image_size= is for folders and archives of pictures"):
+            load(source, image_size=(8, 8))
+    with pytest.raises(ValueError, match="image_size="):
+        read(npz(tmp_path, x=X, y=Y), image_size=(8, 8))
+
+
 def test_read_needs_to_know_which_part(tmp_path):
     with pytest.raises(ValueError, match=r"train and test.*part='train'"):
         read(npz(tmp_path, x_train=X, y_train=Y, x_test=X, y_test=Y))

@@ -106,6 +106,12 @@ def test_record_round_trip(tmp_path):
         again.model
 
 
+def test_labels_of_many_classes_survive_a_record(tmp_path):
+    run = made_up_run()
+    run.labels, run.probabilities = {"test": np.arange(200) + 100}, {}
+    assert from_record(run.record(tmp_path)).labels["test"].tolist() == list(range(100, 300))
+
+
 def test_record_that_is_broken_names_the_file(tmp_path):
     path = made_up_run().record(tmp_path)
     path.write_text(path.read_text()[:100])

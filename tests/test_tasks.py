@@ -78,7 +78,8 @@ def test_reconstruction_prints_its_loss(data, capsys):
 
 @pytest.mark.parametrize("change, match", [
     (dict(task="classfy"), "classify"), (dict(task="reconstruct", monitor="val_accuracy"), "val_loss"),
-    (dict(noise=10), "reconstruct"), (dict(task="reconstruct", noise=-1), "noise"), (dict(cache_features=-1), "cache_features"),
+    (dict(task="reconstruct", early_stopping={"monitor": "val_accuracy"}), "val_loss"), (dict(task="reconstruct", augmentation="mixup"), "classify"),
+    (dict(task="reconstruct", schedule={"name": "plateau", "monitor": "val_accuracy"}), "val_loss"), (dict(noise=10), "reconstruct"), (dict(task="reconstruct", noise=-1), "noise"), (dict(cache_features=-1), "cache_features"),
     (dict(label_smoothing=1.0), "below 1"), (dict(label_smoothing="much"), "below 1"), (dict(label_smoothing=0.1, cache_features=1), "cached features"),
     (dict(task="reconstruct", label_smoothing=0.1), "'classify'"), (dict(cache_features=3), "one is enough"), (dict(augmentation_options={"alpha": 3}), "augmentation"),
 ])

@@ -142,6 +142,24 @@ def test_interrupted_by_the_keyboard(undisturbed, data, tmp_path, monkeypatch):
     assert resumed.epochs == undisturbed.epochs and hash_of_model(resumed) == undisturbed.weights_hash
 
 
+class StopWithin(keras.callbacks.Callback):
+    "Asks Keras to stop after a batch, as a limit of time does."
+
+    def __init__(self, epoch): super().__init__(); self.at, self.epoch = epoch, None
+    def on_epoch_begin(self, epoch, logs=None): self.epoch = epoch
+    def on_train_batch_end(self, batch, logs=None): self.model.stop_training |= self.epoch == self.at and batch == 1
+
+
+def test_a_callback_that_stops_within_an_epoch_interrupts(undisturbed, data, tmp_path):
+    stopped = train(RECIPE, data, out=tmp_path / "run", progress=False, callbacks=[StopWithin(2)])
+    assert stopped.stopped == "interrupted" and stopped.epochs == 2     # the third was not over
+    resumed = train(RECIPE, data, out=tmp_path / "run", progress=False)
+    assert resumed.epochs == undisturbed.epochs and hash_of_model(resumed) == undisturbed.weights_hash
+    with pytest.raises(KeyboardInterrupt, match="within an epoch"):
+        train(RECIPE, data, out=tmp_path / "other", progress=False, callbacks=[StopWithin(0)])
+    assert not (tmp_path / "other").exists()
+
+
 def test_interrupted_when_all_is_done_is_finished(undisturbed, data, monkeypatch):
     plain = training.Keeper.on_epoch_end
 

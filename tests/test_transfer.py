@@ -106,6 +106,26 @@ def test_bases_with_layers_that_throw_dice_are_settled():
         assert np.allclose(model(images, training=True), model(images, training=False), atol=1e-5), base
 
 
+def test_a_base_that_looks_twice_or_has_members_gives_one_row_of_features_for_each_image(tmp_path):
+    for options in ({}, {"members": 2}):
+        model = transfer_network((28, 28, 1), 3, base="slim-resnet", weights=None, base_options=options)
+        assert model.predict(GREY, verbose=0).shape == (12, 3)
+        assert np.allclose(model(GREY, training=True), model(GREY, training=False), atol=1e-5)
+        whole = cached_features(halves(model)[0], GREY, tmp_path, batch_size=12)
+        assert len(whole) == 12 and np.allclose(whole, cached_features(halves(model)[0], GREY, tmp_path, batch_size=5), atol=1e-4)
+    for cut in ("mean_of_members", "mean_of_mirror_images"):
+        front = pretrained("slim-resnet", cut, weights=None, size=28, channels=1, options={"members": 2})
+        assert front(GREY, training=True).shape == front(GREY, training=False).shape == (12, 2)
+
+
+def test_a_base_that_gives_more_rows_than_images_is_refused(tmp_path):
+    inputs = keras.Input((28, 28, 1))
+    twice = keras.Model(inputs, models.BesideMirrorImages()(inputs))
+    twice.trainable = False
+    with pytest.raises(ValueError, match="24 rows of features for 12 images"):
+        cached_features(twice, GREY, tmp_path)
+
+
 def test_frozen_normalisation_keeps_its_averages_unfrozen_too_unless_asked():
     for normalization, moved in [(False, False), (True, True)]:
         model = unfreeze(small(cut=None), "conv3", normalization=normalization)
