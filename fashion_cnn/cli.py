@@ -150,7 +150,9 @@ def evaluate_run(arguments):
     "Print how a saved run does on a split, class by class."
     from fashion_cnn.evaluate import Evaluation
     run = Run.load(arguments.run)
-    if run.recipe.task == "reconstruct": return show_summary(run)
+    if run.recipe.task == "reconstruct":
+        if arguments.data: raise ValueError(f"a reconstruction is judged on its own images only. Received: --data {arguments.data}")
+        return show_summary(run)
     print(run)
     if arguments.data: judged = judge_other(run, data_of(arguments, run.recipe), arguments.split)
     else: judged = Evaluation.of(run, arguments.split)
@@ -177,9 +179,11 @@ def record(arguments):
 # %% ../nbs/15_cli.ipynb #cell-017
 def sweep_recipe(arguments):
     "Train a recipe with every combination of settings, and print them, the best on the validation images first."
-    recipe, _ = settled(arguments), trainer()
+    recipe, _, grid = settled(arguments), trainer(), dict(arguments.grid)
+    if len(grid) < len(arguments.grid):
+        raise ValueError(f"each field of a grid is named once, with all its values. Received: {', '.join(field for field, _ in arguments.grid)}")
     from fashion_cnn.sweep import sweep
-    found = sweep(recipe, dict(arguments.grid), data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
+    found = sweep(recipe, grid, data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
                   out=arguments.out or f"runs/sweep-{recipe.name}")
     print(f"{found}\n\n{text_table(found.table().astype(object).fillna('').astype(str).to_dict('records'))}")
     return _ended(found)
@@ -365,7 +369,7 @@ def training_commands(command):
 
     add = command("sweep", sweep_recipe, "one recipe with many settings").add_argument
     add("name", type=recipe_name, metavar="NAME", help="a recipe; fashion-cnn recipes lists them")
-    add("--grid", type=grid_field, nargs="+", required=True, metavar="FIELD=VALUES", help="such as learning_rate=0.001,0.01 network_options.dropout=0,0.5")
+    add("--grid", type=grid_field, nargs="+", action="extend", required=True, metavar="FIELD=VALUES", help="such as learning_rate=0.001,0.01 network_options.dropout=0,0.5")
     add("--epochs", type=positive, help="instead of the recipe's")
     add("--seed", type=seed_number, help="instead of the recipe's")
     add("--limit", type=positive, help="at most so many images in each split")
@@ -418,7 +422,7 @@ def teaching_commands(command):
     add = command("assignment", hand_out, "exercises of a lesson, to hand out").add_argument
     add("lesson", type=lesson_number, metavar="LESSON", help="its number, 1 to 9")
     add("--out", metavar="FOLDER", required=True, help="folder for the students' notebook")
-    add("--exercises", type=exercise_name, nargs="+", metavar="NAME", help="only these, such as 3.1 3.4 (default: all of the lesson)")
+    add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME", help="only these, such as 3.1 3.4 (default: all of the lesson)")
     add("--key", metavar="FOLDER", help="also write the same with solutions, into another folder")
     add("--force", action="store_true", help="replace notebooks that are there already")
 
@@ -426,7 +430,7 @@ def teaching_commands(command):
     add("submissions", nargs="+", metavar="FILE", help="notebooks that were handed in, or folders of them")
     add("--out", metavar="FILE", default="grades.csv", help="CSV file to write or replace (default: grades.csv)")
     add("--lesson", type=lesson_number, help="whose exercises were asked for (default: those that half of the notebooks name)")
-    add("--exercises", type=exercise_name, nargs="+", metavar="NAME", help="which exercises were asked for")
+    add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME", help="which exercises were asked for")
     add("--seconds", type=above_zero, default=60.0, help="that each notebook may take (default: 60)")
     add("--memory", type=above_zero, default=4.0, metavar="GB", help="that each notebook may use (default: 4)")
     add("--jobs", type=positive, default=1, help="how many notebooks at the same time (default: 1)")

@@ -389,7 +389,7 @@ def _walk(truth, score):
 # %% ../nbs/09_evaluate.ipynb #cell-087
 @dataclass(frozen=True, eq=False)
 class Curve:
-    "One ROC or precision-recall curve; empty, with area NaN, where a class has no images or no others."
+    "One ROC or precision-recall curve; empty, with area NaN, where a class has no images or (ROC) no others."
     name: str                # the class, 'micro average' or 'macro average'
     x: np.ndarray            # false positive rate, or recall; rising
     y: np.ndarray            # true positive rate, or precision
@@ -734,6 +734,7 @@ def accuracy_interval(seeds: list,            # Evaluations of one recipe, one p
     same_images(*seeds)
     right, accuracies = np.mean([judged.right for judged in seeds], axis=0), [judged.accuracy for judged in seeds]
     parts = [(right.var(ddof=1) / len(right), len(right) - 1), (np.var(accuracies, ddof=1) / len(seeds), len(seeds) - 1)]
+    if not any(part for part, _ in parts): return wilson(round(right.sum()), len(right), confidence)    # all right, or all wrong
     half = _t(parts, right.mean(), confidence)[0]
     return float(max(0, right.mean() - half)), float(min(1, right.mean() + half))
 

@@ -2235,7 +2235,7 @@ def answer(p):
     corrected[order] = np.minimum(raised, 1)
     return corrected
 """,
-    why="Whoever tries twenty ideas finds one that works by chance; the correction takes that into account.",
+    why="Whoever tries twenty ideas may well find one that works by chance; the correction takes that into account.",
     mistakes=[("""
 import numpy as np
 answer = lambda p: np.minimum(p * len(p), 1)""",

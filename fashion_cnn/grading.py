@@ -379,7 +379,7 @@ def _guard(folder: str, refused: list):
 
 # %% ../nbs/13_grading.ipynb #cell-061
 def _landlock(folder: str) -> list[str]:
-    "Let the Linux kernel refuse writing outside `folder`, starting programs and TCP; an empty list where it cannot."
+    "Let the Linux kernel refuse writing outside `folder`, starting programs and (from 6.7 on) TCP; an empty list where it cannot."
     if sys.platform != "linux": return []
     import ctypes
     call = ctypes.CDLL(None, use_errno=True).syscall

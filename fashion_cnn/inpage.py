@@ -196,7 +196,9 @@ def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
 # %% ../nbs/14_inpage.ipynb #cell-020
 def runs_figure(runs: list, shown: tuple = SHOWN) -> Figure:
     "How `runs_chart` begins, as a still picture."
-    return validation_curves([run for run in runs if run.name in shown])
+    groups = by_recipe([run for run in runs if set(METRICS.values()) <= set(run.history)])
+    on = [title for title in groups if title in shown] or list(groups)[:4]
+    return validation_curves([run for title in on for run in groups[title]])
 
 # %% ../nbs/14_inpage.ipynb #cell-023
 def option_label(value) -> str:

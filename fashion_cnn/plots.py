@@ -550,7 +550,7 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
                         annot_kws={"fontsize": 8.5}, ax=axis)
     for text in axis.texts:
         column, row = map(int, text.get_position())
-        cell = axis.collections[-1 if row == column else -2].get_facecolors()[row * evaluation.classes + column]
+        cell = axis.collections[-2 if row == column else -1].get_facecolors()[row * evaluation.classes + column]
         text.set_color(_ink_on(cell))
         if text.get_text() == "0": text.set_alpha(0.35)
     ticks, names = np.arange(evaluation.classes) + 0.5, [_fit(name, 130, 9) for name in names]
@@ -1253,7 +1253,8 @@ def _read_off(axis, low, high, aim):
 # %% ../nbs/10_plots.ipynb #sweep-heatmap-parts
 def _two_fields(sweep, fields, asked):
     "The two fields to draw, those asked for or the first ones; refuse others."
-    names = [*(place for place in asked if place is not None), *(place for place in fields if place not in asked)][:2]
+    free = (place for place in fields if place not in asked)
+    names = [place for place in (next(free, None) if place is None else place for place in asked) if place is not None]
     for place in names:
         if place not in fields: raise ValueError(suggest(place, list(fields), "field with several values in this sweep"))
     if len(set(names)) < 2: _refuse("A heat map needs two different fields with several values.", ", ".join(names))

@@ -110,7 +110,7 @@ FAST = Recipe("fast", network_options={"stem_kernel": 4, "stem_stride": 2}, vali
 ONE_CHANGE = {
     "adamw": {"optimizer": "adamw", "optimizer_options": {"weight_decay": 0.05}, "learning_rate": 0.01},
     "fixed-rate": {"schedule": None, "learning_rate": 0.005},
-    "unflipped": {"augmentation": "", "augmentation_options": {}},
+    "unflipped": {"augmentation": "", "augmentation_options": {}, "network_options": {**FAST.network_options, "mirror": False}},
     "hard-labels": {"label_smoothing": 0.0},
     "one-look": {"network_options": {**FAST.network_options, "mirror": False}},
 }

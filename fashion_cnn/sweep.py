@@ -39,7 +39,7 @@ def turned(recipe: Recipe,    # to begin with
           ) -> Recipe:        # the same with these settings
     "A recipe with its knobs turned."
     changes = {}
-    for place, value in settings.items():
+    for place, value in sorted(settings.items(), key=lambda item: "." in item[0]):    # whole fields before their parts
         field, _, option = place.partition(".")
         changes[field] = {**(changes.get(field, getattr(recipe, field)) or {}), option: value} if option else value
     return recipe.replace(**changes)
@@ -123,7 +123,7 @@ def load_sweep(folder: str | Path,   # what `sweep` or a search with `objective`
 def _seen(places, settings):
     "The values that each field had, in order: {field: values}."
     def order(value): return (isinstance(value, str), value) if isinstance(value, (int, float, str)) else (2, json.dumps(value))
-    values = {place: {json.dumps(each[place]): each[place] for each in settings} for place in places}
+    values = {place: {json.dumps(each[place]): each[place] for each in settings if place in each} for place in places}
     return {place: sorted(found.values(), key=order) for place, found in values.items()}
 
 # %% ../nbs/08b_sweep.ipynb #cell-019

@@ -587,6 +587,8 @@ def test_the_interval_of_a_recipe_covers():
     one = with_right([1] * 9 + [0])
     assert accuracy_interval([one]) == one.interval
     assert accuracy_interval([one, one])[0] < 0.9 < accuracy_interval([one, one])[1] <= 1
+    sure = with_right([1] * 10)
+    assert accuracy_interval([sure, sure]) == accuracy_interval([sure]) == sure.interval    # a few images all right are no proof
 
 
 @given(st.lists(st.floats(0, 1), max_size=8))

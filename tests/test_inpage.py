@@ -9,7 +9,7 @@ import pytest
 
 import pages
 from fashion_cnn import inpage
-from fashion_cnn.inpage import (NARROW, WIDE, augment_chart, bent, convolution_chart, embed, garments, halved, place_expression, runs_chart,
+from fashion_cnn.inpage import (NARROW, WIDE, augment_chart, bent, convolution_chart, embed, garments, halved, place_expression, runs_chart, runs_figure,
                                 specification, summarised, sweep_chart, swept, told, totals, unit_field)
 from fashion_cnn.plots import sheet
 from fashion_cnn.runs import Recipe, Run, recorded
@@ -69,6 +69,12 @@ def test_every_recorded_recipe_has_a_box_and_says_its_seeds_and_images():
 
 
 # --- the sweep ----------------------------------------------------------------------------------------------------------
+
+def test_the_still_picture_begins_as_the_chart_does():
+    for runs in (recorded(), recorded("hw2-cnn")):    # of the second none is among those that are on at the beginning
+        boxes = [box for box in runs_chart(runs).to_dict()["params"] if box["name"].startswith("recipe")]
+        assert len(runs_figure(runs).axes[0].lines) == sum(box["value"] for box in boxes) >= 1
+
 
 def test_each_setting_has_its_place_and_its_rank():
     rows = swept(made_up())

@@ -158,7 +158,8 @@ def random_settings(n, seed=0):
 DATA = a_dataset()
 FACTORS = {"learning_rate": [0.001, 0.01, 0.1], "batch_size": [32, 128], "seed": [0, 1, 2]}
 FACTORIAL = a_sweep(combinations(FACTORS), lambda s: 0.9 + 0.02 * np.log10(s["learning_rate"]) - 0.0001 * s["batch_size"])
-SEARCHED = [a_sweep(random_settings(25), lambda s: 0.9 - s["network_options.dropout"] / 9, task) for task in ("classify", "reconstruct")]
+SETTINGS = {"classify": random_settings(25), "reconstruct": [{**settings, "augmentation": ""} for settings in random_settings(25)]}
+SEARCHED = [a_sweep(settings, lambda s: 0.9 - s["network_options.dropout"] / 9, task) for task, settings in SETTINGS.items()]
 RUN = a_run(DATA)
 SEEDS = [a_run(DATA, 7 - s, s, planned=7) for s in range(3)]
 RECIPES = [RUN, a_run(DATA, 4, 1, "hw2-cnn-augmented"), a_run(DATA, 9, 2, "deeper-elastic-with-a-rather-long-name")]
@@ -281,7 +282,9 @@ def test_every_number_of_a_confusion_matrix_can_be_read(normalize):
     from seaborn.utils import relative_luminance
     for text in axis.texts:
         column, row = map(int, text.get_position())
-        ground = relative_luminance(axis.collections[int(row == column)].get_facecolors()[10 * row + column])
+        cell = axis.collections[int(row != column)].get_facecolors()[10 * row + column]    # first the diagonal, then the rest
+        assert cell[3] == 1
+        ground = relative_luminance(cell)
         dark, light = sorted((ground, relative_luminance(text.get_color())))
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
@@ -994,6 +997,8 @@ def test_a_heat_map_shows_what_pandas_counts(of):
     assert [label.get_text() for label in axis.get_yticklabels()] == ["none", "garments"] and axis.get_ylabel() == "augmentation"
     assert [float(label.get_text()) for label in axis.get_xticklabels()] == list(table.columns)
     assert [text.get_text() for text in axis.texts] == [f"{100 * value:.1f}" for value in table.to_numpy().ravel()]
+    sideways = sweep_heatmap(found, columns="augmentation", of=of).axes[0]
+    assert sideways.get_xlabel() == "augmentation" and sideways.get_ylabel() == "learning rate"
     assert f"{of} of 6 runs over batch size and dropout" in axis.figure.get_suptitle().replace("\n", " ")
 
 

@@ -46,6 +46,7 @@ def test_knobs_reach_into_options_and_leave_the_others():
     assert turned(recipe, {"network_options.filters": 8}).network_options == {**recipe.network_options, "filters": 8}
     both = turned(recipe, {"schedule": {"name": "cosine"}, "schedule.final": 0.5})
     assert both.schedule["name"] == "cosine" and both.schedule["final"] == 0.5 and recipe.schedule is None
+    assert turned(recipe, {"schedule.final": 0.5, "schedule": {"name": "cosine"}}) == both
 
 
 def test_a_setting_that_fails_is_a_row_and_not_the_end(two):
@@ -188,6 +189,15 @@ def test_a_search_in_which_trials_fail_are_pruned_and_are_not_trained_again(optu
     assert whole.best_value == next(run for run in load_sweep(out).runs if run.recipe.seed == 1).metrics["validation"]["accuracy"]
 
 
+def test_a_search_may_ask_for_more_fields_after_a_failure(optuna, data, tmp_path):
+    short = SEARCH.replace(epochs=1)
+    study = optuna.create_study(direction="maximize")
+    study.optimize(objective(short, {"network_options.dropout": [1.5]}, data, out=tmp_path), n_trials=1, catch=(ValueError,))
+    searched(optuna, {"network_options.dropout": [0.0], "seed": [0]}, data, tmp_path, 1, short)
+    found = load_sweep(tmp_path)
+    assert len(found.runs) == len(found.failed) == 1 and found.grid["seed"] == [0]
+
+
 def test_a_damaged_folder_is_a_failed_trial(optuna, data, tmp_path):
     space = {"seed": [0, 1]}
     searched(optuna, space, data, tmp_path, 1, SEARCH.replace(epochs=1))
@@ -243,6 +253,12 @@ def test_on_the_command_line(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "1 run, 1 failed" in said and "Did you mean 'b-affine'" in said and "validation accuracy" in said
     assert main([*words[:-1], str(tmp_path / "none"), "--grid", "batch_size=0"]) == 1
+
+
+def test_a_grid_may_be_given_in_parts_but_no_field_twice(tmp_path, capsys):
+    words = ["sweep", "a3-small", "--data", "sketch", "--limit", "60", "--epochs", "1", "--out", str(tmp_path), "--grid", "batch_size=0"]
+    assert main([*words, "--grid", "seed=0,1"]) == 1 and "2 failed" in capsys.readouterr().out
+    assert main([*words, "batch_size=32"]) == 1 and "named once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words, says", [(["sweep", "a3-small", "--grid", "batch_size"], "such as batch_size=32,128"),
