@@ -1107,12 +1107,14 @@ def _kind(path):  # a reader for one file, chosen by its first bytes and its nam
         inside = _Unzip(file.read(65536)).read(512) if start[:2] == b"\x1f\x8b" and not named else start
     if not start:
         raise ValueError(f"{path.name}: the file is empty")
-    if inside[:3] == b"\0\0\x08":
+    if start == b"PK\x03\x04":
+        return _npz
+    if start == b"\x93NUM":
+        return _npy
+    if named or inside[:3] == b"\0\0\x08":
         return _idx_single
-    if start in (b"PK\x03\x04", b"\x93NUM"):
-        return _npz if start[:2] == b"PK" else _npy
-    if named or path.suffix.lower() in (".npz", ".npy"):
-        return _idx_single if named else _npz if path.suffix.lower() == ".npz" else _npy
+    if path.suffix.lower() in (".npz", ".npy"):
+        return _npz if path.suffix.lower() == ".npz" else _npy
     if start[:1] == b"\x80" or _is_batch(path.name):
         return _cifar_single
     packed = inside[257:262] == b"ustar" or start in (b"\xfd7zX", b"BZh9")
