@@ -127,12 +127,14 @@ def test_tensorflow_uses_onednn_unless_somebody_has_chosen(monkeypatch, chosen, 
     assert python("import fashion_cnn.train; from tensorflow.python.framework import test_util; print(test_util.IsMklEnabled())") == used
 
 
-@pytest.mark.parametrize("lesson", sorted((ROOT / "nbs" / "course").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_lessons_import_keras_after_the_package(lesson):
-    lines = [line for cell in json.loads(lesson.read_text())["cells"] if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
-    imports = [line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))]
-    assert "fashion_cnn" in imports
-    assert all(imports.index("fashion_cnn") < imports.index(late) for late in ("keras", "tensorflow") if late in imports)
+@pytest.mark.parametrize("notebook", sorted((ROOT / "nbs").rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_import_keras_after_the_package(notebook):
+    "Else TensorFlow does not hear that it is to use oneDNN: slower on older processors, and other last digits than everywhere else."
+    lines = [line for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
+    imports = [word.strip(",").split(".")[0] or "fashion_cnn" for line in lines if line.startswith(("import ", "from "))
+               for word in (line.split()[1:] if line.startswith("import ") else line.split()[1:2])]
+    late = [imports.index(name) for name in ("keras", "tensorflow") if name in imports]
+    assert not late or "fashion_cnn" in imports[:min(late)]
 
 
 def test_version_is_that_of_settings():
