@@ -82,18 +82,22 @@ class Page:
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
         self.tab.goto(f"{address}/doc/tree/{name}.ipynb?token=panels&reset", wait_until="domcontentloaded")
         self.tab.locator(".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")    # a narrow window hides it
-        self.run()
         self.images = self.tab.locator(".jp-OutputArea " + IMAGE.replace(", ", ", .jp-OutputArea "))
+        self.run(self.images.first if name != "train" else self.button("train"))    # which has nothing to draw yet
 
-    def run(self):
-        "Run the cell, as often as it takes: while a page still moves things into place, a click or a key may go nowhere."
+    def run(self, part):
+        "Run the cell until this part of its panel is there: while a page still moves things into place, keys and pictures may go nowhere."
         prompt = self.tab.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").first
         for _ in range(6):
             self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
             self.tab.keyboard.press("Control+Enter")
-            try: return sync_api.expect(prompt).not_to_have_text("[ ]:", timeout=10_000)    # [*] while it runs, [1] afterwards
-            except AssertionError: continue
-        raise AssertionError(f"The cell was not run: {prompt.inner_text()}")
+            try:
+                sync_api.expect(prompt).not_to_have_text("[ ]:", timeout=10_000)     # [*] while it runs, [1] afterwards,
+                sync_api.expect(prompt).not_to_have_text("[*]:", timeout=PATIENCE)   # [ ] again where the kernel was not ready
+                return part.wait_for(timeout=20_000)
+            except (AssertionError, sync_api.TimeoutError): continue
+        shown = self.tab.locator(".jp-Notebook .jp-CodeCell").first.inner_text()
+        raise AssertionError(f"No panel was shown. The cell, and what stands below it: {shown}")
 
     def image(self, number=0):
         "The picture as it is on the screen, once it is there."
