@@ -5,9 +5,11 @@ clock starts when the network is built, runs through training and validation, an
 after every epoch. That look is a measurement only: nothing is chosen by it, and a training ends when the last accuracy is reached,
 when the recipe's epochs are over, or after --seconds. The best of many looks at the test images flatters a little; the seconds do not.
 
-A finished training is one line of accuracy.jsonl in the folder --out: started again, the measurement goes on where it was. Lines of
-a recipe that has changed since, or of other data, do not count. With FASHION_CNN_DATA unset, load() looks where Keras keeps its files.
+A finished training is one line of accuracy.jsonl in the folder --out: started again, on the same kind of machine, the measurement goes
+on where it was. Lines of a recipe that has changed since, of other data or another kind of machine, do not count. With
+FASHION_CNN_DATA unset, load() looks where Keras keeps its files.
 """
+import datetime
 import json
 import os
 import statistics
@@ -88,7 +90,7 @@ def words(name, seed, asked, python, folder):
 def key(name, seed, asked):
     "What a line must agree in to count."
     recipe = json.loads(planned(name, asked).replace(seed=seed).to_json())
-    return {"name": name, "seed": seed, "recipe": recipe, "limit": asked.limit, "at most": asked.seconds, "targets": list(TARGETS)}
+    return {"name": name, "seed": seed, "machine": results.machine(), "recipe": recipe, "limit": asked.limit, "at most": asked.seconds, "targets": list(TARGETS)}
 
 
 def finished(path):
@@ -115,7 +117,7 @@ def measure(asked, names):
                 try: facts = contender.heard()
                 finally: contender.end()
                 with open(path, "a", encoding="utf-8") as file:
-                    file.write("\n" * (path.stat().st_size > 0 and not path.read_text(encoding="utf-8").endswith("\n")) + json.dumps({"key": wanted, **facts}) + "\n")
+                    file.write("\n" * (path.stat().st_size > 0 and not path.read_text(encoding="utf-8").endswith("\n")) + json.dumps({"key": wanted, "day": str(datetime.date.today()), **facts}) + "\n")
                     file.flush(); os.fsync(file.fileno())
                 print(f"{name}, seed {seed}: {len(facts['seconds'])} epochs in {facts['seconds'][-1]:.0f} s, best test accuracy {max(facts['test']):.4f}", flush=True)
     keys = {name: [key(name, seed, asked) for seed in asked.seeds] for name in names}
@@ -150,13 +152,19 @@ def rows(found):
                "what": f"{lines[0]['versions']}; {lines[0]['settings']}"}
 
 
+def days(found):
+    "When the trainings were."
+    each = sorted(line["day"] for lines in found.values() for line in lines)
+    return f"Measured from {each[0]} to {each[-1]}." if each else ""
+
+
 def main():
     from fashion_cnn import recipes
     parser = results.arguments(__doc__, repeats=None)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"default: {', '.join(RECIPES)}, as far as they are there, and {TORCH}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--seconds", type=float, default=600, help="of training, at most, for each seed (default 600)")
-    parser.add_argument("--out", type=Path, default=Path("runs/accuracy"), help="folder for what is finished (default: runs/accuracy)")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for what is finished (default: beside this script)")
     parser.add_argument("--data", default="fashion-mnist", help="on which all are compared (default: fashion-mnist)")
     parser.add_argument("--limit", type=int, help="at most so many images in each split; for a try")
     parser.add_argument("--child", type=int, help="train this seed of the one recipe, here")
@@ -169,7 +177,7 @@ def main():
     found = measure(asked, names)
     report.text(f"{asked.data}, ten classes, official test images{f', at most {asked.limit:,} images in each split' if asked.limit else ''}; seconds of training with validation until the "
                 f"accuracy was seen, mean ± standard deviation over the seeds that reached it, at most {asked.seconds:.0f} s each, one training at a time. The test "
-                "images are looked at after each epoch while the clock stands still; nothing is chosen by it.")
+                f"images are looked at after each epoch while the clock stands still; nothing is chosen by it. {days(found)}")
     report.table(list(rows(found)))
     report.write()
 

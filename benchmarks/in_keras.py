@@ -19,22 +19,26 @@ FOREVER = 1_000_000    # epochs; the process is told when to stop
 
 
 class Turns(keras.callbacks.Callback):
-    """One epoch for each go line: training from the line to the end of the last step, and validation.
+    """One epoch for each go line: training from the first step's beginning to the last one's end, and validation likewise.
 
-    What lies between the two is left out: there TensorFlow may wait for a thread that tunes its input and sleeps longer the longer an epoch
-    takes (notebook 07_train). The pauses between turns would make that longer than it is in a training without pauses.
+    What lies before is left out: there TensorFlow may wait for a thread that tunes the input of Keras' `fit` and sleeps longer the longer an
+    epoch takes (notebook 07_train). The pauses between turns would make that longer, many times, than it is in a training without pauses.
     """
 
     def __init__(self, facts):
         super().__init__()
         self.facts, self.began, self.trained, self.validating = facts, None, None, None
 
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0: self.began = time.perf_counter()
+
     def on_train_batch_end(self, batch, logs=None):
         if batch + 1 < self.params["steps"]: return
         keras.ops.convert_to_numpy(self.model.trainable_variables[-1])    # JAX computes in the background: wait for the last step
         self.trained = time.perf_counter()
 
-    def on_test_begin(self, logs=None): self.validating = time.perf_counter()
+    def on_test_batch_begin(self, batch, logs=None):
+        if batch == 0: self.validating = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         for value in logs.values(): float(value)
@@ -42,7 +46,6 @@ class Turns(keras.callbacks.Callback):
         if epoch == 0: say(**self.facts, parameters=self.model.count_params())    # compiled, and once through
         else: say(epoch=self.trained - self.began + ended - self.validating, training=self.trained - self.began)
         wait()
-        self.began = time.perf_counter()
 
 
 def fit(network, options, arrays, batch_size, turns):

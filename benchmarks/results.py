@@ -16,6 +16,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)    # processes that are timed ke
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 ORDER = ("step_brief", "step_deeper", "step_hw2_cnn", "step_cm6_resnet", "accuracy", "growth", "start", "loading", "sketch", "augment", "transfer", "judging", "panels")
+WIDEST = {"avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
 TOP = """# Measurements
 
 Every section is written by the command under its heading, in one run on one machine; nothing here was typed by hand. Seconds
@@ -37,12 +38,23 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+def processor():
+    "Its name, and the widest instructions it computes with: what decides most about seconds."
+    try: text = Path("/proc/cpuinfo").read_text()
+    except OSError: text = ""
+    named = re.search(r"model name\s*:\s*(.+)", text)
+    widest = next((words for flag, words in WIDEST.items() if re.search(rf"^flags\s*:.*\b{flag}\b", text, re.MULTILINE)), "")
+    return (named[1].strip() if named else platform.processor() or platform.machine()) + (f" with {widest}" if widest else "")
+
+
 def machine():
     "The machine in words, without its name."
-    try: model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())[1]
-    except (OSError, TypeError): model = platform.processor() or platform.machine()
-    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    return f"{cores()} cores, {model}, {platform.machine()}, {platform.system()}{load}"
+    return f"{cores()} cores, {processor()}, {platform.machine()}, {platform.system()}"
+
+
+def load():
+    "How much the machine has to do besides."
+    return f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
 
 
 def versions(*packages):
@@ -78,7 +90,7 @@ class Report:
     def __init__(self, title, packages, asked, name=None):
         self.name, self.title, self.asked = name or Path(sys.argv[0]).stem, title, asked
         today = datetime.date.today()
-        self.parts = [f"`{command()}`, {today.day} {today:%B %Y}; {machine()}; {versions('fashion_cnn', *packages)}."]
+        self.parts = [f"`{command()}`, {today.day} {today:%B %Y}; {machine()}{load()}; {versions('fashion_cnn', *packages)}."]
         print(f"{title}\n{self.parts[0]}\n", flush=True)
 
     def text(self, sentence):
