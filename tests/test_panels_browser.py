@@ -200,9 +200,10 @@ def test_training_grows_a_curve_and_can_be_interrupted(open_page):
     assert page.change(lambda: page.button("train more").click()) > 0.001
     page.wait_said("5 epochs")
     assert page.image().shape == first.shape and (abs(page.image() - first).max(axis=2) > 8).mean() > 0.001
-    # a long training, interrupted by the kernel's own interrupt once its first epochs are drawn
-    page.control("epochs").locator(".noUi-handle").focus()
-    page.tab.keyboard.press("End")
+    # a training of minutes, interrupted by the kernel's own interrupt once its first epochs are drawn
+    for label, key in {"filters": "End", "batch size": "Home", "epochs": "End"}.items():
+        page.control(label).locator(".noUi-handle").focus()
+        page.tab.keyboard.press(key)
     page.settle()
     page.change(page.button("train").click)
     page.change(lambda: None)
@@ -218,8 +219,9 @@ def test_stop_button(open_page):
     "Where clicks are handled while something trains; elsewhere the interrupt is the way, and this test is skipped."
     page = open_page("train")
     page.control("network").locator("select").select_option("a3-small")
-    page.control("epochs").locator(".noUi-handle").focus()
-    page.tab.keyboard.press("End")
+    for label, key in {"batch size": "Home", "epochs": "End"}.items():    # minutes
+        page.control(label).locator(".noUi-handle").focus()
+        page.tab.keyboard.press(key)
     page.settle()
     page.button("train").click()
     page.images.first.wait_for()
