@@ -79,12 +79,13 @@ def test_time_to_accuracy_is_read_from_what_is_finished(tmp_path):
     assert accuracy.finished(tmp_path / "a.jsonl") == [{"a": 1}, {"a": 2}]
 
 
-def test_seconds_of_two_kinds_of_machines_are_not_mixed(tmp_path, monkeypatch):
+def test_seconds_of_two_kinds_of_machines_are_not_mixed(monkeypatch):
     import accuracy
     asked = argparse.Namespace(data="sketch", limit=None, seconds=600)
     here = accuracy.key("deeper", 0, asked)
     assert accuracy.key("deeper", 0, asked) == here and here["machine"] == results.machine()
     monkeypatch.setattr(results, "processor", lambda: "Abacus with 10 beads")
     assert accuracy.key("deeper", 0, asked) != here
-    assert accuracy.days({"deeper": [{"day": "2026-11-27"}], "fast": [{"day": "2026-11-26"}]}) == "Measured from 2026-11-26 to 2026-11-27."
+    assert accuracy.days({"deeper": [{"day": "2026-11-27"}], "fast": [{"day": "2026-11-26"}]}) == "Measured: 2026-11-26 to 2026-11-27."
+    assert accuracy.days({"fast": [{"day": "2026-11-26"}] * 2}) == "Measured: 2026-11-26."
     assert accuracy.days({accuracy.TORCH: []}) == ""

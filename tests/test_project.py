@@ -131,10 +131,8 @@ def test_tensorflow_uses_onednn_unless_somebody_has_chosen(monkeypatch, chosen, 
 def test_notebooks_import_keras_after_the_package(notebook):
     "Else TensorFlow does not hear that it is to use oneDNN: slower on older processors, and other last digits than everywhere else."
     lines = [line for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code" for line in "".join(cell["source"]).splitlines()]
-    imports = [word.strip(",").split(".")[0] or "fashion_cnn" for line in lines if line.startswith(("import ", "from "))
-               for word in (line.split()[1:] if line.startswith("import ") else line.split()[1:2])]
-    late = [imports.index(name) for name in ("keras", "tensorflow") if name in imports]
-    assert not late or "fashion_cnn" in imports[:min(late)]
+    late = next((number for number, line in enumerate(lines) if re.match(r"(import|from) (.*, *)?(keras|tensorflow)\b", line)), 0)
+    assert not late or any(re.match(r"(import|from) (fashion_cnn\b|\.)", line) for line in lines[:late])
 
 
 def test_version_is_that_of_settings():
