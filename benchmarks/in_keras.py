@@ -1,4 +1,5 @@
-"""Training in Keras, in turns; run by step.py: `train` of the package, the same with batches that cost nothing, or Keras' own `fit` alone.
+"""Training in Keras, in turns; run by step.py: `train` of the package, the same with batches that cost nothing, or Keras' own `fit` alone,
+with Keras' own layers or with those of the package.
 
 The backend is what KERAS_BACKEND says; `train` is measured on TensorFlow, `fit` on TensorFlow and JAX. Keras is imported first, so that `fit`
 runs with TensorFlow as it comes; what the package asks for (oneDNN) is in the environment of the others.
@@ -12,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras   # noqa: E402
 import numpy as np   # noqa: E402
 
-from fashion_cnn.models import build   # noqa: E402
+from fashion_cnn import models   # noqa: E402
 from turns import say, wait   # noqa: E402
 
 FOREVER = 1_000_000    # epochs; the process is told when to stop
@@ -49,9 +50,15 @@ class Turns(keras.callbacks.Callback):
 
 
 def fit(network, options, arrays, batch_size, turns):
-    "Keras alone: arrays in, `fit`."
+    "Keras alone: layers of its own, arrays in, `fit`."
+    models.NORMALIZATIONS["batch"] = keras.layers.BatchNormalization
+    same(network, options, arrays, batch_size, turns)
+
+
+def same(network, options, arrays, batch_size, turns):
+    "Keras' own `fit` of the network that `train` has."
     x, y = arrays["x_train"], arrays["y_train"]
-    model = build(network, x.shape[1:], int(y.max()) + 1, **options)
+    model = models.build(network, x.shape[1:], int(y.max()) + 1, **options)
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x, y, batch_size=batch_size, epochs=FOREVER, verbose=0, callbacks=[turns],
               validation_data=(arrays["x_validation"], arrays["y_validation"]))
@@ -85,7 +92,7 @@ def ready(network, options, arrays, batch_size, turns):
 
 
 def main():
-    ways = {"train": whole, "ready": ready, "fit": fit}
+    ways = {"train": whole, "ready": ready, "fit": fit, "same": same}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("way", choices=ways)
     parser.add_argument("network")

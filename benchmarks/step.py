@@ -1,7 +1,8 @@
 """How fast a training step is, side by side: python benchmarks/step.py
 
-`train` of the package against Keras' own `fit` on the same arrays, with oneDNN as in `train`, and with what TensorFlow chooses when it comes
-alone; against the same network in PyTorch (eager and compiled) and in Keras on JAX.
+`train` of the package against Keras' own `fit` on the same arrays: with layers that are all Keras' own and oneDNN as in `train`, the same with
+what TensorFlow chooses when it comes alone, and with the layers of the package; against the same network in PyTorch (eager and compiled) and in
+Keras on JAX.
 Same layers and parameters (compared), batches of 128, Adam, cross-entropy, and loss and accuracy on the way. Every contender
 is a process of its own; all work in turns, each turn 12 to 200 steps and a look at 2,500 validation images, and one first turn that
 does not count. Each has its best settings: PyTorch the layout of channels that is faster for the network, and all cores. PyTorch and JAX
@@ -40,6 +41,7 @@ def candidates(network, arrays, options):
         return [python, HERE / "in_keras.py", way, network, arrays, *options], {"KERAS_BACKEND": backend, **environment}
     def torch(python, *more): return [python, HERE / "in_torch.py", network, arrays, *more], {}
     found = {"train": keras("train", **ASKED), "Keras fit": keras("fit", **ASKED), "Keras fit, TensorFlow as it comes": keras("fit", **dict.fromkeys(ASKED)),
+             "Keras fit, layers of the package": keras("same", **ASKED),
              "train, batches that lie ready": keras("ready", **ASKED)}
     python, why = turns.python_of("torch")
     found["PyTorch eager"], found["PyTorch compiled"] = (torch(python), torch(python, "--compile")) if python else (why, why)
@@ -83,7 +85,7 @@ def rows(steps, there, facts, missing):
 def verdict(network, there):
     "The bars, and what input costs."
     base, said = there["train"], []
-    for name in ("Keras fit", "Keras fit, TensorFlow as it comes"):
+    for name in ("Keras fit", "Keras fit, TensorFlow as it comes", "Keras fit, layers of the package"):
         if name in there: said.append(f"a step of `train` takes {turns.ratio(base, there[name], 'training'):.3f} of that of {name}, an epoch "
                                        f"{turns.ratio(base, there[name], 'epoch'):.3f} (bar: {BARS['fit']})")
     if "train, batches that lie ready" in there:

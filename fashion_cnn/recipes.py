@@ -118,7 +118,7 @@ ABLATION = [FAST.replace(name=f"fast-{name}", **change) for name, change in ONE_
 
 
 # %% ../nbs/08_recipes.ipynb #cell-016f
-TEN_MINUTES = FAST.replace(name="ten-minutes", validation_split=0.05, epochs=30, learning_rate=0.014, schedule={"name": "one-cycle"},
+TEN_MINUTES = FAST.replace(name="ten-minutes", validation_split=0.05, epochs=34, learning_rate=0.014, schedule={"name": "one-cycle"},
                            network_options={"filters": (32, 64, 128), "residuals": (0, 0, 1), "stem_kernel": 6, "stem_stride": 2},
                            augmentation_options={"erase": 0.0, "cutmix": 0.5})
 

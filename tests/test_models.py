@@ -513,6 +513,45 @@ def test_errors_of_draw(options, message):
         draw([build("brief", GREY, 5)] * 2, tool="graphviz")
 
 
+# Batch normalisation in one operation
+
+def trained_once(layer, images):
+    "Gradients of everything, and the weights after one training step."
+    model = keras.Sequential([keras.Input(images.shape[1:]), layer])
+    import tensorflow as tf
+    images, wanted = tf.constant(images), tf.random.stateless_normal(images.shape, seed=(1, 2))
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = tf.reduce_mean((tf.cast(model(images, training=True), "float32") - wanted) ** 2)
+    return [*tape.gradient(loss, [images, *(weight.value for weight in model.trainable_weights)]), *model.get_weights(), model(images)]
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.5, "epsilon": 0.1}, {"axis": 3}, {"axis": 1}, {"scale": False}, {"center": False}, {"synchronized": True},
+                                     {"dtype": "mixed_bfloat16"}], ids=str)
+@pytest.mark.parametrize("shape", [(6, 5, 4, 3), (1, 1, 1, 2), (7, 9)], ids=str)
+def test_one_operation_is_what_keras_does_in_nine(shape, options):
+    if options.get("axis") == 3 and len(shape) < 4: pytest.skip("no such axis")
+    images = np.random.default_rng(3).normal(5, 2, shape).astype("float32")
+    ours, theirs = (trained_once(kind(**options), images) for kind in (models.BatchNormalization, keras.layers.BatchNormalization))
+    for one, other in zip(ours, theirs, strict=True): assert np.allclose(one, other, atol=1e-4), (one, other)
+
+
+def test_one_operation_is_used_unless_the_layer_is_frozen():
+    import tensorflow as tf
+    def operations(layer):
+        layer.build((None, 4, 4, 2))
+        traced = tf.function(lambda images: layer(images, training=True)).get_concrete_function(tf.TensorSpec((None, 4, 4, 2)))
+        return [operation.type for operation in traced.graph.get_operations()]
+    frozen = models.BatchNormalization(trainable=False)
+    assert "FusedBatchNormV3" in operations(models.BatchNormalization()) and "FusedBatchNormV3" not in operations(frozen)
+
+
+def test_normalised_networks_load_without_the_package(tmp_path):
+    build("deeper", GREY, 10).save(tmp_path / "m.keras")
+    code = "import sys, keras; model = keras.saving.load_model(sys.argv[1]); assert model.get_layer('norm1').__class__ is keras.layers.BatchNormalization and 'fashion_cnn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "m.keras")], check=True)
+
+
 def test_stack_leaves_out_none():
     image = keras.Input((4, 4, 1))
     assert stack(image, None, layers.Flatten(), None).shape == (None, 16) and stack(image) is image
