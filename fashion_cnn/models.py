@@ -40,7 +40,7 @@ def stack(x,         # Keras tensor (N, ...): an input, or what an earlier layer
 
 # %% ../nbs/03_models.ipynb #cell-019b
 class BatchNormalization(layers.BatchNormalization):
-    "Keras' own layer; in training, on TensorFlow, one operation for what Keras does in nine (Ioffe and Szegedy 2015)."
+    "Keras' own layer; in training, on TensorFlow, one operation for what Keras does in ten (Ioffe and Szegedy 2015)."
 
     __module__ = "keras.layers"    # saved under the name of Keras' own, so that a saved model needs no code of this package
 
