@@ -163,7 +163,7 @@ def main():
     parser = results.arguments(__doc__, repeats=None)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"default: {', '.join(RECIPES)}, as far as they are there, and {TORCH}")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--seconds", type=float, default=1200, help="of training, at most, for each seed (default 1200: ten-minutes takes longer than its name on an older processor)")
+    parser.add_argument("--seconds", type=float, default=700, help="of training, at most, for each seed (default 700: enough for ten-minutes where its name is true)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for what is finished (default: beside this script)")
     parser.add_argument("--data", default="fashion-mnist", help="on which all are compared (default: fashion-mnist)")
     parser.add_argument("--limit", type=int, help="at most so many images in each split; for a try")
