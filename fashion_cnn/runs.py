@@ -442,23 +442,24 @@ RECORDED = Path(__file__).parent / "recorded" if "__file__" in globals() else Pa
 
 RECORD_BYTES = 60_000   # what a record may take: a hundred of them make a small download
 
-def _record(run, levels):
-    "The text of a record, probabilities in so many steps, of the learning rates about twenty an epoch."
+def _record(run, levels, digits):
+    "The text of a record: probabilities in so many steps, figures with so many digits, about twenty learning rates an epoch (of a long training fewer)."
     test = {"labels": lambda value: value.astype(np.min_scalar_type(value.max(initial=0))), "probabilities": lambda value: quantize(value, levels)}
     packed = {kind: {name: pack(small(value)) for name, value in getattr(run, kind).items() if name == "test"} for kind, small in test.items()}
-    content = {**_plain(run), "packed": packed}
+    history = {name: [float(f"{value:.{digits}g}") for value in values] for name, values in run.history.items() if name != "learning_rates"}
     if "learning_rates" in run.history:
         rates = np.array(run.history["learning_rates"], np.float32)
-        content["history"] = {**run.history, "learning_rates": pack(rates[:, ::max(1, rates.shape[1] // 20)].T)}
-    return json.dumps(content, separators=(",", ":"))
+        each = min(20, max(1, 1000 // len(rates)))
+        history["learning_rates"] = pack(rates[:, ::max(1, rates.shape[1] // each)].T)
+    return json.dumps({**_plain(run), "history": history, "packed": packed}, separators=(",", ":"))
 
 
 def record(self: Run,
            folder: str | Path = RECORDED,  # where records live
           ) -> Path:                       # the file: <recipe>-seed<seed>.json
     "Write the run as one small JSON file: everything but the weights."
-    for levels in (LEVELS, 127, 63):       # as fine as the limit allows
-        content = _record(self, levels)
+    for levels, digits in ((LEVELS, 17), (127, 17), (63, 17), (63, 7)):    # as fine as the limit allows; 17 digits are all there are
+        content = _record(self, levels, digits)
         if len(content) <= RECORD_BYTES: break
     return write_atomically(Path(folder) / f"{self.name}-seed{self.recipe.seed}.json", content.encode())
 

@@ -81,6 +81,17 @@ def test_a_record_stays_small_though_no_probability_is_zero(tmp_path):
     assert [each[0] for each in again.history["learning_rates"]] == [each[0] for each in rates] and len(again.history["learning_rates"][0]) < 30
 
 
+def test_a_record_of_three_hundred_epochs_stays_small(tmp_path):
+    rng, run = np.random.default_rng(0), recorded("best")[0]    # the longest training there is
+    names = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+    figures = {name: rng.random(300).astype(np.float32).tolist() for name in names} | {"seconds": run.history["seconds"]}
+    run.history = {**figures, "learning_rates": rng.random((300, 114)).astype(np.float32).tolist()}
+    path = run.record(tmp_path)
+    again = from_record(path).history
+    assert path.stat().st_size <= 60_000 and 1 < len(again["learning_rates"][0]) < 10
+    for name, values in figures.items(): assert again[name] == pytest.approx(values, rel=1e-6)
+
+
 def test_best_epoch_is_the_first_of_equals():
     history = {"val_loss": [3.0, 1.0, 1.0], "val_accuracy": [0.5, 0.9, 0.95]}
     assert best_epoch(history) == 2 and best_epoch(history, "val_accuracy") == 3
