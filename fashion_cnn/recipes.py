@@ -124,8 +124,8 @@ TEN_MINUTES = FAST.replace(name="ten-minutes", validation_split=0.05, epochs=34,
 
 EVENING = TEN_MINUTES.replace(name="evening", epochs=50, network_options={"filters": (32, 80, 160), "residuals": (1, 1, 1)})
 
-BEST = EVENING.replace(name="best", epochs=300, batch_size=500, network_options={"filters": (64, 128, 192), "residuals": (1, 1, 1)},
-                       augmentation_options={"shift": 0.07, "erase": 0.5, "area": (0.02, 0.3), "cutmix": 0.5})
+BEST = TEN_MINUTES.replace(name="best", epochs=300, batch_size=500, network_options={"filters": (64, 128, 192), "residuals": (1, 1, 1)},
+                           augmentation_options={"shift": 0.07, "erase": 0.5, "area": (0.02, 0.3), "cutmix": 0.5})
 
 
 # %% ../nbs/08_recipes.ipynb #cell-018

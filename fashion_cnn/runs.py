@@ -464,6 +464,9 @@ def record(self: Run,
     return write_atomically(Path(folder) / f"{self.name}-seed{self.recipe.seed}.json", content.encode())
 
 
+Run.record = record
+
+# %% ../nbs/06_runs.ipynb #cell-040b
 def from_record(path: str | Path) -> Run:
     "The run that `Run.record` wrote."
     with naming_damage(Path(path)):
@@ -481,6 +484,3 @@ def recorded(name: str | None = None,         # a recipe's name, or None for all
     "The runs that came with the package."
     runs = [from_record(path) for path in sorted(Path(folder).glob("*.json"))]
     return sorted((run for run in runs if name in (None, run.name)), key=lambda run: (run.name, run.recipe.seed))
-
-
-Run.record = record
