@@ -183,9 +183,10 @@ def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
     for number, row in enumerate(rows): row["r"] = number    # the first ones get the plainest colours and lines
     on = [row["name"] in shown for row in rows]
     if not any(on): on[:4] = [True] * len(on[:4])
-    epochs, boxes = max(len(row["e"]) for row in rows), [tick(f"recipe{i}", row["name"], on[i]) for i, row in enumerate(rows)]
+    boxes = [tick(f"recipe{i}", row["name"], on[i]) for i, row in enumerate(rows)]
+    epochs, begin = max(len(row["e"]) for row in rows), max(len(row["e"]) for row, shows in zip(rows, on) if shows)
     knobs = [choice("metric", "figure", METRICS, "validation accuracy"), slider("smoothing", "mean over so many epochs", 1, 9, 1, 1),
-             slider("first", "from epoch", 1, epochs, 1, 1), slider("last", "to epoch", 1, epochs, 1, epochs), tick("bands", "band from lowest to highest seed", True)]
+             slider("first", "from epoch", 1, epochs, 1, 1), slider("last", "to epoch", 1, epochs, 1, begin), tick("bands", "band from lowest to highest seed", True)]
     names = ", ".join(box.name for box in boxes)
     rest = [follows("which", f"indexof({json.dumps(list(METRICS))}, metric)"), follows("percents", "which < 2"), follows("chosen", f"[{names}]"),
             follows("heading", "(indexof(chosen, true) < 0 ? 'Choose at least one recipe' : metric + (smoothing > 1 ? ', mean of ' + smoothing + ' epochs' : ''))"),

@@ -77,6 +77,12 @@ def test_the_still_picture_begins_as_the_chart_does():
         assert len(colours) == sum(box["value"] for box in boxes) >= 1
 
 
+def test_the_chart_begins_with_all_epochs_of_what_it_shows_and_no_empty_ones():
+    runs = [run(Recipe(name, "brief"), np.linspace(0.5, 0.9, epochs)) for name, epochs in (("deeper", 20), ("best", 60))]
+    last, = [knob for knob in runs_chart(runs).to_dict()["params"] if knob["name"] == "last"]
+    assert (last["value"], last["bind"]["max"]) == (20, 60)
+
+
 def test_each_setting_has_its_place_and_its_rank():
     rows = swept(made_up())
     assert [row["i"] for row in rows] == list(range(8)) and [row["rank"] for row in rows] == list(range(8, 0, -1))
