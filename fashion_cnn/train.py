@@ -63,9 +63,13 @@ def streamed(batches: Batches):
     import tensorflow as tf
     options = tf.data.Options()
     options.autotune.enabled = False
-    kinds = keras.tree.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), batches[0])
-    stream = tf.data.Dataset.from_generator(lambda: (batches[number] for number in range(len(batches))), output_signature=kinds)
-    return stream.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(AHEAD).with_options(options)
+    example = batches[0]
+    flat = keras.tree.flatten(example)
+    def fetched(number):
+        parts = tf.numpy_function(lambda number: keras.tree.flatten(batches[number]), [number], [part.dtype for part in flat])
+        parts = [tf.ensure_shape(part, (None, *like.shape[1:])) for part, like in zip(parts, flat)]
+        return keras.tree.pack_sequence_as(example, parts)
+    return tf.data.Dataset.range(len(batches)).map(fetched).prefetch(AHEAD).with_options(options)
 
 
 # %% ../nbs/07_train.ipynb #cell-016
