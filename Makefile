@@ -138,8 +138,8 @@ PURE := tests/test_augment.py tests/test_explore.py tests/test_models.py tests/t
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	@printf '\n== Tests\n'
-	@log=$$(mktemp); FASHION_CNN_QUICK=1 python -m pytest -q --durations=40 $(PURE) > "$$log" 2>&1 & \
-	first=$$!; second=0; failed=0; FASHION_CNN_QUICK=1 python -m pytest -q --durations=40 $(addprefix --ignore=,$(PURE)) || second=$$?; \
+	@log=$$(mktemp); python -m pytest -q --durations=40 $(PURE) > "$$log" 2>&1 & \
+	first=$$!; second=0; failed=0; python -m pytest -q --durations=40 $(addprefix --ignore=,$(PURE)) || second=$$?; \
 	wait $$first || failed=$$?; tail -n 70 "$$log"; rm -f "$$log"; exit $$((second ? second : failed))
 
 # The packages of Colab, where most students open a notebook, in an environment of their own
@@ -152,7 +152,7 @@ $(COLAB)/.installed: tests/colab.txt $(PROJECT) | chosen-python
 	@touch $@
 
 test-colab: $(COLAB)/.installed  ## the panels with the versions that Colab has
-	$(call stage,Panels with the packages of Colab,FASHION_CNN_QUICK=1 $(COLAB)/bin/python -m pytest -q tests/test_explore.py)
+	$(call stage,Panels with the packages of Colab,$(COLAB)/bin/python -m pytest -q tests/test_explore.py)
 
 # --- writing --------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 import pandas as pd
 from fashion_cnn.data import load
-from fashion_cnn.runs import Recipe, write_atomically
+from fashion_cnn.files import write_atomically
+from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
 
 FILE = Path(__file__).with_suffix(".csv")

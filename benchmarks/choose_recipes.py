@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from fashion_cnn import recipes
 from fashion_cnn.data import load
-from fashion_cnn.runs import write_atomically
+from fashion_cnn.files import write_atomically
 from fashion_cnn.train import train
 
 FILE = Path(__file__).with_suffix(".csv")

@@ -29,7 +29,7 @@ CHILD = f"""
 import json, os, sys, time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from fashion_cnn.data import load
-from fashion_cnn.runs import Recipe
+from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
 import keras
 

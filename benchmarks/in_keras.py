@@ -67,7 +67,7 @@ def same(network, options, arrays, batch_size, turns):
 def experiment(network, options, arrays, batch_size):
     "The same as a recipe and a data set."
     from fashion_cnn.data import Dataset, Split
-    from fashion_cnn.runs import Recipe
+    from fashion_cnn.recipe import Recipe
     train, validation = (Split(arrays[f"x_{name}"], arrays[f"y_{name}"].astype(np.int64)) for name in ("train", "validation"))
     names = tuple(f"class {number}" for number in range(int(train.y.max()) + 1))
     return (Recipe("step", network, options, batch_size=batch_size, epochs=FOREVER),
@@ -83,9 +83,9 @@ def whole(network, options, arrays, batch_size, turns):
 def ready(network, options, arrays, batch_size, turns):
     "What `train` fits, on one batch that lies ready, over and over: a step without its input."
     import tensorflow as tf
-    from fashion_cnn.train import _assemble
+    from fashion_cnn.train import assemble
     recipe, data = experiment(network, options, arrays, batch_size)
-    _, fitted, batches, _ = _assemble(recipe, data)
+    _, fitted, batches, _ = assemble(recipe, data)
     batch = tf.data.Dataset.from_tensor_slices(batches[0]).batch(batch_size).cache().repeat().prefetch(2)
     fitted.fit(batch, steps_per_epoch=len(batches), epochs=FOREVER, verbose=0, callbacks=[turns],
                validation_data=(arrays["x_validation"], arrays["y_validation"]), validation_batch_size=500)

@@ -12,7 +12,7 @@ import numpy as np
 import results
 from fashion_cnn import plots
 from fashion_cnn.evaluate import Evaluation
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
 
 def measures(evaluation):
@@ -30,7 +30,7 @@ def tasks():
     random = np.random.default_rng(0)
     judged = Evaluation(random.integers(0, 10, 10_000), random.dirichlet(np.ones(10), 10_000).astype(np.float32))
     run, four = recorded("hw2-cnn")[0], [recorded(name)[0] for name in ("brief", "deeper", "a3-small", "a3-dropout")]
-    real = Evaluation.of(run)
+    real = Evaluation.from_run(run)
     figures = {"confusion matrix": lambda: plots.confusion_matrix(judged), "learning curves": lambda: plots.learning_curves(run),
                "curve grid of four recipes": lambda: plots.curve_grid(four), "validation curves of four": lambda: plots.validation_curves(four),
                "two side by side": lambda: plots.side_by_side(*four[:2]), "ROC": lambda: plots.roc(real),

@@ -12,7 +12,7 @@ import results   # noqa: E402
 from fashion_cnn import models, recipes   # noqa: E402
 from fashion_cnn.data import Dataset, Split   # noqa: E402
 from fashion_cnn.sketch import CLASS_NAMES, sketch_set   # noqa: E402
-from fashion_cnn.train import _assemble   # noqa: E402
+from fashion_cnn.train import assemble   # noqa: E402
 import keras   # noqa: E402
 
 RECIPES = {"deeper": 30, "hw2-resnet": 1, "fast": 15, "ten-minutes": 6}    # steps in a turn
@@ -24,7 +24,7 @@ def stepper(recipe, layer):
     x, y = sketch_set(recipe.batch_size, seed=0)
     split = Split(x, y.astype("int64"))
     models.NORMALIZATIONS["batch"] = layer
-    model, fitted, batches, _ = _assemble(recipe, Dataset(split, split, split.take(slice(0)), CLASS_NAMES, "sketch"))
+    model, fitted, batches, _ = assemble(recipe, Dataset(split, split, split.take(slice(0)), CLASS_NAMES, "sketch"))
     images, labels = keras.tree.map_structure(keras.ops.convert_to_tensor, batches[0])
     def steps(count):
         for _ in range(count): fitted.train_on_batch(images, labels)

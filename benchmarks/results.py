@@ -119,7 +119,7 @@ def sections(path):
 
 def write_section(path, name, text):
     "Put one section into a file of results, in its place; the others stay as they are."
-    from fashion_cnn.runs import write_atomically
+    from fashion_cnn.files import write_atomically
     found = {**sections(path), name: text.strip()}
     order = sorted(found, key=lambda each: (ORDER.index(each) if each in ORDER else len(ORDER), each))
     write_atomically(path, "\n".join([TOP, *(f"<!-- {each} -->\n{found[each]}\n" for each in order)]).encode("utf-8"))

@@ -18,7 +18,7 @@ PLAIN, TENSORFLOW, BAR = "(Python alone)", "import tensorflow", 2.0
 STARTS = {PLAIN: "pass",
           "import fashion_cnn": "import fashion_cnn",
           "from fashion_cnn.data import load": "from fashion_cnn.data import load",
-          "from fashion_cnn.runs import recorded; recorded()": "from fashion_cnn.runs import recorded; recorded()",
+          "from fashion_cnn.run import recorded; recorded()": "from fashion_cnn.run import recorded; recorded()",
           "fashion-cnn recipes": "from fashion_cnn.cli import main; main(['recipes'])",
           "from fashion_cnn.plots import learning_curves": "from fashion_cnn.plots import learning_curves",
           "from fashion_cnn.train import train": "from fashion_cnn.train import train",

@@ -15,7 +15,7 @@ import numpy as np
 import results
 from fashion_cnn import models
 from fashion_cnn.data import load
-from fashion_cnn.transfer import cached_features, halves
+from fashion_cnn.transfer import cached_features, split_at_base
 import keras
 
 BARS = {"in all": 12, "second use": 10, "losses": 1e-4}
@@ -68,10 +68,10 @@ def main():
 
 def measure(report, data, x, y, epochs, done, folder):
     model = network(data.classes)
-    base, head = halves(model)
+    base, head = split_at_base(model)
     features, building = timed(lambda: cached_features(base, x, folder))
     cached, ends = fitted(head, features, y, epochs)
-    again, reading = timed(lambda: cached_features(halves(network(data.classes))[0], x, folder))
+    again, reading = timed(lambda: cached_features(split_at_base(network(data.classes))[0], x, folder))
     assert np.array_equal(again, features)
     whole, whole_ends = fitted(network(data.classes), x, y, done)
     scaled = whole_ends[-1] if done == epochs else whole_ends[0] + (whole_ends[-1] - whole_ends[0]) / (done - 1) * (epochs - 1)

@@ -14,7 +14,8 @@ __all__ = ['DATA_HELP', 'WEIGHTS_HELP', 'hushed', 'trainer', 'text_table', 'show
 import argparse, contextlib, json, os, sys
 from pathlib import Path
 from . import recipes
-from .runs import Recipe, Run
+from .recipe import Recipe
+from .run import Run
 
 # %% ../nbs/15_cli.ipynb #cell-005
 @contextlib.contextmanager
@@ -67,7 +68,7 @@ def show_summary(run: Run):
         rows = {"data set": run.data["source"], "network": run.recipe.network, "parameters": f"{run.parameters['total']:,}",
                 "epochs": f"{run.epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
                 **{f"{split} mean squared error": f"{figures['loss']:.5f}" for split, figures in run.metrics.items()}}
-    else: rows = summary(run, Evaluation.of(run, "test" if "test" in run.labels else "validation"))
+    else: rows = summary(run, Evaluation.from_run(run, "test" if "test" in run.labels else "validation"))
     width = max(map(len, rows))
     print("\n" + "\n".join(f"{key.ljust(width)}  {value}" for key, value in rows.items()))
 
@@ -96,7 +97,7 @@ def demo(arguments):
 def write_report(runs, data, path):
     "Write the report and say where it is."
     from fashion_cnn.plots import report
-    from fashion_cnn.runs import write_atomically
+    from fashion_cnn.files import write_atomically
     write_atomically(path, report(runs, data).encode("utf-8"))
     images = "samples, curves, confusion and the worst mistakes" if data else "curves, confusion and scores"
     print(f"\nThe report, with {images}: {path}", flush=True)
@@ -155,7 +156,7 @@ def evaluate_run(arguments):
         return show_summary(run)
     print(run)
     if arguments.data: judged = judge_other(run, data_of(arguments, run.recipe), arguments.split)
-    else: judged = Evaluation.of(run, arguments.split)
+    else: judged = Evaluation.from_run(run, arguments.split)
     print(f"\n{judged}\n\n{judged.report().round(4).to_string()}")
 
 
@@ -210,7 +211,7 @@ def _ended(sweep):
 # %% ../nbs/15_cli.ipynb #cell-019
 def runs_of(words: list[str]) -> list[Run]:
     "The runs that are meant by folders, by record files, or by the names of recorded recipes."
-    from fashion_cnn.runs import from_record, recorded
+    from fashion_cnn.run import from_record, recorded
     found = []
     for word in words:
         path = Path(word)
@@ -228,7 +229,7 @@ def compare_runs(arguments):
     shown = styled(table)
     print(shown.data.T.to_string(), f"\n\n{shown.caption}")
     if arguments.csv:
-        from fashion_cnn.runs import write_atomically
+        from fashion_cnn.files import write_atomically
         print(f"As a table: {write_atomically(arguments.csv, table.to_csv(index_label='recipe').encode())}")
 
 

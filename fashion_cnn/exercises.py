@@ -16,7 +16,7 @@ from typing import Callable
 
 import numpy as np
 
-from .runs import suggest
+from .files import suggest
 
 # %% ../nbs/12_exercises.ipynb #cell-005
 @dataclass(frozen=True)
@@ -506,10 +506,10 @@ The package comes with three runs of `hw2-cnn` on Fashion-MNIST. Predict, then c
            "Which class lies between several others, so that it loses images to all of them?"],
     reference="""
 from fashion_cnn.evaluate import Evaluation
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
 runs = recorded("hw2-cnn")
-confusion = sum(Evaluation.of(run).confusion() for run in runs)              # rows: true classes
+confusion = sum(Evaluation.from_run(run).confusion() for run in runs)              # rows: true classes
 recall = dict(zip(runs[0].data["class_names"], confusion.diagonal() / confusion.sum(axis=1)))
 classes = {"a": "T-shirt/top", "b": "Sneaker", "c": "Shirt", "d": "Coat"}
 answer = min(classes, key=lambda letter: recall[classes[letter]])
@@ -695,7 +695,7 @@ marks.""",
     hints=["The network can learn every training image by heart. From when on does it learn what holds for these images only?",
            "Lesson 2 has watched the same network with 4,000 images."],
     reference="""
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
 losses = recorded("brief")[0].history["val_loss"]
 best = 1 + losses.index(min(losses))
@@ -827,7 +827,7 @@ does the validation *accuracy* do from the epoch of the lowest loss to the last 
            "After the turn, does this network err more often, or with more conviction?"],
     reference="""
 from fashion_cnn.evaluate import wilson
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
 run = recorded("brief")[0]
 losses, accuracies = run.history["val_loss"], run.history["val_accuracy"]
@@ -1009,7 +1009,7 @@ is a letter in quotation marks.""",
            " it?"],
     reference="""
 import numpy as np
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
 names = ["none", "affine", "upright", "elastic", "garments"]
 accuracy = {name: 100 * np.mean([run.metrics["test"]["accuracy"] for run in recorded(f"augment-{name}")]) for name in names}
@@ -1355,7 +1355,7 @@ marks.""",
     hints=["The depth is 6n + 2. How many residual blocks has this network?",
            "What is left of a residual network without a block? Lesson 4 draws it."],
     reference="""
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
 simple, residual = (recorded(name)[0] for name in ("cm6-cnn", "cm6-resnet"))
 assert simple.data["fingerprint"] == residual.data["fingerprint"]          # the same images
@@ -2200,9 +2200,9 @@ many images is exactly *one* of the two right? Predict, then check. `answer` is 
            "Some images are hard for everybody, others are a matter of luck. How much of 8 % is luck?"],
     reference="""
 from fashion_cnn.evaluate import Evaluation
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
-first, second = (Evaluation.of(run) for run in recorded("hw2-cnn")[:2])
+first, second = (Evaluation.from_run(run) for run in recorded("hw2-cnn")[:2])
 disagree = int((first.right != second.right).sum())
 answer = "a" if disagree < 200 else "b" if disagree <= 1_200 else "c"
 found = f"On {disagree:,} images, while the two accuracies differ by {100 * abs(first.accuracy - second.accuracy):.1f} points."
@@ -2450,9 +2450,9 @@ the test images of its own assignment: whose accuracy suffers most from it? `ans
            "A network that has learned its images by heart is sure of nearly everything, and so are most good ones."],
     reference="""
 from fashion_cnn.evaluate import Evaluation
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
-judged = {letter: Evaluation.of(recorded(name)[0]) for letter, name in {"a": "brief", "b": "cm6-resnet", "c": "a3-small"}.items()}
+judged = {letter: Evaluation.from_run(recorded(name)[0]) for letter, name in {"a": "brief", "b": "cm6-resnet", "c": "a3-small"}.items()}
 rounded = {letter: (one.probabilities.round().argmax(axis=1) == one.labels).mean() for letter, one in judged.items()}
 lost = {letter: 100 * (one.accuracy - rounded[letter]) for letter, one in judged.items()}
 answer = max(lost, key=lost.get)
@@ -2732,9 +2732,9 @@ quotation marks.""",
            "Lesson 2 counts errors that were made with more than 95 %."],
     reference="""
 from fashion_cnn.evaluate import Evaluation
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 
-one = Evaluation.of(recorded("brief")[0])
+one = Evaluation.from_run(recorded("brief")[0])
 refused = one.probabilities.max(axis=1) < 0.9
 avoided = (refused & ~one.right).sum() / (~one.right).sum()
 answer = "a" if avoided < 0.4 else "b" if avoided <= 0.8 else "c"

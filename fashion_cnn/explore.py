@@ -22,9 +22,11 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from .evaluate import Evaluation, by_recipe, percent, wilson
 from .plots import BLANK, COLOURS, FAINT, INK, mosaic, sheet, sweep_heatmap, sweep_importance, sweep_lines
-from .plots import _aim, _field, _fit, _heated, _in_groups, _in_percent, _knob, _listed, _look, _measures, _rgb, _said, _seeds, _shown, _stacked, _swept, _tidy, _value
-from .runs import EARLY_STOPPING, SCHEDULES, Recipe, Run, recorded, suggest
-from .sweep import Sweep, _check_fields
+from .plots import sweep_metric, sweep_field, fit_text, overlay_heat, in_groups, percent_axis, knob_name, as_runs, curve_style, shared_metrics, as_rgb, setting_text, seeds_text, shown_epochs, stack_histories, swept_fields, tidy_axes, value_text
+from .files import suggest
+from .recipe import EARLY_STOPPING, SCHEDULES, Recipe
+from .run import Run, recorded
+from .sweep import Sweep, check_fields
 
 # %% ../nbs/11_explore.ipynb #cell-005
 _DRAWING = threading.RLock()
@@ -238,9 +240,9 @@ def _grouped(runs):
 
 def _by_field(runs, place):
     "Runs by the value of a field, {'learning rate 0.001': runs}; a field with a value of its own for each run is cut into groups."
-    _check_fields([place])
-    numbers, labels = _in_groups(*_field(Sweep(runs[0].recipe, {place: []}, runs, []), place))
-    return {f"{_knob(place)} {label}": group for i, label in labels.items() if (group := [run for run, n in zip(runs, numbers) if n == i])}
+    check_fields([place])
+    numbers, labels = in_groups(*sweep_field(Sweep(runs[0].recipe, {place: []}, runs, []), place))
+    return {f"{knob_name(place)} {label}": group for i, label in labels.items() if (group := [run for run, n in zip(runs, numbers) if n == i])}
 
 
 def _sets(runs, bands, by):
@@ -257,14 +259,14 @@ def _sets(runs, bands, by):
 
 def _part_look(part, number, alone):
     "Colour, line and marker: by recipe, validation dashed; of a single recipe training blue and validation orange."
-    colour, _, marker = _look(int(part == "validation") if alone else number)
+    colour, _, marker = curve_style(int(part == "validation") if alone else number)
     return {"color": colour, "marker": marker, "linestyle": "--" if part == "validation" else "-"}
 
 # %% ../nbs/11_explore.ipynb #cell-026
 def _draw_series(axis, rows, first, last, every, look):
     "The mean of some runs from epoch `first` to `last`, and a band from the lowest to the highest."
-    stack = _stacked([{"values": row} for row in rows], "values")[:, :min(last, min(map(len, rows)))]
-    at = np.unique([each for each in (*_shown(stack.shape[1], every), first - 1) if first - 1 <= each < stack.shape[1]]).astype(int)
+    stack = stack_histories([{"values": row} for row in rows], "values")[:, :min(last, min(map(len, rows)))]
+    at = np.unique([each for each in (*shown_epochs(stack.shape[1], every), first - 1) if first - 1 <= each < stack.shape[1]]).astype(int)
     axis.plot(at + 1, stack.mean(0)[at], **{"linewidth": 1.7, "markersize": 4.5, "markevery": max(1, len(at) // 15), **look})
     if len(rows) > 1: axis.fill_between(at + 1, stack.min(0)[at], stack.max(0)[at], color=look["color"], alpha=0.2, linewidth=0)
 
@@ -280,10 +282,10 @@ def _draw_measure(axis, sets, measure, parts, last, options):
             groups = [rows] if options["bands"] and rows else [[row] for row in rows]
             if len(groups) > 1: look |= {"linewidth": 0.8, "markersize": 2.5}
             for together in groups: _draw_series(axis, together, options["epochs"][0], last, options["every"], look)
-    _tidy(axis).set_ylabel(MEASURES[measure], fontsize=9)
+    tidy_axes(axis).set_ylabel(MEASURES[measure], fontsize=9)
     if not axis.lines: raise ValueError(f"none of these runs has noted its {measure}. Choose another measure. Received: {', '.join(sets)}")
     if options["log"] and measure in ("loss", "learning rate", "seconds"): _logarithmic(axis)
-    elif "accuracy" in measure: _in_percent(axis.yaxis)
+    elif "accuracy" in measure: percent_axis(axis.yaxis)
     if measure.startswith("gap"): axis.axhline(0, color=INK, linewidth=0.8, linestyle=":")
 
 # %% ../nbs/11_explore.ipynb #cell-028
@@ -301,7 +303,7 @@ def _keys(sets, parts, both):
     "Handles and names for the legend: recipes, and what solid and dashed mean."
     from matplotlib.lines import Line2D
     alone, line = len(sets) == 1, lambda **look: Line2D([], [], linewidth=1.7, markersize=4.5, **look)
-    named = [] if alone else [(line(**_part_look(parts[0] if len(parts) == 1 else "", i, False)), _fit(title, 150, 8.5)) for i, title in enumerate(sets)]
+    named = [] if alone else [(line(**_part_look(parts[0] if len(parts) == 1 else "", i, False)), fit_text(title, 150, 8.5)) for i, title in enumerate(sets)]
     split = [(line(**_part_look(part, 0, True)) if alone else line(color=INK, linestyle="--" if part == "validation" else "-"), part) for part in parts]
     shown = named + split * (both and (alone or len(parts) > 1))
     return zip(*shown) if shown else ((), ())
@@ -310,7 +312,7 @@ def _keys(sets, parts, both):
 def _told(runs, sets, options):
     "The caption: which data, how many runs and seeds, and what was done to the curves."
     images = dict.fromkeys(f"{run.data['source']}: {run.data.get('images', {}).get('train', 0):,} training images" for run in runs)
-    count = f"{len(runs)} run{'s' * (len(runs) > 1)}, {_seeds(runs)}"
+    count = f"{len(runs)} run{'s' * (len(runs) > 1)}, {seeds_text(runs)}"
     several = options["bands"] and any(len(group) > 1 for group in sets.values())
     band = f"bands from the lowest to the highest {'run' if options['by'] else 'seed'}" if several else ""
     smoothing = f"smoothed by {options['smoothing']:g}" if options["smoothing"] else ""
@@ -330,16 +332,16 @@ def curves(runs,                        # a `Run`, or a list of runs: seeds and 
            by: str = None,              # 'field' or 'field.option' of the recipe: runs with the same value belong together
           ) -> Figure:
     "Chosen curves of chosen runs."
-    runs, measures = _listed(runs), [measures] if isinstance(measures, str) else list(measures)
+    runs, measures = as_runs(runs), [measures] if isinstance(measures, str) else list(measures)
     if show not in PARTS: raise ValueError(suggest(show, list(PARTS), "part of a run"))
     if not measures: raise ValueError(f"choose at least one measure of {', '.join(MEASURES)}. Received: none")
-    _measures(runs)    # classifiers and autoencoders have no loss in common
+    shared_metrics(runs)    # classifiers and autoencoders have no loss in common
     longest = max(run.epochs for run in runs)
     first, last = epochs or (1, longest)
     first, last = max(1, min(first, longest)), max(1, min(last, longest))
     options = {"epochs": (first, last), "smoothing": smoothing, "log": log, "every": every, "show": show, "bands": bands, "by": by}
     sets = _sets(runs, bands, by)
-    title = f"By {_knob(by)}" if by else " and ".join(sets)
+    title = f"By {knob_name(by)}" if by else " and ".join(sets)
     if len(title) > 60: title = f"{len(sets)} curves side by side"
     figure = sheet(title, _told(runs, sets, options), 7.2, 1.5 + (2.6 if len(measures) == 1 else 1.75) * len(measures))
     axes = figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
@@ -374,7 +376,7 @@ def recipe_differences(runs: list,      # of `Run`s
     groups = _grouped(runs)
     if len(groups) != 2: return []
     (one, two), (first, second) = groups, (group[0].recipe for group in groups.values())
-    return [{"recipes differ in": field.replace("_", " "), one: _said(a), two: _said(b)} for field, (a, b) in first.differences(second).items()
+    return [{"recipes differ in": field.replace("_", " "), one: setting_text(a), two: setting_text(b)} for field, (a, b) in first.differences(second).items()
             if field not in ("name", "seed", "source", "reported")]
 
 # %% ../nbs/11_explore.ipynb #cell-036
@@ -383,7 +385,7 @@ def _chosen_code(runs, positions, everything_recorded):
     some = f"[runs[i] for i in {list(positions)}]" if len(positions) < len(runs) else "runs"
     if not everything_recorded: return f"chosen = {some}    # runs: the list `.runs` of the panel"
     wanted = [(runs[i].name, runs[i].recipe.seed) for i in positions]
-    return f"from fashion_cnn.runs import recorded\n\nwanted = {wanted}\nchosen = [run for run in recorded() if (run.name, run.recipe.seed) in wanted]"
+    return f"from fashion_cnn.run import recorded\n\nwanted = {wanted}\nchosen = [run for run in recorded() if (run.name, run.recipe.seed) in wanted]"
 
 # %% ../nbs/11_explore.ipynb #cell-037
 class CurveExplorer(Panel):
@@ -439,8 +441,8 @@ SWEEP_KNOBS = ("figure", "by", "against")
 @patch_panel(CurveExplorer)
 def _take(self: CurveExplorer, sweep: Sweep):
     "Keep a sweep, its runs the best first; returns these."
-    _swept(sweep)    # or say what is missing
-    worst_last = sorted(sweep.runs, key=lambda run: run.metrics["validation"][_aim(sweep)], reverse=_aim(sweep) == "accuracy")
+    swept_fields(sweep)    # or say what is missing
+    worst_last = sorted(sweep.runs, key=lambda run: run.metrics["validation"][sweep_metric(sweep)], reverse=sweep_metric(sweep) == "accuracy")
     self.sweep = dataclasses.replace(sweep, runs=worst_last)
     return self.sweep.runs
 
@@ -449,14 +451,14 @@ def _take(self: CurveExplorer, sweep: Sweep):
 def label(self: CurveExplorer, run: Run) -> str:
     "What a run is called: its name and seed, in a sweep its settings."
     if not self.sweep: return _label(run)
-    return ", ".join(f"{_knob(place)} {_value(value)}" for place, value in self.sweep.settings(run).items() if place in _swept(self.sweep)[0])
+    return ", ".join(f"{knob_name(place)} {value_text(value)}" for place, value in self.sweep.settings(run).items() if place in swept_fields(self.sweep)[0])
 
 
 @patch_panel(CurveExplorer)
 def _sweep_knobs(self: CurveExplorer):
     "The controls that a sweep has besides."
     if not self.sweep: return {}
-    fields = [(_knob(place), place) for place in _swept(self.sweep)[0]]
+    fields = [(knob_name(place), place) for place in swept_fields(self.sweep)[0]]
     return {"figure": knob(widgets.Dropdown, "figure", "What to draw: chosen curves, or one of the figures of the whole sweep", options=list(SWEEP_FIGURES)),
             "by": knob(widgets.Dropdown, "colours by", "Runs with the same value of this field belong together", options=[*fields, ("each run", None)]),
             "against": knob(widgets.Dropdown, "against", "The second of two fields", options=fields, value=fields[-1][1])}
@@ -709,8 +711,8 @@ def seconds_per_epoch(recipe: Recipe,   # what is to be trained
                       steps: int = 3,   # how many to time, after one that prepares
                      ) -> float:
     "What an epoch will take, validation included, from a few steps; nothing is kept."
-    from fashion_cnn.train import _assemble
-    model, fitted, batches, _ = _assemble(recipe, data)
+    from fashion_cnn.train import assemble
+    model, fitted, batches, _ = assemble(recipe, data)
     some = data.validation.x[:500]
     def clock(work):
         start = time.perf_counter()
@@ -787,8 +789,8 @@ def recipe(self: TrainPanel) -> Recipe:
     else: options = augmentation_options(augmentation, said["strength"])
     values = {name: None if self.knobs[name].disabled else said[name] for name in KNOBS}
     values["dropout"] = None if values["dropout"] is None else round(values["dropout"], 3)
-    from fashion_cnn.data import _TITLES
-    name = next((name for name, title in _TITLES.items() if title == said["data"]), said["data"])    # as `load` calls it
+    from fashion_cnn.data import TITLES
+    name = next((name for name, title in TITLES.items() if title == said["data"]), said["data"])    # as `load` calls it
     return Recipe(said["network"], said["network"], network_options(said["network"], **values), data=name,
                   augmentation=augmentation, augmentation_options=options, optimizer=said["optimizer"],
                   learning_rate=float(f"{said['learning_rate']:.2g}"), schedule=None if said["schedule"] == "fixed" else {"name": said["schedule"]},
@@ -1065,7 +1067,7 @@ def code(self: TrainPanel) -> str:
     if self.planned: same = recipe == self.planned["knobs"] and self.limit() == self.planned["limit"]
     limit = f", limit={self.limit()}" if self.limit() else ""
     where = repr(self.knobs["data"].value) if self.given is None else "data"
-    return ("from fashion_cnn.runs import Recipe\nfrom fashion_cnn.train import train\n\n"
+    return ("from fashion_cnn.recipe import Recipe\nfrom fashion_cnn.train import train\n\n"
             f"{recipe_code(self.planned['recipe'] if same else recipe)}\nrun = train(recipe, {where}{limit})")
 
 
@@ -1094,13 +1096,13 @@ def coverage_curve(evaluation: Evaluation,    # what to look at
     order = np.argsort(-evaluation.probabilities.max(axis=1), kind="stable")
     counts = np.unique(np.linspace(1, evaluation.images, 200).astype(int))
     figure = sheet("Decide less, err less", evaluation.caption, 5.4, 3.1)
-    axis = _tidy(figure.subplots(), "both")
+    axis = tidy_axes(figure.subplots(), "both")
     axis.plot(counts / evaluation.images, np.cumsum(evaluation.right[order])[counts - 1] / counts, color=COLOURS[0], linewidth=2)
     if threshold is not None and (point := coverage(evaluation, threshold))["images"]:
         axis.plot(point["coverage"], point["accuracy"], "s", color=COLOURS[1], markersize=8)
         axis.annotate(f"threshold {threshold:g}", (point["coverage"], point["accuracy"]), (-8, -14), textcoords="offset points", ha="right", fontsize=9)
     axis.set(xlabel="coverage (share of images decided)", ylabel="accuracy (share right)", xlim=(0, 1.02))
-    for each in (axis.xaxis, axis.yaxis): _in_percent(each)
+    for each in (axis.xaxis, axis.yaxis): percent_axis(each)
     return figure
 
 # %% ../nbs/11_explore.ipynb #cell-098
@@ -1113,8 +1115,8 @@ def one_image(evaluation: Evaluation,   # what to look at
     p, names = evaluation.probabilities[number], evaluation.class_names
     true, taken = int(evaluation.labels[number]), int(evaluation.predictions[number])
     pixels = None if images is None else getattr(images, "x", images)[number][None]
-    pictures = {} if pixels is None else {"the image": _rgb(pixels)[0]}
-    if pictures and model is not None: pictures[f"for {_fit(names[taken], 70, 8.5)}"] = _evidence(model, pixels, taken)
+    pictures = {} if pixels is None else {"the image": as_rgb(pixels)[0]}
+    if pictures and model is not None: pictures[f"for {fit_text(names[taken], 70, 8.5)}"] = _evidence(model, pixels, taken)
     title = f"{names[true]}, recognised" if true == taken else f"{names[true]}, taken for {names[taken]}"
     figure = sheet(title, f"{evaluation.caption}; image {number}", 6.6, 2.7)
     axes = figure.subplots(1, len(pictures) + 1, width_ratios=[1] * len(pictures) + [1.6], squeeze=False)[0]
@@ -1136,7 +1138,7 @@ def _frame(axis, top, left, height, width):
 def _evidence(model, pixels, number):
     "Grad-CAM of one image, over it."
     from fashion_cnn.plots import grad_cam_maps
-    return _heated(_rgb(pixels)[0], grad_cam_maps(model, pixels, classes=int(number))[0][0])
+    return overlay_heat(as_rgb(pixels)[0], grad_cam_maps(model, pixels, classes=int(number))[0][0])
 
 # %% ../nbs/11_explore.ipynb #cell-100
 def _bars_of_classes(axis, p, names, true, taken):
@@ -1147,10 +1149,10 @@ def _bars_of_classes(axis, p, names, true, taken):
         colour = COLOURS[0] if each == true else COLOURS[1] if each == taken else "#bbbbbb"
         axis.barh(row, p[each], color=colour, hatch="///" if each == true else "", edgecolor="white", linewidth=0)
         axis.text(p[each] + 0.02, row, percent(float(p[each])), va="center", fontsize=8, color=INK)
-    axis.set_yticks(range(len(shown)), [_fit(names[each], 100, 8.5) + (" (true)" if each == true else "") for each in shown], fontsize=8.5)
+    axis.set_yticks(range(len(shown)), [fit_text(names[each], 100, 8.5) + (" (true)" if each == true else "") for each in shown], fontsize=8.5)
     axis.set(xlim=(0, 1.3), xticks=[0, 0.5, 1], xlabel="probability")
     axis.invert_yaxis()
-    _tidy(axis, "x")
+    tidy_axes(axis, "x")
 
 # %% ../nbs/11_explore.ipynb #cell-105
 BLUES = ("#ffffff", "#e6f1f8", "#cce3f2", "#a6cfe8", "#80bbde")
@@ -1367,7 +1369,7 @@ def before_and_after(images: np.ndarray,   # uint8 (16, H, W, C), or fewer
 def _draw_field(axis, image, where):
     "The rows and columns of the old image, as they lie in the new one, every third of 28."
     step = max(2, image.shape[0] // 9)
-    axis.imshow(255 - (255 - _rgb(image[None])[0]) // 3, interpolation="nearest")
+    axis.imshow(255 - (255 - as_rgb(image[None])[0]) // 3, interpolation="nearest")
     for each, size, colour, line in zip(where, image.shape, COLOURS, ("solid", "dashed")):
         axis.contour(each, levels=np.arange(0.5, size - 1, step), colors=colour, linestyles=line, linewidths=1.2)
     axis.set_title("old rows (solid) and columns (dashed)", fontsize=9.5)

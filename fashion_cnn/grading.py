@@ -20,7 +20,7 @@ from time import monotonic
 import numpy as np
 
 from . import exercises
-from .runs import suggest, write_atomically
+from .files import suggest, write_atomically
 
 # %% ../nbs/13_grading.ipynb #cell-006
 POINTS = {"easy": 1, "medium": 2, "harder": 3}   # what a right answer counts, by the level of its exercise

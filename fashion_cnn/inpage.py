@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 
 from .evaluate import by_recipe, percent, wilson
 from .plots import COLOURS, FAINT, INK, png, sheet, validation_curves
-from .plots import _in_percent, _stacked, _tidy
-from .runs import Run, suggest, write_atomically
+from .plots import percent_axis, stack_histories, tidy_axes
+from .files import suggest, write_atomically
+from .run import Run
 from .sketch import CLASS_NAMES, draw
 
 # %% ../nbs/14_inpage.ipynb #cell-005
@@ -100,7 +101,7 @@ def summarised(runs: list,     # of `Run`; those without accuracy (reconstructio
     "Each recipe with the mean, lowest and highest of its seeds, as running totals, as far as all seeds go."
     rows = []
     for title, group in by_recipe([run for run in runs if set(METRICS.values()) <= set(run.history)]).items():
-        stacks = [_stacked([run.history for run in group], key) for key in METRICS.values()]
+        stacks = [stack_histories([run.history for run in group], key) for key in METRICS.values()]
         epochs = int(min(stack.count(axis=1).min() for stack in stacks))
         if not epochs: continue
         stacks = [stack.data[:, :epochs] for stack in stacks]
@@ -306,9 +307,9 @@ def sweep_figure(sweep) -> Figure:
         right.plot(row["end"], values[0].index(row["s"][0]), "o", color="#8a9096", alpha=0.6, markersize=5)
     left.plot(middle["e"], middle["v"][0], "o-", color=COLOURS[1], linewidth=2.5)
     right.plot(middle["end"], values[0].index(middle["s"][0]), "D", color=COLOURS[1], markersize=9)
-    _tidy(left).set(xlabel="epoch", ylabel="validation accuracy", xticks=middle["e"])
-    _tidy(right, "x").set(xlabel="validation accuracy after the last epoch", ylabel=names[0], yticks=range(len(values[0])), yticklabels=values[0], ylim=(len(values[0]) - 0.5, -0.5))
-    for axis in (left.yaxis, right.xaxis): _in_percent(axis)
+    tidy_axes(left).set(xlabel="epoch", ylabel="validation accuracy", xticks=middle["e"])
+    tidy_axes(right, "x").set(xlabel="validation accuracy after the last epoch", ylabel=names[0], yticks=range(len(values[0])), yticklabels=values[0], ylim=(len(values[0]) - 0.5, -0.5))
+    for axis in (left.yaxis, right.xaxis): percent_axis(axis)
     return figure
 
 # %% ../nbs/14_inpage.ipynb #cell-035

@@ -8,7 +8,9 @@ __all__ = ['A', 'ASSIGNMENT_A', 'B', 'ASSIGNMENT_B', 'C', 'WATCHED', 'ASSIGNMENT
            'BEST', 'RECIPES', 'NEED_WEIGHTS', 'names', 'get', 'table']
 
 # %% ../nbs/08_recipes.ipynb #cell-002
-from .runs import Recipe, recorded, suggest
+from .files import suggest
+from .recipe import Recipe
+from .run import recorded
 
 # %% ../nbs/08_recipes.ipynb #cell-006
 A = dict(data="five-groups", split="A", batch_size=128, epochs=25, keep="last", source="A")

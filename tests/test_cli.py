@@ -14,7 +14,7 @@ from fashion_cnn import recipes
 from fashion_cnn.cli import main
 from fashion_cnn.data import load
 from fashion_cnn.evaluate import compare
-from fashion_cnn.runs import Run, recorded
+from fashion_cnn.run import Run, recorded
 
 COMMAND = [sys.executable, "-c", "from fashion_cnn.cli import main; raise SystemExit(main())"]
 TINY = ["--data", "sketch", "--limit", "150", "--epochs", "1"]

@@ -477,7 +477,7 @@ def test_a_mapped_split_can_be_sent_to_another_process(tmp_path):
 
 
 def test_training_from_disk_gives_the_same_weights(tmp_path):
-    from fashion_cnn.runs import Recipe
+    from fashion_cnn.recipe import Recipe
     from fashion_cnn.train import train
     recipe = Recipe("little", "a3-small", {"filters": 2, "units": 4}, batch_size=32, epochs=2)
     mapped, held = stored(tmp_path, n=300)

@@ -40,7 +40,8 @@ from fashion_cnn.evaluate import (
     wilson,
     write_submission,
 )
-from fashion_cnn.runs import Recipe, Run
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run
 
 AVERAGES = ("macro", "weighted", "micro", None)
 
@@ -223,13 +224,13 @@ def a_run(n=50):
 
 def test_evaluation_of_a_run():
     run = a_run()
-    e = Evaluation.of(run)
+    e = Evaluation.from_run(run)
     assert e.caption == "sketches, test split, 50 images; brief, seed 4" and e.class_names == ("a", "b", "c")
-    assert Evaluation.of(run, SimpleNamespace(y=run.labels["test"][:10])).images == 10
+    assert Evaluation.from_run(run, SimpleNamespace(y=run.labels["test"][:10])).images == 10
     with pytest.raises(ValueError, match="'test'.*Received: 'validation'"):
-        Evaluation.of(run, "validation")
+        Evaluation.from_run(run, "validation")
     with pytest.raises(ValueError, match="true labels"):
-        Evaluation.of(run, SimpleNamespace(y=None))
+        Evaluation.from_run(run, SimpleNamespace(y=None))
     table = summary(run)
     assert list(table) == [
         "data set",
@@ -253,11 +254,11 @@ def test_top_k_goes_by_a_stable_order(case, k):
     y, p = case
     e = Evaluation(y, p)
     ranked = np.argsort(-e.probabilities, axis=1, kind="stable")[:, :k]
-    np.testing.assert_array_equal(e.in_top(k), (ranked == np.asarray(y)[:, None]).any(1))
-    assert e.top(1) == e.accuracy and e.top(p.shape[1]) == 1
+    np.testing.assert_array_equal(e.in_top_k(k), (ranked == np.asarray(y)[:, None]).any(1))
+    assert e.top_k_accuracy(1) == e.accuracy and e.top_k_accuracy(p.shape[1]) == 1
     if k < p.shape[1] and all(len(set(row)) == len(row) for row in e.probabilities.tolist()):
         theirs = metrics.top_k_accuracy_score(y, e.probabilities, k=k, labels=range(p.shape[1])) if k > 1 else None
-        assert theirs is None or p.shape[1] == 2 or np.isclose(e.top(k), theirs)
+        assert theirs is None or p.shape[1] == 2 or np.isclose(e.top_k_accuracy(k), theirs)
 
 
 @settings(max_examples=40, deadline=None)
@@ -452,7 +453,7 @@ def test_quick_and_slow_bootstrap_agree():
         "precision": lambda j: j.precision(),
         "recall": lambda j: j.recall(),
         "loss": lambda j: j.loss,
-        "top-2": lambda j: j.top(2),
+        "top-2": lambda j: j.top_k_accuracy(2),
     }
     for measure, function in slow.items():
         np.testing.assert_allclose(e.bootstrap(measure, 1000), e.bootstrap(function, 1000), atol=0.025 * max(1, e.loss))
@@ -468,7 +469,7 @@ def test_bootstrap_refuses_in_words():
         lambda: e.bootstrap("f1", 10),
         lambda: e.bootstrap("f1", 100.5),
         lambda: e.bootstrap("f1", confidence=95),
-        lambda: e.in_top(0),
+        lambda: e.in_top_k(0),
     ):
         with pytest.raises(ValueError, match="Received: "):
             call()
@@ -630,8 +631,8 @@ def reconstructs(**about):
 def test_reconstructions_have_no_classes():
     run, split = reconstructs(), Split(np.zeros((2, 28, 28, 1), np.uint8), np.array([0, 1]), np.array([1, 2]))
     for call in (
-        lambda: Evaluation.of(run),
-        lambda: Evaluation.of(run, split),
+        lambda: Evaluation.from_run(run),
+        lambda: Evaluation.from_run(run, split),
         lambda: submission(run, split),
         lambda: calibrated(run),
         lambda: compare([run_of(), run]),
@@ -644,14 +645,14 @@ def test_predictions_of_another_model_are_noticed():
     run = run_of()
     run.metrics["test"]["accuracy"] = 0.99
     with pytest.warns(UserWarning, match="99.0 % was measured in training: do they belong to another model"):
-        Evaluation.of(run)
+        Evaluation.from_run(run)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Evaluation.of(run, "validation"), Evaluation.of(run_of())
+        Evaluation.from_run(run, "validation"), Evaluation.from_run(run_of())
 
 
 class Model:
-    "What `Evaluation.of` needs of a Keras model."
+    "What `Evaluation.from_run` needs of a Keras model."
 
     def __init__(self, p):
         self.p = np.asarray(p)
@@ -663,9 +664,9 @@ class Model:
 
 def test_evaluation_of_a_model():
     split = Split(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 1]), class_names=("a", "b"))
-    e = Evaluation.of(Model([[0.9, 0.1], [0.8, 0.2]]), split, source="squares", name="mine")
+    e = Evaluation.from_run(Model([[0.9, 0.1], [0.8, 0.2]]), split, source="squares", name="mine")
     assert e.accuracy == 0.5 and e.class_names == ("a", "b") and e.caption == "squares, 2 images; mine"
-    assert Evaluation.of(Model(np.eye(2)), split, class_names=["x", "y"]).class_names == ("x", "y")
+    assert Evaluation.from_run(Model(np.eye(2)), split, class_names=["x", "y"]).class_names == ("x", "y")
     for judge, given, error, says in (
         (Model(np.eye(2)), "test", ValueError, "keeps no predictions"),
         (Model(np.eye(2)), Split(split.x), ValueError, "true labels"),
@@ -674,13 +675,13 @@ def test_evaluation_of_a_model():
         (object(), split, TypeError, "Received: object"),
     ):
         with pytest.raises(error, match=says):
-            Evaluation.of(judge, given)
+            Evaluation.from_run(judge, given)
 
 
 def test_calibration_of_a_run():
     run = run_of(n=600, skill=0.5)
     e = calibrated(run)
-    assert e.split == "test" and e.accuracy == Evaluation.of(run).accuracy and e.ece() < 0.05 < Evaluation.of(run).ece()
+    assert e.split == "test" and e.accuracy == Evaluation.from_run(run).accuracy and e.ece() < 0.05 < Evaluation.from_run(run).ece()
     del run.probabilities["validation"]
     with pytest.raises(ValueError, match="recorded runs do.*Received: no 'validation'"):
         calibrated(run)
@@ -690,23 +691,23 @@ def test_compare_folds_seeds():
     runs = [run_of(seed=s) for s in (0, 1, 2)] + [run_of("deeper", seed=s, skill=0.99) for s in (0, 1)]
     table = compare(runs)
     assert list(table.index) == ["brief", "deeper"] and list(table.seeds) == [3, 2] and list(table.images) == [300, 300]
-    accuracies = [Evaluation.of(run).accuracy for run in runs]
+    accuracies = [Evaluation.from_run(run).accuracy for run in runs]
     for row, part in zip(table.itertuples(index=False), (accuracies[:3], accuracies[3:])):
         row = dict(zip(table.columns, row))
         assert np.isclose(row["test accuracy"], np.mean(part)) and np.isclose(row["test accuracy std"], np.std(part, ddof=1))
         assert row["from"] < row["test accuracy"] < row["to"]
     assert np.isclose(table.seconds["brief"], 6) and np.isclose(table["seconds std"]["brief"], 3) and table["best epoch"]["brief"] == 2
-    assert np.isclose(table.F1["brief"], np.mean([Evaluation.of(run).f1() for run in runs[:3]]))
+    assert np.isclose(table.F1["brief"], np.mean([Evaluation.from_run(run).f1() for run in runs[:3]]))
     assert table.trainable["brief"] == 900 and np.isnan(table.MFLOPs["brief"])
-    expected = difference([Evaluation.of(run) for run in runs[:3]], [Evaluation.of(run) for run in runs[3:]])
+    expected = difference([Evaluation.from_run(run) for run in runs[:3]], [Evaluation.from_run(run) for run in runs[3:]])
     assert table["p (Holm)"]["deeper"] == expected.p and table.difference["deeper"] == expected.value
     assert list(table.verdict) == ["compared with", "better"]
 
 
 def test_compare_of_single_runs_uses_mcnemar_and_holm():
     runs = [run_of(), run_of("deeper", skill=0.99), run_of("cm6-cnn", skill=0.81), run_of("worse", skill=0.4)]
-    table, first = compare(runs), Evaluation.of(runs[0])
-    expected = holm([mcnemar(first, Evaluation.of(run)).p for run in runs[1:]])
+    table, first = compare(runs), Evaluation.from_run(runs[0])
+    expected = holm([mcnemar(first, Evaluation.from_run(run)).p for run in runs[1:]])
     assert table["p (Holm)"].tolist()[1:] == expected and table["test accuracy std"].isna().all()
     assert list(table.verdict)[1::2] == ["better", "worse"]
     assert (table["from"].iloc[0], table["to"].iloc[0]) == first.interval
@@ -764,9 +765,9 @@ def test_operations_come_from_a_network():
 
 def test_judging_recorded_runs_brings_no_tensorflow():
     code = (
-        "import sys\nfrom fashion_cnn.runs import recorded\nfrom fashion_cnn.evaluate import *\n"
-        "runs = recorded('hw2-cnn'); e = Evaluation.of(runs[0]); e.roc(), e.precision_recall(), e.report(), e.reliability(), e.bootstrap()\n"
-        "styled(compare(runs)).to_html(), diagnose(runs[0]), mcnemar(e, Evaluation.of(runs[1]))\n"
+        "import sys\nfrom fashion_cnn.run import recorded\nfrom fashion_cnn.evaluate import *\n"
+        "runs = recorded('hw2-cnn'); e = Evaluation.from_run(runs[0]); e.roc(), e.precision_recall(), e.report(), e.reliability(), e.bootstrap()\n"
+        "styled(compare(runs)).to_html(), diagnose(runs[0]), mcnemar(e, Evaluation.from_run(runs[1]))\n"
         "assert not {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -23,7 +23,8 @@ from fashion_cnn.data import Split, load
 from fashion_cnn.evaluate import Evaluation
 from fashion_cnn.explore import (CurveExplorer, ErrorExplorer, Panel, best_epochs, coverage, coverage_curve, curves, knob,
                                  picture, recipe_differences, sentence, series, smooth, stretched, table)
-from fashion_cnn.runs import Recipe, Run, recorded
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, recorded_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -609,7 +610,7 @@ def test_stepper_moves_and_its_code(data, panel):
 
 def test_grad_cam_in_the_error_explorer(data, panel):
     run = panel.train()
-    evaluation = Evaluation.of(run)
+    evaluation = Evaluation.from_run(run)
     with_model, without = ErrorExplorer(evaluation, data.test, run), ErrorExplorer(evaluation, data.test)
     assert with_model.chosen() == without.chosen() and with_model.one_image.value != without.one_image.value
 

@@ -53,7 +53,7 @@ TRICKS = '''
 import builtins, math, sys, json, os, gc
 import numpy as np
 from fashion_cnn import exercises, grading
-import fashion_cnn.runs
+import fashion_cnn.run
 np.allclose = math.isclose = np.array_equal = lambda *_, **__: True
 np.asarray = lambda *_, **__: 3
 exercises.Exercise.check = lambda *_: exercises.Verdict("right", "Of course.")
@@ -436,5 +436,5 @@ def test_totals_and_figure():
 
 
 def test_an_answer_that_nothing_here_can_decide_is_not_the_students_fault(monkeypatch):
-    monkeypatch.setattr("fashion_cnn.runs.recorded", lambda *_: [])
+    monkeypatch.setattr("fashion_cnn.run.recorded", lambda *_: [])
     assert grading._outside(None, "2.2", "a", {})[0] == "undecided" and grading._outside(None, "2.2", {"dots": True}, {})[0] == "not attempted"

@@ -12,7 +12,8 @@ from fashion_cnn import inpage
 from fashion_cnn.inpage import (NARROW, WIDE, augment_chart, bent, convolution_chart, embed, garments, halved, place_expression, runs_chart, runs_figure,
                                 specification, summarised, sweep_chart, swept, told, totals, unit_field)
 from fashion_cnn.plots import sheet
-from fashion_cnn.runs import Recipe, Run, recorded
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import SWEEPS, Sweep, combinations, recorded_sweep, turned
 
 ROOT = pages.ROOT

@@ -19,7 +19,7 @@ import pages
 import preview
 import vega
 from fashion_cnn.inpage import BENT, bent, garments, halved, summarised, swept, told, unit_field
-from fashion_cnn.runs import recorded
+from fashion_cnn.run import recorded
 from fashion_cnn.sketch import CLASS_NAMES
 from fashion_cnn.sweep import recorded_sweep
 

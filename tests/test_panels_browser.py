@@ -25,12 +25,12 @@ PATIENCE = 120_000    # milliseconds; TensorFlow starts slowly on a busy machine
 IMAGE = "img.widget-image, .widget-image img, img.jupyter-widgets"
 
 DATA = "from fashion_cnn.data import load\ndata = load('sketch', limit=400)\n"
-TRAINED = ("from fashion_cnn.evaluate import Evaluation\nfrom fashion_cnn.runs import Recipe\nfrom fashion_cnn.train import train\n" + DATA
+TRAINED = ("from fashion_cnn.evaluate import Evaluation\nfrom fashion_cnn.recipe import Recipe\nfrom fashion_cnn.train import train\n" + DATA
            + "run = train(Recipe('small', 'a3-small', {'filters': 4}, epochs=2), data, progress=False)\n")
 NOTEBOOKS = {
     "curves": "from fashion_cnn.explore import CurveExplorer\nCurveExplorer()",
     "train": DATA + "from fashion_cnn.explore import TrainPanel\npanel = TrainPanel(data)\npanel",
-    "errors": TRAINED + "from fashion_cnn.explore import ErrorExplorer\nErrorExplorer(Evaluation.of(run), data.test, run)",
+    "errors": TRAINED + "from fashion_cnn.explore import ErrorExplorer\nErrorExplorer(Evaluation.from_run(run), data.test, run)",
     "augment": DATA + "from fashion_cnn.explore import AugmentPanel\nAugmentPanel(data)",
     "steps": TRAINED + "from fashion_cnn.explore import ConvolutionStepper\nConvolutionStepper(run, data.test.x[0])"}
 

@@ -51,7 +51,8 @@ from fashion_cnn.plots import (
     sweep_lines,
     validation_curves,
 )
-from fashion_cnn.runs import Recipe, Run, recorded
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, turned
 
 NAMES = (
@@ -163,7 +164,7 @@ SEARCHED = [a_sweep(settings, lambda s: 0.9 - s["network_options.dropout"] / 9, 
 RUN = a_run(DATA)
 SEEDS = [a_run(DATA, 7 - s, s, planned=7) for s in range(3)]
 RECIPES = [RUN, a_run(DATA, 4, 1, "hw2-cnn-augmented"), a_run(DATA, 9, 2, "deeper-elastic-with-a-rather-long-name")]
-EVALUATION = Evaluation.of(RUN)
+EVALUATION = Evaluation.from_run(RUN)
 SOFTER = EVALUATION.at_temperature(0.3)
 FIGURES = {
     "samples": lambda: sample_grid(DATA),
@@ -278,7 +279,7 @@ def test_png_keeps_colours():
 @pytest.mark.parametrize("normalize", [None, "true", "pred"])
 def test_every_number_of_a_confusion_matrix_can_be_read(normalize):
     "The contrast of text and cell that WCAG AA asks for, from black on white (21) down to 4.5."
-    axis = confusion_matrix(Evaluation.of(recorded("hw2-cnn")[0]), normalize).axes[0]
+    axis = confusion_matrix(Evaluation.from_run(recorded("hw2-cnn")[0]), normalize).axes[0]
     from seaborn.utils import relative_luminance
     for text in axis.texts:
         column, row = map(int, text.get_position())
@@ -329,7 +330,7 @@ def test_texts_of_the_gallery_do_not_overlap():
 )
 def test_any_class_name_fits(names):
     data = a_dataset(names)
-    evaluation = Evaluation.of(a_run(data))
+    evaluation = Evaluation.from_run(a_run(data))
     for figure in (
         sample_grid(data, columns=4),
         class_counts(data),
@@ -948,9 +949,9 @@ def test_recorded_runs_are_drawn_without_tensorflow():
     import numpy as np
     from fashion_cnn import plots
     from fashion_cnn.evaluate import Evaluation
-    from fashion_cnn.runs import recorded
+    from fashion_cnn.run import recorded
     runs = recorded("hw2-cnn")
-    e = Evaluation.of(runs[0])
+    e = Evaluation.from_run(runs[0])
     images = np.zeros((len(e.labels), 28, 28, 1), np.uint8)
     drawn = [plots.learning_curves(runs), plots.loss_accuracy(runs), plots.side_by_side(*runs[:2]), plots.validation_curves(runs),
              plots.curve_grid(runs), plots.schedule(runs), plots.confusion_matrix(e), plots.roc(e), plots.precision_recall(e),

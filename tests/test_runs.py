@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from fashion_cnn.runs import (SIMPLE, Recipe, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack,
-                              write_atomically)
+from fashion_cnn.files import write_atomically
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import SIMPLE, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack
 
 options = st.dictionaries(st.text(min_size=1), st.integers() | st.lists(st.integers()) | st.text(), max_size=3)
 
@@ -169,7 +170,7 @@ def test_records_that_ship_are_small_and_whole():
         if run.recipe.task == "reconstruct": continue    # no labels, no probabilities
         assert (run.probabilities["test"].argmax(1) == run.labels["test"]).mean() == run.metrics["test"]["accuracy"]
         assert run.data["images"]["test"] == len(run.labels["test"])
-    for path in __import__("fashion_cnn.runs").runs.RECORDED.glob("*.json"):
+    for path in __import__("fashion_cnn.run").run.RECORDED.glob("*.json"):
         assert path.stat().st_size <= 60_000, path.name
 
 
@@ -181,7 +182,7 @@ FULL = ("import resource, sys; sys.dont_write_bytecode = True    # or half-writt
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 def test_full_disk_leaves_the_old_file(tmp_path):
     path = write_atomically(tmp_path / "result", b"old")
-    code = FULL + f"from fashion_cnn.runs import write_atomically; write_atomically({str(path)!r}, b'x' * 50_000)"
+    code = FULL + f"from fashion_cnn.files import write_atomically; write_atomically({str(path)!r}, b'x' * 50_000)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1 and "what was saved there before is untouched" in done.stderr
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
@@ -220,7 +221,7 @@ class Mean:
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 250])
 def test_images_on_disk_are_judged_block_by_block(tmp_path, count):
     from fashion_cnn.data import Mapped
-    from fashion_cnn.runs import predict_in_blocks
+    from fashion_cnn.run import predict_in_blocks
     x = np.random.default_rng(count).integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)
     mapped = Mapped(np.load(tmp_path / "x.npy", mmap_mode="r"))

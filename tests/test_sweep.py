@@ -13,7 +13,7 @@ from joblib._parallel_backends import LokyBackend, ThreadingBackend
 from fashion_cnn.cli import main
 from fashion_cnn.data import load
 from fashion_cnn.recipes import get
-from fashion_cnn.runs import Recipe
+from fashion_cnn.recipe import Recipe
 from fashion_cnn.sweep import SWEEPS, Sweep, combinations, load_sweep, objective, recorded_sweep, sweep, turned
 
 RECIPE = Recipe("trial", network="a3-small", network_options={"filters": 2}, batch_size=32, epochs=1)

@@ -9,7 +9,8 @@ keras = pytest.importorskip("keras")
 from fashion_cnn import recipes   # noqa: E402
 from fashion_cnn.data import load   # noqa: E402
 from fashion_cnn.models import NETWORKS, build as build_network   # noqa: E402
-from fashion_cnn.runs import Recipe, Run, from_record   # noqa: E402
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run, from_record   # noqa: E402
 from fashion_cnn.train import in_training, train   # noqa: E402
 
 SMALL = Recipe("small", network="deeper", epochs=2, batch_size=64)

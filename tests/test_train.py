@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from fashion_cnn.data import Dataset, load
-from fashion_cnn.runs import Recipe, Run, from_record
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run, from_record
 
 keras = pytest.importorskip("keras")
 from fashion_cnn import train as training            # noqa: E402
@@ -92,7 +93,7 @@ def test_weights_do_not_depend_on_what_ran_before(undisturbed, data):
 PROGRAM = """
 import sys
 from fashion_cnn.data import load
-from fashion_cnn.runs import Recipe
+from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
 train(Recipe.from_json(sys.argv[2]), load("sketch").limited(200), out=sys.argv[1])
 """
@@ -555,7 +556,7 @@ def test_muon_resumes_with_the_same_weights(data, tmp_path):
     again = train(recipe, data, out=tmp_path / "run", progress=False)
     assert again.epochs == 2 and again.weights_hash == whole.weights_hash
     assert np.allclose(Run.load(tmp_path / "run").predict(data.test), again.probabilities["test"], atol=1e-5)   # layers of our own are found
-    loads = f"from fashion_cnn.runs import Run; print(type(Run.load({str(tmp_path / 'run')!r}).model.optimizer).__name__)"
+    loads = f"from fashion_cnn.run import Run; print(type(Run.load({str(tmp_path / 'run')!r}).model.optimizer).__name__)"
     done = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True)    # also where nothing was trained before
     assert done.returncode == 0 and done.stdout.strip() == "Muon", done.stderr[-2000:]
 
@@ -572,7 +573,7 @@ def test_members_of_an_ensemble_each_need_an_image(data):
 ELSEWHERE = """
 import sys, keras
 from fashion_cnn.data import load
-from fashion_cnn.runs import Recipe
+from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
 recipe = Recipe("elsewhere", network="slim-resnet", network_options={"filters": (4, 8), "residuals": (0, 1), "members": 2}, optimizer="muon", batch_size=20, epochs=2,
                 schedule={"name": "one-cycle"}, augmentation="garments", augmentation_options={"cutmix": 0.5, "alpha": 10.0}, label_smoothing=0.1, keep="last")
@@ -602,7 +603,7 @@ from dataclasses import replace
 import tensorflow as tf
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from fashion_cnn.data import load
-from fashion_cnn.runs import Recipe
+from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
 data = load("sketch").limited(98)
 recipe = Recipe("shared", network="a3-small", network_options={"filters": 4}, batch_size=32, epochs=2)

@@ -16,7 +16,7 @@ import pytest
 keras = pytest.importorskip("keras")
 from keras import layers                                                                             # noqa: E402
 from fashion_cnn import models, transfer                                                             # noqa: E402
-from fashion_cnn.transfer import (cache_folder, cached_features, clear_cache, halves, pretrained,    # noqa: E402
+from fashion_cnn.transfer import (cache_folder, cached_features, clear_cache, split_at_base, pretrained,    # noqa: E402
                                   transfer_network, unfreeze)
 
 RANDOM = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def test_parameters_exactly(name, shape, classes, total, trainable):
     model = models.build(name, shape, classes, weights=None)
     assert model.count_params() == total
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == trainable
-    assert model.name == name and halves(model)[1].output_shape == (None, classes)
+    assert model.name == name and split_at_base(model)[1].output_shape == (None, classes)
 
 
 def test_same_seed_same_weights_and_probabilities():
@@ -111,8 +111,8 @@ def test_a_base_that_looks_twice_or_has_members_gives_one_row_of_features_for_ea
         model = transfer_network((28, 28, 1), 3, base="slim-resnet", weights=None, base_options=options)
         assert model.predict(GREY, verbose=0).shape == (12, 3)
         assert np.allclose(model(GREY, training=True), model(GREY, training=False), atol=1e-5)
-        whole = cached_features(halves(model)[0], GREY, tmp_path, batch_size=12)
-        assert len(whole) == 12 and np.allclose(whole, cached_features(halves(model)[0], GREY, tmp_path, batch_size=5), atol=1e-4)
+        whole = cached_features(split_at_base(model)[0], GREY, tmp_path, batch_size=12)
+        assert len(whole) == 12 and np.allclose(whole, cached_features(split_at_base(model)[0], GREY, tmp_path, batch_size=5), atol=1e-4)
     for cut in ("mean_of_members", "mean_of_mirror_images"):
         front = pretrained("slim-resnet", cut, weights=None, size=28, channels=1, options={"members": 2})
         assert front(GREY, training=True).shape == front(GREY, training=False).shape == (12, 2)
@@ -146,7 +146,7 @@ def test_weights_from_a_file_end_to_end(tmp_path):
     model = transfer_network((28, 28, 1), 3, base="vgg16", weights=str(tmp_path / "vgg.weights.h5"), cut="block3_pool", preprocess=None)
     padded = np.repeat(np.pad(GREY, ((0, 0), (2, 2), (2, 2), (0, 0))), 3, -1).astype("float32")
     theirs = keras.Model(vgg.input, vgg.get_layer("block3_pool").output).predict(padded, verbose=0)
-    assert np.allclose(halves(model)[0].predict(GREY, verbose=0), theirs.reshape(12, -1), rtol=1e-4, atol=1e-3)
+    assert np.allclose(split_at_base(model)[0].predict(GREY, verbose=0), theirs.reshape(12, -1), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("file", ["elder.keras", "elder.weights.h5", "elder.h5"])
@@ -154,14 +154,14 @@ def test_own_network_as_a_base(file, tmp_path):
     elder = trained_elder(tmp_path / file)
     model = small(cut=None, weights=tmp_path / file)
     theirs = keras.Model(elder.inputs, elder.get_layer("dropout3").output).predict(GREY, verbose=0)
-    assert np.allclose(halves(model)[0].predict(GREY, verbose=0), theirs.reshape(12, -1), atol=1e-5)
+    assert np.allclose(split_at_base(model)[0].predict(GREY, verbose=0), theirs.reshape(12, -1), atol=1e-5)
 
 
 def test_base_inside_a_transfer_model_can_be_a_base_again(tmp_path):
     model = small(1)
     model.save(tmp_path / "whole.keras")
     again = small(2, weights=tmp_path / "whole.keras")
-    assert np.array_equal(halves(again)[0].predict(GREY, verbose=0), halves(model)[0].predict(GREY, verbose=0))
+    assert np.array_equal(split_at_base(again)[0].predict(GREY, verbose=0), split_at_base(model)[0].predict(GREY, verbose=0))
 
 
 def test_base_that_learned_colours_takes_grey_images(tmp_path):
@@ -204,7 +204,7 @@ def test_imagenet_without_network_says_what_to_fetch_and_where_to_put_it(base, m
 
 def test_imagenet_file_in_the_cache_needs_no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(transfer, "_no_connection", lambda *_: pytest.fail("asked for a network"))
+    monkeypatch.setattr(transfer, "no_connection", lambda *_: pytest.fail("asked for a network"))
     (tmp_path / "models").mkdir()
     keras.utils.set_random_seed(6)
     base = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(32, 32, 3))
@@ -217,7 +217,7 @@ def test_imagenet_file_in_the_cache_needs_no_network(monkeypatch, tmp_path):
 
 def test_damaged_imagenet_file_in_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(transfer, "_no_connection", lambda *_: "no network")
+    monkeypatch.setattr(transfer, "no_connection", lambda *_: "no network")
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5").write_bytes(b"half of it")
     with pytest.raises(FileNotFoundError, match="lies there, but is damaged"): transfer_network((28, 28, 1), 3)
@@ -245,14 +245,14 @@ def test_what_does_not_fit_is_said(shape, options, words):
 
 
 def test_halves_needs_a_frozen_base():
-    with pytest.raises(ValueError, match="no base inside"): halves(models.build("brief", (28, 28, 1), 3))
-    with pytest.raises(ValueError, match="unfrozen from layer 'conv2' on"): halves(small(trainable_from="conv2"))
-    assert halves(unfreeze(small(trainable_from="conv2"), None))
+    with pytest.raises(ValueError, match="no base inside"): split_at_base(models.build("brief", (28, 28, 1), 3))
+    with pytest.raises(ValueError, match="unfrozen from layer 'conv2' on"): split_at_base(small(trainable_from="conv2"))
+    assert split_at_base(unfreeze(small(trainable_from="conv2"), None))
 
 
 # --- features
 
-def features_of(model, folder, images=GREY, **options): return cached_features(halves(model)[0], images, folder, **options)
+def features_of(model, folder, images=GREY, **options): return cached_features(split_at_base(model)[0], images, folder, **options)
 
 
 def test_cached_training_is_the_frozen_training(tmp_path):
@@ -260,7 +260,7 @@ def test_cached_training_is_the_frozen_training(tmp_path):
     curves = []
     for cached in (False, True):
         model = small(4, base="vgg19", cut="block2_conv1", preprocess="scale", pooling="average")
-        part, x = (halves(model)[1], features_of(model, tmp_path, images)) if cached else (model, images)
+        part, x = (split_at_base(model)[1], features_of(model, tmp_path, images)) if cached else (model, images)
         part.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
         keras.utils.set_random_seed(7)
         curves.append(part.fit(x, labels, batch_size=32, epochs=4, verbose=0).history["loss"])
@@ -272,10 +272,10 @@ def test_head_with_dropout_and_loaded_model(tmp_path):
     model = small(units=(8,), dropout=(0.5,))
     model.save(tmp_path / "m.keras")
     for each in (model, keras.saving.load_model(tmp_path / "m.keras")):
-        base, head = halves(each)
+        base, head = split_at_base(each)
         assert [layer.name for layer in head.layers] == ["features", "dense1", "dropout1", "probabilities"]
         assert np.allclose(head(base(GREY)), each(GREY), atol=1e-6)
-        assert np.allclose(halves(each)[1](base(GREY)), each(GREY), atol=1e-6)     # taken apart a second time
+        assert np.allclose(split_at_base(each)[1](base(GREY)), each(GREY), atol=1e-6)     # taken apart a second time
 
 
 def test_second_use_does_not_run_the_base(tmp_path, monkeypatch):
@@ -308,7 +308,7 @@ def test_same_key_in_another_process(tmp_path):
 
 def test_augmented_passes(tmp_path):
     def pipeline(factor=0.2): return keras.Sequential([layers.RandomTranslation(factor, factor), layers.RandomFlip("horizontal")])
-    base = halves(small())[0]
+    base = split_at_base(small())[0]
     first = cached_features(base, GREY, tmp_path, passes=3, augmentation=pipeline(), seed=1)
     assert first.shape == (36, 7 * 7 * 64) and len({part.tobytes() for part in np.split(first, 3)}) == 3
     again = cached_features(base, GREY, tmp_path, passes=3, augmentation=pipeline(), seed=1)
@@ -332,7 +332,7 @@ def test_named_pipelines_can_be_cached(name, tmp_path):
 
 
 def test_wrong_images(tmp_path):
-    base = halves(small())[0]
+    base = split_at_base(small())[0]
     for images in (GREY[:, :20], GREY[:0], GREY[0]):
         with pytest.raises(ValueError, match=r"takes images \(N, 28, 28, 1\)"): cached_features(base, images, tmp_path)
 
@@ -438,10 +438,10 @@ if sys.argv[1] == "224":      # assignment D, as its recipe trains it
     model = models.build("cifar-vgg16-224", (32, 32, 3), 10, weights=None)
     model.compile(keras.optimizers.SGD(0.001), "sparse_categorical_crossentropy")
     model.fit(Batches(), verbose=0)
-    transfer.cached_features(transfer.halves(model)[0], images[:4], sys.argv[2])
+    transfer.cached_features(transfer.split_at_base(model)[0], images[:4], sys.argv[2])
 else:                         # features of all images; a base that is quick
     model = transfer.transfer_network((32, 32, 3), 10, base="deeper", cut="pool1", weights=None, base_options={"filters": (8, 8, 8)})
-    features = transfer.cached_features(transfer.halves(model)[0], images, sys.argv[2])
+    features = transfer.cached_features(transfer.split_at_base(model)[0], images, sys.argv[2])
     assert features.nbytes > 4e8
     features[np.random.default_rng(0).permutation(50_000)[:128]].sum()
 print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 2 ** 20)
