@@ -1,6 +1,5 @@
 "The site: the checks find what is wrong with a page, and the preview of every notebook opens in a browser."
 import base64
-import html.parser
 import re
 import shutil
 from pathlib import Path
@@ -86,10 +85,10 @@ def test_a_site_without_problems_has_none(site):
     ("the site drops what follows", [markdown("# Tiny\n\n> One\n\nA paragraph that nobody would see.")]),
     ("2 headings of level 1", [*TINY, markdown("# Another")]),
     ("goes from level 1 to level 3", [*TINY, markdown("### Too deep")]),
-    ("nowhere.ipynb leads nowhere", [*TINY, markdown("[there](nowhere.ipynb)")]),
-    ("there is no heading or name #absent", [*TINY, markdown("[there](index.ipynb#absent)")]),
-    ("there is no heading or name #absent", [*TINY, markdown("[here](#absent)")]),
-    ("leads out of the site", [*TINY, markdown("[settings](../settings.ini)")]),
+    ("nowhere.html leads nowhere", [*TINY, markdown("[there](nowhere.ipynb)")]),
+    ("index.html#absent leads nowhere", [*TINY, markdown("[there](index.ipynb#absent)")]),
+    ("tiny.html#absent leads nowhere", [*TINY, markdown("[here](#absent)")]),
+    ("settings.ini leads nowhere", [*TINY, markdown("[settings](../settings.ini)")]),
     ("has no alternative text", [*TINY, markdown("![](dot.png)")]),
     ("has no alternative text", [*TINY, markdown('<img src="dot.png">')]),
     ("no stored output", [*TINY, code("one()")]),
@@ -108,9 +107,9 @@ def test_a_site_without_problems_has_none(site):
     ("a figure without `#| fig-alt:`", [*TINY, code("one()", picture(100))]),
     ("a figure without `#| fig-alt:`", [*TINY, code("#| fig-alt:\none()", picture(100))]),
     ("a picture in HTML without alternative text", [*TINY, code("one()", shown("text/html", '<img src="dot.png">'))]),
-    ("nowhere.ipynb leads nowhere", [*TINY, code("one()", shown("text/markdown", "[there](nowhere.ipynb)"))]),
-    ("`fashion_cnn.nowhere.load`: there is no module nowhere", [*TINY, markdown("`fashion_cnn.nowhere.load`")]),
-    ("`fashion_cnn.tiny.two`: there is no two in tiny", [*TINY, markdown("see `fashion_cnn.tiny.two()`")]),
+    ("nowhere.html leads nowhere", [*TINY, code("one()", shown("text/markdown", "[there](nowhere.ipynb)"))]),
+    ("`fashion_cnn.nowhere.load`: there is no such module or name", [*TINY, markdown("`fashion_cnn.nowhere.load`")]),
+    ("`fashion_cnn.tiny.two`: there is no such module or name", [*TINY, markdown("see `fashion_cnn.tiny.two()`")]),
     ("the page weighs about", [*TINY, code("one()", shown("text/html", "x" * 1_099_000))]),
     ("a figure of 81 kB", [*TINY, code("one()", picture(81_000))]),
     ("kB, at most 450", [*TINY, *[code("one()", picture(70_000)) for _ in range(6)]]),
@@ -119,7 +118,7 @@ def test_each_check_finds_what_it_is_for(site, expected, cells):
     write(site, "01_tiny.ipynb", *cells)
     problems = site_check.check(site)
     assert any(expected in problem for problem in problems), problems
-    assert all(problem.startswith(("01_tiny.ipynb", "index.ipynb: 01_tiny.ipynb#one")) for problem in problems), problems
+    assert all(problem.startswith(("01_tiny.ipynb", "index.ipynb: tiny.html#one")) for problem in problems), problems
 
 
 @pytest.fixture
@@ -287,38 +286,6 @@ def test_the_readme_describes_its_figures_and_hides_what_the_site_hides(site):
 
 # --- the preview ------------------------------------------------------------------------------------------------------
 
-class Links(html.parser.HTMLParser):
-    "The anchors of a page and the links it makes."
-    def __init__(self, text):
-        super().__init__()
-        self.ids, self.links, self.pictures = set(), [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        self.ids |= {values["id"]} if "id" in values else set()
-        if tag in ("a", "link") and values.get("href"):
-            self.links.append(values["href"])
-        if tag == "img":
-            self.pictures.append((values.get("src", ""), values.get("alt", "")))
-
-
-def broken(folder):
-    "Every link and picture of the preview that leads nowhere."
-    read = {path.resolve(): Links(path.read_text(encoding="utf-8")) for path in folder.rglob("*.html")}
-    problems = []
-    for path, page in read.items():
-        for target in page.links + [source for source, _ in page.pictures]:
-            name, _, anchor = target.partition("#")
-            place = (path.parent / name).resolve() if name else path
-            if re.match(r"[a-z]+:", target):
-                continue
-            if not place.exists() or (anchor and anchor not in read[place].ids):
-                problems.append(f"{path.name}: {target}")
-        problems += [f"{path.name}: a picture without alternative text" for _, alt in page.pictures if not alt]
-    return problems
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     "The preview of this tree: its pages in reading order."
@@ -326,11 +293,10 @@ def built(tmp_path_factory):
     return folder, preview.build(folder)
 
 
-def test_every_notebook_has_a_page_with_working_links(built):
+def test_every_notebook_has_a_page(built):
     folder, made = built
     assert len(made) == len(pages.notebooks()) == len(set(made))
     assert made[0] == folder / "index.html"
-    assert broken(folder) == []
 
 
 def test_pages_show_no_directives_and_no_hidden_cells(built):
@@ -349,9 +315,7 @@ def test_the_preview_of_a_small_site(site):
     assert "All pages" in home and "One function" in home
     assert 'id="one"' in tiny and "<summary>In the library: <code>one</code></summary>" in tiny
     assert 'alt="a single dot"' in tiny and "default_exp" not in tiny and 'rel="prev" href="index.html"' in tiny
-    assert broken(site / "out") == []
-    (site / "out" / "tiny.html").unlink()
-    assert set(broken(site / "out")) == {"index.html: tiny.html", "index.html: tiny.html#one"}
+    assert 'alt=""' not in home + tiny
 
 
 # --- in a browser -----------------------------------------------------------------------------------------------------

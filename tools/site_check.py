@@ -9,6 +9,8 @@ import base64
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -18,11 +20,13 @@ from pathlib import Path
 
 import nbformat
 
+import preview
 from pages import (ROOT, anchors, directives, exported_names, headings, is_hidden, notebooks, page_name, prose, read,
                    settings, sidebar, title)
 
 NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 450, 80, 1500
 QUARTO_KB = 450   # what Quarto adds to every page: its themes, icons, search and scripts; an estimate, above what is seen
+LYCHEE = shutil.which("lychee", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "lychee"
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 EXERCISES = 5     # of a lesson, at least
 MACHINE = re.compile(r"(?<![\w.:/])(/(?:home|root|tmp|work|Users|private|opt|mnt)/\w[^\s\"'<>)]*|[A-Z]:\\\\?Users\\\w+)")
@@ -120,27 +124,18 @@ def links_of(nb):
 
 
 def links(root):
-    "Links between pages lead to a notebook of the site, and to a heading or a documented name on it."
-    problems = []
-    known = {path.as_posix(): anchors(nb) for path, nb in pages(root)}
-    for path, nb in pages(root):
-        for picture, _, target in links_of(nb):
-            if re.match(r"[a-zA-Z][\w+.-]*:|//", target):
-                continue
-            name, _, anchor = target.partition("#")
-            place = (root / "nbs" / path.parent / name).resolve() if name else (root / "nbs" / path).resolve()
-            try:
-                below = place.relative_to((root / "nbs").resolve()).as_posix()
-            except ValueError:
-                problems.append(f"{path}: {target} leads out of the site")
-                continue
-            if not place.is_file():
-                problems.append(f"{path}: {target} leads nowhere")
-            elif name and not picture and place.suffix == ".ipynb" and below not in known:
-                problems.append(f"{path}: {target} is no page of the site")
-            elif anchor and anchor not in known.get(below, ()):
-                problems.append(f"{path}: {target}: there is no heading or name #{anchor} on that page")
-    return problems
+    "Links of the pages lead somewhere, and to a heading or a documented name there: lychee reads a preview of them."
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder).resolve()
+        preview.build(folder, root)
+        done = subprocess.run([LYCHEE, "--offline", "--include-fragments=anchor-only", "--no-progress", "--format=json",
+                               f"{folder}/**/*.html"], capture_output=True, text=True)
+        if done.returncode not in (0, 2):
+            raise RuntimeError(f"lychee could not look at the pages: {done.stderr.strip()}")
+    notebook = {page_name(path).as_posix(): path for path in notebooks(root)}
+    return [f"{notebook[Path(page).relative_to(folder).as_posix()]}: {bad['url'].removeprefix(f'file://{folder}/')} "
+            f"leads nowhere: {bad['status']['details']}"
+            for page, found in json.loads(done.stdout)["error_map"].items() for bad in found]
 
 
 def alt_texts(root):
@@ -175,7 +170,7 @@ def syntax(file, stamp):
 def returns(root):
     "What the library's functions give back, by name, where their signature says so."
     found = {}
-    for file in (root / "fashion_cnn").glob("*.py"):
+    for file in (root / "fashion_cnn").rglob("*.py"):
         body = syntax(file, file.stat().st_mtime_ns).body
         for node in [*body, *(part for node in body if isinstance(node, ast.ClassDef) for part in node.body)]:
             if isinstance(node, ast.FunctionDef) and node.returns is not None:
@@ -295,23 +290,28 @@ def names_of(file):
             found.add(node.name)
         else:
             found |= {target.id for target in ast.walk(node) if isinstance(target, ast.Name) and isinstance(target.ctx, ast.Store)}
+            found |= {alias.asname or alias.name for alias in getattr(node, "names", ())}    # what a package passes on
     return found
+
+
+def modules(root):
+    "The names at the top of every module, by its dotted path below fashion_cnn."
+    return {".".join(file.relative_to(root / "fashion_cnn").with_suffix("").parts).removesuffix(".__init__"): names_of(file)
+            for file in (root / "fashion_cnn").rglob("*.py")}
 
 
 def references(root):
     "A full name of the library in the prose, such as `fashion_cnn.data.load`, is there."
-    modules = {file.stem: names_of(file) for file in (root / "fashion_cnn").glob("*.py")}
-    problems = []
+    known, problems = modules(root), []
     for path, nb in pages(root):
         for text in texts_of(nb):
             text = re.sub(r"^(```|~~~).*?^\1[ \t]*$", "", text, flags=re.MULTILINE | re.DOTALL)
-            for name in re.findall(r"`(fashion_cnn(?:\.\w+)+)(?:\([^`]*\))?`", text):
-                _, module, *rest = name.split(".")
-                known = modules.get(module)
-                if known is None and f"{module}.py" not in name and module != "__version__":
-                    problems.append(f"{path}: `{name}`: there is no module {module}")
-                elif known is not None and rest and rest[0] not in known:
-                    problems.append(f"{path}: `{name}`: there is no {rest[0]} in {module}")
+            for name in re.findall(r"`fashion_cnn\.((?:\w+\.)*\w+)(?:\([^`]*\))?`", text):
+                room, _, inside = name.rpartition(".")
+                there = name in known or name == "__version__" or inside in known.get(room, ())
+                method = room.rpartition(".")[2] in known.get(room.rpartition(".")[0], ())
+                if not (there or method or f"{name.removesuffix('.py')}" in known):
+                    problems.append(f"{path}: `fashion_cnn.{name}`: there is no such module or name")
     return problems
 
 
