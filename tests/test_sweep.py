@@ -14,7 +14,9 @@ from fashion_cnn.cli import main
 from fashion_cnn.data import load
 from fashion_cnn.recipes import get
 from fashion_cnn.recipe import Recipe
-from fashion_cnn.sweep import SWEEPS, Sweep, combinations, load_sweep, objective, recorded_sweep, sweep, turned
+from fashion_cnn.search import objective
+from fashion_cnn.sweep import (SWEEPS, Sweep, combinations, load_sweep, recorded_sweep, sweep,
+                               with_settings)
 
 RECIPE = Recipe("trial", network="a3-small", network_options={"filters": 2}, batch_size=32, epochs=1)
 
@@ -43,10 +45,10 @@ def test_grids_that_cannot_be(grid, words):
 
 def test_knobs_reach_into_options_and_leave_the_others():
     recipe = get("cm6-resnet")
-    assert turned(recipe, {"network_options.filters": 8}).network_options == {**recipe.network_options, "filters": 8}
-    both = turned(recipe, {"schedule": {"name": "cosine"}, "schedule.final": 0.5})
+    assert with_settings(recipe, {"network_options.filters": 8}).network_options == {**recipe.network_options, "filters": 8}
+    both = with_settings(recipe, {"schedule": {"name": "cosine"}, "schedule.final": 0.5})
     assert both.schedule["name"] == "cosine" and both.schedule["final"] == 0.5 and recipe.schedule is None
-    assert turned(recipe, {"schedule.final": 0.5, "schedule": {"name": "cosine"}}) == both
+    assert with_settings(recipe, {"schedule.final": 0.5, "schedule": {"name": "cosine"}}) == both
 
 
 def test_a_setting_that_fails_is_a_row_and_not_the_end(two):
@@ -111,32 +113,32 @@ def test_a_dask_cluster_gives_what_this_process_gives(two, data, cluster, tmp_pa
 
 def test_a_cluster_gets_the_images_once(cluster, data, tmp_path, monkeypatch):
     sent = []
-    monkeypatch.setattr("fashion_cnn.sweep._Images.__getstate__", lambda self: sent.append(1) or self.__dict__, raising=False)
+    monkeypatch.setattr("fashion_cnn.sweep.SentImages.__getstate__", lambda self: sent.append(1) or self.__dict__, raising=False)
     grid = {"seed": list(range(8)), "batch_size": [0]}    # no batches of nothing: every setting fails at once
     assert len(sweep(RECIPE, grid, data, out=tmp_path / "out", backend="dask", progress=False).failed) == 8 and len(sent) == 1
 
 
 def test_workers_are_processes_that_share_the_cores(monkeypatch):
-    from fashion_cnn.sweep import _side_by_side, _take_cores
+    from fashion_cnn.sweep import take_cores, workers_per_machine
     class Client:
         def __init__(self, **workers): self.workers = workers
         def nthreads(self): return {place.replace("_", ":"): threads for place, threads in self.workers.items()}
     class Dask:
         def __init__(self, **workers): self.client = Client(**workers)
-    assert _side_by_side(LokyBackend(), 4) == 4 and _side_by_side(ThreadingBackend(), 1) == 1
-    assert _side_by_side(Dask(tcp_one_1=1, tcp_one_2=1, tcp_two_1=1), 3) == 2
+    assert workers_per_machine(LokyBackend(), 4) == 4 and workers_per_machine(ThreadingBackend(), 1) == 1
+    assert workers_per_machine(Dask(tcp_one_1=1, tcp_one_2=1, tcp_two_1=1), 3) == 2
     for wrong, jobs in [(ThreadingBackend(), 2), (Dask(tcp_one_1=4), 1), (Dask(inproc_one_1=1), 1)]:
-        with pytest.raises(ValueError, match="threads_per_worker=1"): _side_by_side(wrong, jobs)
+        with pytest.raises(ValueError, match="threads_per_worker=1"): workers_per_machine(wrong, jobs)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     for threads, among, given, expected in [(None, 1, None, None), (None, 3, None, "5"), (None, 99, None, "1"), ("2", 3, None, "2"), ("2", 3, "7", "7")]:
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "0")    # so that what the worker sets is taken back, also where nothing was set
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", given) if given else monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-        _take_cores(threads, among)
+        take_cores(threads, among)
         assert os.environ.get("TF_NUM_INTRAOP_THREADS") == expected
 
 
 def test_a_worker_that_does_not_see_the_folder_trains_nothing(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("fashion_cnn.sweep._plan", lambda *_: None)    # so that there is nothing where the worker looks
+    monkeypatch.setattr("fashion_cnn.sweep.write_plan", lambda *_: None)    # so that there is nothing where the worker looks
     with pytest.raises(FileNotFoundError, match="does not see the folder 'out'.*all machines share"):
         sweep(RECIPE, {"seed": [0]}, data, out=tmp_path / "out", progress=False)
     assert not (tmp_path / "out").exists()
@@ -208,12 +210,12 @@ def test_a_damaged_folder_is_a_failed_trial(optuna, data, tmp_path):
 
 
 def test_every_distribution_is_asked_for_by_its_name(optuna):
-    from fashion_cnn.sweep import _suggested
+    from fashion_cnn.search import suggested
     d = optuna.distributions
     space = {"learning_rate": d.FloatDistribution(1e-4, 1e-1, log=True), "network_options.dropout": d.FloatDistribution(0, 0.6, step=0.2),
              "epochs": d.IntDistribution(1, 9, step=2), "batch_size": d.IntDistribution(16, 256, log=True), "optimizer": d.CategoricalDistribution(["adam", "sgd"])}
     trial = optuna.create_study().ask()
-    values = {place: _suggested(trial, place, how) for place, how in {**space, "augmentation": ["", "garments"]}.items()}
+    values = {place: suggested(trial, place, how) for place, how in {**space, "augmentation": ["", "garments"]}.items()}
     assert trial.params == values and trial.distributions == {**space, "augmentation": d.CategoricalDistribution(["", "garments"])}
 
 
@@ -224,7 +226,7 @@ def test_searches_that_cannot_be(optuna, data, tmp_path, monkeypatch):
     attempt = objective(SEARCH, {"batch_size": [0]}, data, out=tmp_path / "out")
     with pytest.raises(ValueError, match="maximum.*direction='maximize'.*Received: direction='minimize'"): optuna.create_study().optimize(attempt, n_trials=1)
     with pytest.raises(ValueError, match="another recipe"): objective(RECIPE, {"seed": [0]}, data, out=tmp_path / "out")
-    monkeypatch.setattr("fashion_cnn.sweep._try", lambda *_: time.sleep(0.5) or 0.0)
+    monkeypatch.setattr("fashion_cnn.search.run_trial", lambda *_: time.sleep(0.5) or 0.0)
     with pytest.raises(ValueError, match="Leave n_jobs of Study.optimize at 1"):
         optuna.create_study(direction="maximize").optimize(attempt, n_trials=6, n_jobs=2)
     monkeypatch.setitem(sys.modules, "optuna", None)

@@ -11,7 +11,8 @@ from fashion_cnn.data import load   # noqa: E402
 from fashion_cnn.models import NETWORKS, build as build_network   # noqa: E402
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, from_record   # noqa: E402
-from fashion_cnn.train import in_training, train   # noqa: E402
+from fashion_cnn.optimizers import training_model   # noqa: E402
+from fashion_cnn.train import train   # noqa: E402
 
 SMALL = Recipe("small", network="deeper", epochs=2, batch_size=64)
 CODER = Recipe("coder", network="tiny-autoencoder", task="reconstruct", epochs=2, batch_size=64)
@@ -63,7 +64,7 @@ def test_reconstruction_resumes_with_the_same_weights(data, tmp_path):
 
 
 def test_noise_stays_between_black_and_white():
-    through = in_training(keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Identity()]), CODER.replace(noise=60))
+    through = training_model(keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Identity()]), CODER.replace(noise=60))
     for grey in (0, 100, 255):
         noisy = np.array(through(np.full((200, 28, 28, 1), grey, "uint8"), training=True))
         expected = np.clip(np.random.default_rng(0).normal(grey, 60, noisy.shape), 0, 255)

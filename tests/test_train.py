@@ -21,8 +21,12 @@ from fashion_cnn.run import Run, from_record
 keras = pytest.importorskip("keras")
 from fashion_cnn import train as training            # noqa: E402
 from fashion_cnn.models import build                        # noqa: E402
-from fashion_cnn.train import (Batches, Muon, accelerators, compile_model, find_learning_rate, learning_rate, learning_rates,   # noqa: E402
-                               orthogonal, train)
+from fashion_cnn.assemble import seeded   # noqa: E402
+from fashion_cnn.batches import Batches   # noqa: E402
+from fashion_cnn.devices import accelerators   # noqa: E402
+from fashion_cnn.optimizers import (Muon, compile_model, learning_rate, learning_rates,   # noqa: E402
+                                    orthogonal, recipe_callbacks)
+from fashion_cnn.train import find_learning_rate, train   # noqa: E402
 
 RECIPE = Recipe("trial", network="deeper", epochs=4, batch_size=32, learning_rate=0.002,
                 schedule={"name": "plateau", "patience": 1, "factor": 0.5}, early_stopping={"patience": 3})   # the rate falls on the way
@@ -74,7 +78,7 @@ def test_two_threads_that_build_leave_keras_as_it_was():
     from keras.src.random import seed_generator
     before, drawn = seed_generator.python_random, {}
     def build_slowly(seed):
-        with training._seeded(seed):
+        with seeded(seed):
             time.sleep(0.05)    # so that the other one arrives meanwhile
             drawn[seed] = seed_generator.python_random.random()
     threads = [threading.Thread(target=build_slowly, args=(seed,)) for seed in (0, 1)]
@@ -131,14 +135,14 @@ class Interrupt(keras.callbacks.Callback):
 
 
 def test_interrupted_by_the_keyboard(undisturbed, data, tmp_path, monkeypatch):
-    plain = training.rules
-    monkeypatch.setattr(training, "rules", lambda recipe: [*plain(recipe), Interrupt(2, 3)])
+    plain = training.recipe_callbacks
+    monkeypatch.setattr(training, "recipe_callbacks", lambda recipe: [*plain(recipe), Interrupt(2, 3)])
     stopped = train(RECIPE, data, out=tmp_path / "run", progress=False)
     assert stopped.stopped == "interrupted" and stopped.epochs == 2 and len(stopped.history["val_loss"]) == 2
     best = stopped.best_epoch - 1
     assert stopped.metrics["validation"]["accuracy"] == pytest.approx(stopped.history["val_accuracy"][best], abs=1e-6)
     assert Run.load(tmp_path / "run").stopped == "interrupted"
-    monkeypatch.setattr(training, "rules", plain)
+    monkeypatch.setattr(training, "recipe_callbacks", plain)
     resumed = train(RECIPE, data, out=tmp_path / "run", progress=False)
     assert resumed.epochs == undisturbed.epochs and hash_of_model(resumed) == undisturbed.weights_hash
 
@@ -162,19 +166,19 @@ def test_a_callback_that_stops_within_an_epoch_interrupts(undisturbed, data, tmp
 
 
 def test_interrupted_when_all_is_done_is_finished(undisturbed, data, monkeypatch):
-    plain = training.Keeper.on_epoch_end
+    plain = training.CheckpointCallback.on_epoch_end
 
     def late(self, epoch, logs=None):
         plain(self, epoch, logs)
         if epoch + 1 == RECIPE.epochs:
             signal.raise_signal(signal.SIGINT)
-    monkeypatch.setattr(training.Keeper, "on_epoch_end", late)
+    monkeypatch.setattr(training.CheckpointCallback, "on_epoch_end", late)
     run = train(RECIPE, data, progress=False)
     assert run.stopped == "finished" and run.weights_hash == undisturbed.weights_hash
 
 
 def test_interrupted_before_the_first_epoch_keeps_nothing(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "rules", lambda recipe: [Interrupt(0, 0)])
+    monkeypatch.setattr(training, "recipe_callbacks", lambda recipe: [Interrupt(0, 0)])
     with pytest.raises(KeyboardInterrupt):
         train(RECIPE, data, out=tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
@@ -303,7 +307,7 @@ def test_early_stopping_resumes_in_the_same_state(data, tmp_path):
 def test_rules_follow_validation():
     "Told a history by hand, Keras' callbacks lower the rate after one stall and stop after three."
     model = compile_model(build("deeper", (8, 8, 1), 3), RECIPE, 10)
-    plateau, stopping = training.rules(RECIPE)
+    plateau, stopping = recipe_callbacks(RECIPE)
     rates = []
     for rule in (plateau, stopping):
         rule.set_model(model)

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from fashion_cnn.files import write_atomically
 from fashion_cnn.recipe import Recipe
-from fashion_cnn.run import SIMPLE, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack
+from fashion_cnn.run import JSON_FIELDS, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack
 
 options = st.dictionaries(st.text(min_size=1), st.integers() | st.lists(st.integers()) | st.text(), max_size=3)
 
@@ -110,7 +110,7 @@ def made_up_run(images=50):
 def test_record_round_trip(tmp_path):
     run = made_up_run()
     again = recorded("made-up", tmp_path)[0] if run.record(tmp_path) else None
-    assert again.recipe == run.recipe and all(getattr(again, name) == getattr(run, name) for name in SIMPLE)
+    assert again.recipe == run.recipe and all(getattr(again, name) == getattr(run, name) for name in JSON_FIELDS)
     assert (again.labels["test"] == run.labels["test"]).all()
     assert (again.probabilities["test"].argmax(1) == run.probabilities["test"].argmax(1)).all()
     assert recorded("another", tmp_path) == []
@@ -192,7 +192,7 @@ def test_full_disk_leaves_the_old_file(tmp_path):
 def test_full_disk_while_recording_leaves_the_old_record(tmp_path):
     made_up_run().record(tmp_path)
     before = (tmp_path / "made-up-seed3.json").read_bytes()
-    code = FULL + ("import sys; sys.path.insert(0, sys.argv[2]); from test_runs import made_up_run\n"
+    code = FULL + ("import sys; sys.path.insert(0, sys.argv[2]); from test_run import made_up_run\n"
                    "made_up_run(images=20_000).record(sys.argv[1])")
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path), str(__import__("pathlib").Path(__file__).parent)],
                           capture_output=True, text=True)
