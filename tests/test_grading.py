@@ -223,7 +223,7 @@ def test_the_table_is_safe_to_open(graded):
 
 WALL = """
 import json, os, sys
-from fashion_cnn.grading import _guard, _landlock
+from fashion_cnn.grading.student import _guard, _landlock
 import h5py, numpy as np, multiprocessing
 own, teacher, refused = sys.argv[1], sys.argv[2], []
 {wall}

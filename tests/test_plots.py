@@ -18,39 +18,12 @@ from PIL import Image
 from fashion_cnn.data import Dataset, Split
 from fashion_cnn.evaluate import Evaluation, compare, wilson
 from fashion_cnn.plots import (
-    activations,
-    cell,
-    class_counts,
-    class_map,
-    confusion_matrix,
-    curve_grid,
-    embedding,
-    feature_maps,
-    filters,
-    flatten_to_map,
-    grad_cam,
-    grad_cam_maps,
-    image_rows,
-    kernels,
-    learning_curves,
-    learning_rate_search,
-    loss_accuracy,
-    mosaic,
-    most_wrong,
-    per_class,
-    png,
-    precision_recall,
-    reliability,
-    report,
-    roc,
-    sample_grid,
-    schedule,
-    side_by_side,
-    sweep_heatmap,
-    sweep_importance,
-    sweep_lines,
-    validation_curves,
-)
+    activations, cell, class_counts, class_map, confusion_matrix, curve_grid, embedding,
+    feature_maps, filters, flatten_to_map, grad_cam, grad_cam_maps, image_rows, kernels,
+    learning_curves, learning_rate_search, loss_accuracy, mosaic, most_wrong, per_class, png,
+    precision_recall, reliability, roc, sample_grid, schedule, side_by_side, sweep_heatmap,
+    sweep_importance, sweep_lines, validation_curves)
+from fashion_cnn.report import report
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, turned

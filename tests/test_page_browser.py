@@ -18,7 +18,8 @@ pytest.importorskip("vl_convert")
 import pages
 import preview
 import vega
-from fashion_cnn.inpage import BENT, bent, garments, halved, summarised, swept, told, unit_field
+from fashion_cnn.augment import garments
+from fashion_cnn.page import BENT, bent, halved, summarised, swept, told, unit_field
 from fashion_cnn.run import recorded
 from fashion_cnn.sketch import CLASS_NAMES
 from fashion_cnn.sweep import recorded_sweep

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 import pages
-from fashion_cnn import inpage
-from fashion_cnn.inpage import (NARROW, WIDE, augment_chart, bent, convolution_chart, embed, garments, halved, place_expression, runs_chart, runs_figure,
-                                specification, summarised, sweep_chart, swept, told, totals, unit_field)
+from fashion_cnn import page
+from fashion_cnn.augment import garments
+from fashion_cnn.page import (
+    NARROW, WIDE, augment_chart, bent, convolution_chart, embed, halved, place_expression,
+    runs_chart, runs_figure, specification, summarised, sweep_chart, swept, told, totals,
+    unit_field)
 from fashion_cnn.plots import sheet
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, recorded
@@ -40,7 +43,7 @@ def made_up(grid=GRID, leave_out=()):
 
 def test_a_mean_over_any_window_is_a_difference_of_totals():
     values = np.random.default_rng(0).random(20)
-    found = np.array(totals(values)) / inpage.SCALE
+    found = np.array(totals(values)) / page.SCALE
     for window in range(1, 10):
         for epoch in range(window, 21):
             assert (found[epoch] - found[epoch - window]) / window == pytest.approx(values[epoch - window:epoch].mean(), abs=6e-5)
@@ -179,7 +182,7 @@ def test_without_altair_the_error_says_what_to_install(monkeypatch):
 
 def test_importing_the_module_needs_no_altair_and_no_tensorflow():
     import subprocess
-    code = "import sys, fashion_cnn.inpage; print(sorted({'altair', 'tensorflow', 'keras', 'vl_convert'} & set(sys.modules)))"
+    code = "import sys, fashion_cnn.page; print(sorted({'altair', 'tensorflow', 'keras', 'vl_convert'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout == "[]\n"
 
 
@@ -205,13 +208,13 @@ def test_every_explorer_of_the_page_has_its_file_and_the_page_stays_light():
     page = (ROOT / "nbs" / "explorers.ipynb").read_text()
     names = re.findall(r'data-explorer=\\"(\w+)\.json', page)
     assert set(names) == set(CHARTS)
-    vega = 950_000    # vega.js, which is not kept in the repository; tests/test_inpage_browser.py measures it
+    vega = 950_000    # vega.js, which is not kept in the repository; tests/test_page_browser.py measures it
     assert len(page) + vega + sum((EXPLORERS / f"{name}.json").stat().st_size for name in names) < 1_500_000
 
 
 def test_the_public_server_would_give_the_same_versions():
     convert = pytest.importorskip("vl_convert")
-    script, altair = (EXPLORERS / "explorers.js").read_text(), inpage.altair()
+    script, altair = (EXPLORERS / "explorers.js").read_text(), page.altair()
     versions = dict(re.findall(r'"([a-z-]+)@([\d.]+)/', script))
     assert versions == {"vega": convert.get_vega_version(), "vega-lite": altair.SCHEMA_VERSION.removeprefix("v"), "vega-embed": convert.get_vega_embed_version()}
     assert script.count("sha384-") == 3
