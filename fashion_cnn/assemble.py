@@ -47,7 +47,7 @@ def resolve_recipe(recipe: Recipe,               # as it was given
                          f"Received: recipe.start={recipe.start!r}, start=None")
     return recipe.replace(**changes)
 
-
+# %% ../nbs/assemble.ipynb #trained-model
 def trained_model(source) -> keras.Model:   # of a Run, or the keras.Model itself
     "The network that holds trained weights."
     return source.model if isinstance(source, Run) else source
@@ -84,7 +84,7 @@ def copy_matching_weights(model: keras.Model,   # to be trained
                      f"{source.name!r}, so there is nothing to start from. Expected layers such as "
                      f"{[layer.name for layer in weighted][:4]}. Received: {list(trained)[:4]}")
 
-
+# %% ../nbs/assemble.ipynb #shapes
 def shapes(layer):
     "The shapes of a layer's weights."
     return [weight.shape for weight in layer.weights]
@@ -127,7 +127,7 @@ def check_last_batch(model: keras.Model, recipe: Recipe, images: int):
                      "strategy, or member of the network; choose another batch_size or limit. "
                      f"Received: {images} images, batch_size={recipe.batch_size}")
 
-
+# %% ../nbs/assemble.ipynb #assemble-code
 def assemble(recipe: Recipe,
              data: Dataset,
              start=None,      # a `Run` or keras.Model whose weights to start from

@@ -25,7 +25,7 @@ def get_state(model: keras.Model) -> list[np.ndarray]:
     variables = [*model.variables, *model.optimizer.variables]
     return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
 
-
+# %% ../nbs/checkpoint.ipynb #set-state
 def set_state(model: keras.Model,            # compiled, its optimizer built
               state: list[np.ndarray],       # from `get_state` of the same kind of model
              ):
@@ -34,7 +34,7 @@ def set_state(model: keras.Model,            # compiled, its optimizer built
     for variable, value in zip(variables, state, strict=True):
         variable.assign(value)
 
-
+# %% ../nbs/checkpoint.ipynb #weights-hash
 def weights_hash(model: keras.Model) -> str:
     "SHA-256 of all weights: equal hashes mean equal networks, bit for bit."
     digest = hashlib.sha256()
@@ -52,7 +52,7 @@ def experiment_key(recipe: Recipe, fingerprint: str) -> dict:
     if (recipe.schedule or {}).get("name") not in ("cosine", "one-cycle"): del key["epochs"]
     return {**key, "images": fingerprint}
 
-
+# %% ../nbs/checkpoint.ipynb #another-run
 def another_run(folder: Path,    # that was given
                 there: dict,     # key of the experiment in it
                 here: dict,      # key of the experiment asked for
@@ -101,7 +101,7 @@ class Checkpoint:
             state, best = numbered(arrays, "state_"), numbered(arrays, "best_")
         return state, best, note["history"], note["stopped"]
 
-
+# %% ../nbs/checkpoint.ipynb #numbered
 def numbered(arrays, start: str) -> list[np.ndarray]:
     "The arrays whose names are `start` and a number, in order."
     count = sum(name.startswith(start) for name in arrays)
@@ -188,7 +188,7 @@ def check_length(folder: Path, recipe: Recipe, epochs: int):
                      "already. Choose another folder, or pass resume=False (in a terminal: "
                      f"--restart). Received: epochs={recipe.epochs}")
 
-
+# %% ../nbs/checkpoint.ipynb #finished-run
 def finished_run(folder: Path,              # of run and checkpoint
                  recipe: Recipe,            # that was asked for
                  checkpoint: Checkpoint,    # in that folder, there or not

@@ -155,7 +155,7 @@ def training_model(model: keras.Model,   # the network
         inputs = change(inputs)
     return keras.Model(images, model(inputs))
 
-
+# %% ../nbs/optimizers.ipynb #with-noise
 def with_noise(inputs, deviation, seed):
     "Images 0 to 255 with Gaussian noise on them, in training; Keras wants it on a scale of 0 to 1."
     rescaling = keras.layers.Rescaling
@@ -172,13 +172,13 @@ def model_with_labels(model, images, inputs, changes):
     outputs = keras.ops.concatenate([model(mixed["images"]), mixed["labels"]], axis=-1)
     return keras.Model({"images": images, "labels": labels}, outputs)
 
-
+# %% ../nbs/optimizers.ipynb #mixed-cross-entropy
 def mixed_cross_entropy(labels, outputs):
     "Cross-entropy of the probabilities against the mixed labels that stand beside them."
     classes = outputs.shape[-1] // 2
     return keras.losses.categorical_crossentropy(outputs[:, classes:], outputs[:, :classes])
 
-
+# %% ../nbs/optimizers.ipynb #mixed-accuracy
 def mixed_accuracy(labels, outputs):
     "Share of images whose own class, unmixed, is the likeliest."
     probabilities = outputs[:, :outputs.shape[-1] // 2]
@@ -196,7 +196,7 @@ def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimize
     if recipe.optimizer == "muon": return Muon(**config)
     return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
 
-
+# %% ../nbs/optimizers.ipynb #compile-model
 def compile_model(model: keras.Model,     # gives probabilities, or images in 0..1
                   recipe: Recipe,         # names task, optimizer and learning rate
                   steps_per_epoch: int,   # batches in one epoch

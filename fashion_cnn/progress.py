@@ -17,7 +17,7 @@ def in_notebook() -> bool:
     from IPython import get_ipython
     return hasattr(get_ipython(), "kernel")
 
-
+# %% ../nbs/progress.ipynb #describe-epoch
 def describe_epoch(history: dict, epochs: int) -> str:
     "One line about the last finished epoch."
     last = {name: values[-1] for name, values in history.items()}

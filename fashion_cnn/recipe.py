@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'TASKS', 'EARLY_STOPPING', 'MONITORS', 'PLAIN_FIELDS', 'LEAST', 'RECIPE_FIELDS', 'check_names',
-           'with_defaults', 'complete_schedule', 'whole_number', 'checked_fields', 'check_labels', 'check_noise',
-           'check_augmentation', 'check_task', 'Recipe']
+           'with_defaults', 'complete_schedule', 'whole_number', 'checked_fields', 'refusals', 'check_task', 'Recipe']
 
 # %% ../nbs/recipe.ipynb #exports-imports
 import dataclasses, json, math
@@ -36,7 +35,7 @@ def check_names(names,       # what was given
     for name in names:
         if name not in known: raise ValueError(suggest(name, list(known), kind))
 
-
+# %% ../nbs/recipe.ipynb #with-defaults
 def with_defaults(given: dict, defaults: dict, kind: str) -> dict:
     "The options of `defaults`, with the values that were given; others are refused."
     check_names(given, defaults, f"{kind} option")
@@ -51,7 +50,7 @@ def complete_schedule(schedule: dict | None) -> dict | None:
     options = {key: value for key, value in schedule.items() if key != "name"}
     return {"name": name, **with_defaults(options, SCHEDULES[name], f"{name} schedule")}
 
-
+# %% ../nbs/recipe.ipynb #whole-number
 def whole_number(value, name: str, least: int) -> int:
     "`value` as a Python integer, if it is a whole number of at least `least`."
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
@@ -81,55 +80,44 @@ def checked_fields(recipe) -> dict:   # {field: value}
         fields[name] = whole_number(getattr(recipe, name), name, least)
     return fields
 
-# %% ../nbs/recipe.ipynb #cell-015
-def check_labels(recipe):
-    "Refuse smoothed labels where there are none, or where the loss does not see them."
-    smoothing, task, passes = recipe.label_smoothing, recipe.task, recipe.cache_features
-    if not (isinstance(smoothing, (int, float)) and 0 <= smoothing < 1):
-        raise ValueError("label_smoothing is a part of the label, from 0 to below 1. "
-                         f"Received: {smoothing!r}")
-    if smoothing and (task == "reconstruct" or passes):
-        raise ValueError("label_smoothing needs the task 'classify' without cached features. "
-                         f"Received: label_smoothing={smoothing}, {task=}, cache_features={passes}")
-
-
-def check_noise(recipe):
-    "Refuse noise that is no number of grey levels, or that a classifier would not get."
-    if not (isinstance(recipe.noise, (int, float)) and 0 <= recipe.noise <= 255):
-        raise ValueError("noise is a number of grey levels, from 0 to 255. "
-                         f"Received: {recipe.noise!r}")
-    if recipe.task == "classify" and recipe.noise:
-        raise ValueError("noise belongs to the task 'reconstruct'; for a classifier use "
-                         f"augmentation. Received: noise={recipe.noise}")
-
 # %% ../nbs/recipe.ipynb #check-task
-def check_augmentation(recipe):
-    "Refuse augmentation of reconstructions, and options or passes that need an augmentation."
-    pipeline, passes = recipe.augmentation, recipe.cache_features
-    if recipe.task == "reconstruct" and pipeline:
-        raise ValueError("augmentation belongs to the task 'classify': a network that shall give "
-                         "its images back would be asked for those before the change. "
-                         f"Received: augmentation={pipeline!r}")
-    if passes > 1 and not pipeline:
-        raise ValueError("without augmentation every pass of the frozen base gives the same "
-                         "features: one is enough. "
-                         f"Received: cache_features={passes}, augmentation=''")
-    if recipe.augmentation_options and not pipeline:
-        raise ValueError("augmentation_options need an augmentation. "
-                         f"Received: {recipe.augmentation_options}")
-
-
-def check_task(recipe):
-    "Refuse combinations of fields that would be ignored."
-    check_names([recipe.task], TASKS, "task")
-    check_labels(recipe)
+def refusals(recipe):   # gives (is it wrong?, what to say, fields to show, ...)
+    "Values and combinations of fields that would be ignored, or would mean nothing."
+    smoothing, noise, passes = recipe.label_smoothing, recipe.noise, recipe.cache_features
+    rebuilds, pipeline = recipe.task == "reconstruct", recipe.augmentation
     plans = ({"monitor": recipe.monitor}, recipe.schedule, recipe.early_stopping)
     monitors = [plan.get("monitor") for plan in plans if plan]
-    if recipe.task == "reconstruct" and "val_accuracy" in monitors:
-        raise ValueError("a reconstruction has no accuracy; it is monitored by 'val_loss'. "
-                         "Received: monitor='val_accuracy'")
-    check_noise(recipe)
-    check_augmentation(recipe)
+    number = (int, float)
+    yield (not (isinstance(smoothing, number) and 0 <= smoothing < 1),
+           "label_smoothing is a part of the label, from 0 to below 1", "label_smoothing")
+    yield (smoothing and (rebuilds or passes),
+           "label_smoothing needs the task 'classify' without cached features",
+           "label_smoothing", "task", "cache_features")
+    yield (not (isinstance(noise, number) and 0 <= noise <= 255),
+           "noise is a number of grey levels, from 0 to 255", "noise")
+    yield (rebuilds and "val_accuracy" in monitors,
+           "a reconstruction has no accuracy; it is monitored by 'val_loss'",
+           "monitor", "schedule", "early_stopping")
+    yield (rebuilds and pipeline,
+           "augmentation belongs to the task 'classify': a network that shall give its images back "
+           "would be asked for those before the change", "augmentation")
+    yield (noise and not rebuilds,
+           "noise belongs to the task 'reconstruct'; for a classifier use augmentation", "noise")
+    yield (passes > 1 and not pipeline,
+           "without augmentation every pass of the frozen base gives the same features: one is "
+           "enough",
+           "cache_features", "augmentation")
+    yield (recipe.augmentation_options and not pipeline,
+           "augmentation_options need an augmentation", "augmentation_options")
+
+# %% ../nbs/recipe.ipynb #check-task-2
+def check_task(recipe):
+    "Refuse what is named in `refusals`."
+    check_names([recipe.task], TASKS, "task")
+    for wrong, message, *names in refusals(recipe):
+        if not wrong: continue
+        received = ", ".join(f"{name}={getattr(recipe, name)!r}" for name in names)
+        raise ValueError(f"{message}. Received: {received}")
 
 # %% ../nbs/recipe.ipynb #cell-016
 @dataclass(frozen=True)

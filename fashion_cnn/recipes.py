@@ -163,7 +163,7 @@ def names() -> list[str]:
     "The recipes there are."
     return list(RECIPES)
 
-
+# %% ../nbs/recipes.ipynb #get
 def get(name: str,     # one of `names()`
        ) -> Recipe:    # frozen; change a copy with `.replace(...)`
     "A recipe by its name."
@@ -182,7 +182,7 @@ def compared_figure(recipe: Recipe) -> tuple[str, str, str]:   # split, metric, 
     split = "validation" if held else "test"
     return split, "accuracy", f"{split} accuracy"
 
-
+# %% ../nbs/recipes.ipynb #budget
 def budget(recipe: Recipe, run) -> str:
     "What a run lacks of its recipe: epochs, images; 'full' if nothing."
     lacking = []
@@ -191,7 +191,7 @@ def budget(recipe: Recipe, run) -> str:
     if run.data["limit"]: lacking.append(f"{run.data['images']['train']:,} training images only")
     return ", ".join(lacking) or "full"
 
-
+# %% ../nbs/recipes.ipynb #interval
 def interval(metrics: dict) -> str:
     "The 95 % interval of an accuracy, as text."
     if "accuracy" not in metrics: return ""
@@ -221,7 +221,7 @@ def table_row(recipe: Recipe, runs: list) -> dict:
             "parameters": first.parameters["total"], "seconds": seconds,
             "budget": budget(recipe, first)}
 
-
+# %% ../nbs/recipes.ipynb #table
 def table(runs: list | None = None,  # recorded runs; None takes those of the package
          ):                          # pandas.DataFrame, one row for each recipe
     "What the sources reported beside what was recorded here."

@@ -48,7 +48,7 @@ def quantize(probabilities: np.ndarray,  # float (N, K), rows sum to 1
     np.put_along_axis(steps, winner, height, axis=1)
     return steps.clip(0, LEVELS).astype(np.uint8)
 
-
+# %% ../nbs/run.ipynb #dequantize
 def dequantize(levels: np.ndarray,  # uint8 (N, K) from `quantize`
               ) -> np.ndarray:      # float32 (N, K), rows sum to 1
     "Probabilities again, to about 0.01 (of 127 steps 0.03): rescaled so that rows sum to 1."
@@ -65,7 +65,7 @@ def pack(array: np.ndarray,  # small integers, any shape
     return {"dtype": str(array.dtype), "shape": list(array.shape[::-1]),
             "zlib": base64.b64encode(content).decode()}
 
-
+# %% ../nbs/run.ipynb #unpack
 def unpack(packed: dict,     # what `pack` gave
           ) -> np.ndarray:   # the same array again
     "The array that `pack` packed."
@@ -92,7 +92,7 @@ def predict_in_blocks(model,             # a keras.Model
     return np.concatenate([np.asarray(model.predict(block, batch_size=batch_size, verbose=0))
                            for block in blocks])
 
-
+# %% ../nbs/run.ipynb #load-model
 def load_model(path: Path):   # a `.keras` file; gives a keras.Model
     "A saved model; code inside the file is refused (safe mode)."
     import keras
@@ -202,7 +202,7 @@ def plain_fields(run: Run) -> dict:
     fields = {name: getattr(run, name) for name in JSON_FIELDS}
     return {"recipe": dataclasses.asdict(run.recipe), **fields}
 
-
+# %% ../nbs/run.ipynb #model-bytes
 def model_bytes(model) -> bytes:
     "A `.keras` file, as bytes."
     with tempfile.TemporaryDirectory() as folder:
@@ -210,7 +210,7 @@ def model_bytes(model) -> bytes:
         model.save(path)
         return path.read_bytes()
 
-
+# %% ../nbs/run.ipynb #prediction-bytes
 def prediction_bytes(run: Run) -> bytes:
     "Labels and probabilities as a compressed `.npz` file, as bytes."
     arrays = {f"labels_{name}": value for name, value in run.labels.items()}
@@ -260,7 +260,7 @@ def named_arrays(arrays, kind: str) -> dict:   # {split: array}
     start = f"{kind}_"
     return {name.removeprefix(start): arrays[name] for name in arrays if name.startswith(start)}
 
-
+# %% ../nbs/run.ipynb #load-run-code
 def load_run(folder: str | Path) -> Run:
     "The run that `save_run` wrote; its model follows when it is asked for."
     folder = Path(folder)
@@ -283,7 +283,7 @@ def packed_predictions(run: Run, levels: int) -> dict:
                      for name, value in run.probabilities.items() if name == "test"}
     return {"labels": labels, "probabilities": probabilities}
 
-
+# %% ../nbs/run.ipynb #record-text-code
 def record_text(run: Run,      # to be recorded
                 levels: int,   # steps of a probability
                 digits: int,   # of the figures; 17 are all there are
@@ -326,7 +326,7 @@ def from_record(path: str | Path) -> Run:
         recipe = Recipe(**content["recipe"])
         return Run(recipe, **fields, labels=labels, probabilities=probabilities)
 
-
+# %% ../nbs/run.ipynb #recorded
 def recorded(name: str | None = None,         # a recipe's name, or None for all
              folder: str | Path = RECORDED,   # where records live
             ) -> list[Run]:                   # sorted by name and seed; empty where there are none

@@ -25,7 +25,7 @@ def import_optuna():
                           "pip install optuna") from error
     return optuna
 
-
+# %% ../nbs/search.ipynb #check-space
 def check_space(space: dict):
     "Refuse a space that Optuna could not draw from."
     if not space:
@@ -59,7 +59,7 @@ def watcher(trial, figure: str):   # a Keras callback with an attribute `pruned`
     callback.pruned = False
     return callback
 
-
+# %% ../nbs/search.ipynb #reached
 def reached(folder: Path, figure: str) -> list[float]:
     "The figure after each epoch that was trained in this folder before."
     from fashion_cnn.checkpoint import Checkpoint
@@ -68,14 +68,8 @@ def reached(folder: Path, figure: str) -> list[float]:
     return []
 
 # %% ../nbs/search.ipynb #try-settings
-def run_trial(trial,             # of Optuna
-              recipe: Recipe,    # what all trials have in common
-              settings: dict,    # suggested by this one
-              data: Dataset,     # without test images
-              folder: Path,      # of these settings
-              figure: str,       # 'accuracy' or 'loss'
-             ) -> float:         # the figure in validation, NaN after an error
-    "Train the settings of one trial, as far as the trial lets them."
+def run_trial(trial, recipe, settings, data, folder, figure) -> float:   # NaN after an error
+    "Train the settings of a trial as far as it lets them; returns the figure in validation."
     name, pruned = f"val_{figure}", import_optuna().TrialPruned
     callback = watcher(trial, name)
     for epoch, value in enumerate(reached(folder, name)):
@@ -97,7 +91,7 @@ def check_direction(study, figure: str):
     raise ValueError(f"the best validation {figure} is the {wanted[:3]}imum. Take "
                      f"optuna.create_study(direction={wanted!r}). Received: {direction=}")
 
-
+# %% ../nbs/search.ipynb #alone
 @contextlib.contextmanager
 def alone(lock: threading.Lock):
     "Hold a lock, or refuse to go on where another thread holds it."

@@ -23,7 +23,7 @@ def check_fields(fields):
     "Refuse what is no field of a recipe; 'field.option' is one if its field is."
     check_names([field.partition(".")[0] for field in fields], RECIPE_FIELDS, "recipe field")
 
-
+# %% ../nbs/sweep.ipynb #combinations
 def combinations(grid: dict,       # field of a recipe, or 'field.option' -> list of values
                 ) -> list[dict]:   # [{field: value}, ...], the last field turning fastest
     "Every combination of the values of a grid."
@@ -49,7 +49,7 @@ def with_settings(recipe: Recipe,    # to begin with
         changes[field] = {**whole, option: value} if option else value
     return recipe.replace(**changes)
 
-
+# %% ../nbs/sweep.ipynb #setting
 def setting(recipe: Recipe,   # or a recipe that `with_settings` gave
             place: str,       # 'field' or 'field.option'
            ):                 # its value; None for an option that is left at its default
@@ -66,13 +66,8 @@ def setting_folder(settings: dict) -> str:
     return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 # %% ../nbs/sweep.ipynb #attempt
-def attempt(recipe: Recipe,     # what all runs have in common
-            settings: dict,     # of this one
-            data: Dataset,      # without test images
-            folder: Path,       # of this setting
-            callbacks=(),       # more of Keras' callbacks
-           ):                   # why it ended, as in `Run.stopped`; after an error a note of it
-    "Train one setting in its folder; an error becomes a note."
+def attempt(recipe: Recipe, settings: dict, data: Dataset, folder: Path, callbacks=()):
+    "Train one setting in its folder: why it ended, as in `Run.stopped`, or a note of an error."
     import keras
     from fashion_cnn.train import train
     try:
@@ -86,7 +81,7 @@ def attempt(recipe: Recipe,     # what all runs have in common
     (folder / "failed.json").unlink(missing_ok=True)
     return run.stopped
 
-
+# %% ../nbs/sweep.ipynb #without-test
 def without_test(recipe: Recipe, data, limit: int | None) -> Dataset:
     "The data set, loaded if need be, and without its test images."
     if not isinstance(data, Dataset):
@@ -148,7 +143,7 @@ def read_setting(folder: Path) -> Run | dict | None:
     if (folder / "failed.json").exists(): return read_json(folder / "failed.json")
     return Run.load(folder) if (folder / "run.json").exists() else None
 
-
+# %% ../nbs/sweep.ipynb #seen-values
 def seen_values(places, settings: list[dict]) -> dict:   # {field: values}
     "The values that each field had, in order."
     def order(value):
@@ -160,7 +155,7 @@ def seen_values(places, settings: list[dict]) -> dict:   # {field: values}
         grid[place] = sorted(values.values(), key=order)
     return grid
 
-
+# %% ../nbs/sweep.ipynb #load-sweep
 def load_sweep(folder: str | Path,   # what `sweep` or a search with `objective` has written
               ) -> Sweep:            # with the runs that are finished by now
     "Read a sweep back, complete or not, without importing Keras."
@@ -202,7 +197,7 @@ class SentImages:
         splits = self.data.splits().values()
         return sum(getattr(split.x, "rows", split.x).nbytes for split in splits)
 
-
+# %% ../nbs/sweep.ipynb #workers-per-machine
 def workers_per_machine(backend,     # joblib's backend in force
                         jobs: int,   # trainings at a time
                        ) -> int:
@@ -219,7 +214,7 @@ def workers_per_machine(backend,     # joblib's backend in force
     machines = Counter(address.rpartition(":")[0] for address in workers)
     return max(machines.values(), default=jobs)
 
-
+# %% ../nbs/sweep.ipynb #take-cores
 def take_cores(threads: str | None, among: int):
     "Before TensorFlow starts here: as many threads as asked for, or a fair share of the cores."
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -233,7 +228,7 @@ def train_setting(recipe, settings, images, folder, threads, among):
     take_cores(threads, among)
     return attempt(recipe, settings, images.data, folder)
 
-
+# %% ../nbs/sweep.ipynb #train-settings
 def train_settings(recipe, settings, data, out, n_jobs, progress):
     "How each setting ended, as it comes, from joblib's backend in force."
     from joblib import Parallel, delayed, effective_n_jobs
@@ -283,7 +278,7 @@ SWEEPS = {"sweep-deeper": {
     "grid": {"learning_rate": [0.0003, 0.001, 0.003, 0.01], "batch_size": [32, 128],
              "network_options.dropout": [0.0, 0.25, 0.5], "augmentation": ["", "garments"]}}}
 
-
+# %% ../nbs/sweep.ipynb #recorded-sweep
 def recorded_sweep(name: str = "sweep-deeper",                 # one of `SWEEPS`
                    folder: str | Path = RECORDED / "sweeps",   # where records live
                   ) -> Sweep:                                  # with curves and validation figures

@@ -38,16 +38,8 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
             f"validation {figure} {history['val_' + figure][best - 1]:.4f}")
 
 # %% ../nbs/train.ipynb #cell-044
-def fit(model: keras.Model,                # compiled
-        recipe: Recipe,
-        batches: Batches,                  # to learn from
-        validation: Batches,               # to choose by
-        checkpoints: CheckpointCallback,   # keeps history and weights
-        saved,                             # what `Checkpoint.read` gave, or None
-        progress: bool,                    # show a bar
-        callbacks,                         # more of them, called last
-       ) -> str:                           # why it ended: 'finished', 'early' or 'interrupted'
-    "Run Keras' fit from where the checkpoint left off."
+def fit(model, recipe, batches, validation, checkpoints, saved, progress, callbacks) -> str:
+    "Run Keras' fit from where the checkpoint left off (`saved`); returns why it ended."
     deciding = recipe_callbacks(recipe)
     checkpoints.resume(model, deciding, saved)
     done = len(checkpoints.history["loss"])
@@ -85,14 +77,14 @@ def about_data(data: Dataset, limit: int | None) -> dict:
             "input_shape": list(data.input_shape), "classes": data.classes, "images": images,
             "fingerprint": data.fingerprint, "limit": limit}
 
-
+# %% ../nbs/train.ipynb #about-network
 def about_network(model: keras.Model) -> dict:
     "What a run notes down of its network."
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     return {"total": model.count_params(), "MFLOPs": float(layer_table(model)["MFLOPs"].iloc[-1]),
             "trainable": trainable}
 
-
+# %% ../nbs/train.ipynb #about-machine
 def about_machine() -> dict:
     "Versions, backend and, where there are any, graphics processors."
     names = ", ".join(accelerators())
