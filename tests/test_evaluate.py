@@ -15,30 +15,30 @@ from scipy import stats
 from scipy.stats import binom
 from sklearn import metrics
 
-from fashion_cnn.data import Split
-from fashion_cnn.evaluate import (
-    Evaluation,
+from fashion_cnn.compare import (
     accuracy_interval,
-    calibrated,
-    checked_labels,
-    checked_probabilities,
     compare,
-    cross_entropy,
-    diagnose,
     difference,
-    fit_temperature,
     holm,
     mcnemar,
     mcnemar_p,
     paired_bootstrap,
-    percent,
-    read_submission,
     same_images,
     styled,
-    submission,
     summary,
+)
+from fashion_cnn.contest import read_submission, submission, write_submission
+from fashion_cnn.data import Split
+from fashion_cnn.diagnose import diagnose
+from fashion_cnn.evaluate import (
+    Evaluation,
+    calibrated,
+    checked_labels,
+    checked_probabilities,
+    cross_entropy,
+    fit_temperature,
+    percent,
     wilson,
-    write_submission,
 )
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run
@@ -765,7 +765,7 @@ def test_operations_come_from_a_network():
 
 def test_judging_recorded_runs_brings_no_tensorflow():
     code = (
-        "import sys\nfrom fashion_cnn.run import recorded\nfrom fashion_cnn.evaluate import *\n"
+        "import sys\nfrom fashion_cnn.run import recorded\nfrom fashion_cnn.evaluate import *\nfrom fashion_cnn.compare import *\nfrom fashion_cnn.diagnose import diagnose\n"
         "runs = recorded('hw2-cnn'); e = Evaluation.from_run(runs[0]); e.roc(), e.precision_recall(), e.report(), e.reliability(), e.bootstrap()\n"
         "styled(compare(runs)).to_html(), diagnose(runs[0]), mcnemar(e, Evaluation.from_run(runs[1]))\n"
         "assert not {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)"
