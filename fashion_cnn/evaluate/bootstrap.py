@@ -49,16 +49,19 @@ def drawn_means(values: np.ndarray,         # one per image, float (evaluations,
 COUNTED = ("accuracy", "precision", "recall", "f1")  # measures of a confusion matrix
 MEANS = ("loss", "top-2")                            # means of one value per image
 
+# %% ../../nbs/evaluate/bootstrap.ipynb #from-counts
 def from_counts(counts: np.ndarray, measure: str) -> np.ndarray:
     "One of `COUNTED` from confusion matrices (..., K, K); scores are macro averages."
     if measure != "accuracy": return scores_of(counts)[COUNTED.index(measure) - 1]
     return np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1))
 
+# %% ../../nbs/evaluate/bootstrap.ipynb #per-image
 def per_image(evaluation, measure: str) -> np.ndarray:
     "The values (N,) of which one of `MEANS` is the mean."
     if measure == "top-2": return evaluation.in_top_k(2).astype(float)
     return image_losses(evaluation.labels, evaluation.probabilities)
 
+# %% ../../nbs/evaluate/bootstrap.ipynb #measured
 def measured(evaluation, measure) -> float:
     "A measure, by name or as a function of an `Evaluation`, of the images as they are."
     if callable(measure): return float(measure(evaluation))
@@ -87,6 +90,7 @@ def resampled(evaluations: list,  # `Evaluation`s of the same images
     values = np.array([per_image(judged, measure) for judged in evaluations])
     return drawn_means(values, resamples, rng)
 
+# %% ../../nbs/evaluate/bootstrap.ipynb #middle
 def middle(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
     "The ends of the middle part of values."
     if not 0 < confidence < 1:

@@ -87,6 +87,7 @@ def checked_classifier(run):
                f"{task=}")
     return run
 
+# %% ../../nbs/evaluate/checks.ipynb #checked-count
 def checked_count(n, name: str = "n", least: int = 1) -> int:
     "`n` as int, if it is a whole number, at least `least`; else a ValueError that calls it `name`."
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < least:

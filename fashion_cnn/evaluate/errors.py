@@ -44,6 +44,7 @@ def class_number(which, class_names) -> int:
     refuse(f"There is no such class. Known: {', '.join(class_names)}, or a number from 0 to "
            f"{len(class_names) - 1}.", repr(which))
 
+# %% ../../nbs/evaluate/errors.ipynb #images-in-cell-final
 def images_in_cell(judged: Predictions, truth, prediction) -> np.ndarray:
     "Positions of the images behind one cell of the confusion matrix, the most confident first."
     truth, prediction = (class_number(which, judged.class_names) for which in (truth, prediction))
