@@ -56,7 +56,7 @@ def class_bars(ax, evaluation, number):
     "A bar for each of the likeliest classes of one image; the true one is always among them."
     p, names = evaluation.probabilities[number], evaluation.class_names
     true, taken = int(evaluation.labels[number]), int(evaluation.predictions[number])
-    shown = list(np.argsort(-p)[:10])
+    shown = np.argsort(-p)[:10].tolist()
     if true not in shown: shown[-1] = true
     colours = {taken: COLOURS[1], true: COLOURS[0]}
     for row, each in enumerate(shown):
