@@ -267,7 +267,8 @@ def test_an_explorer_of_a_sweep():
     assert "first 12 of 48" in panel.bests.value and panel.message.value == ""
     assert panel.knobs["by"].value == "learning_rate"
     drawn = {panel.image.value}
-    for changes in [{"by": "augmentation", "bands": False}, {"by": None, "runs": (0, 47)},
+    one = {"measures": ("accuracy",), "show": "validation", "bands": False}
+    for changes in [{"by": "augmentation", **one}, {"by": None, "runs": (0, 47)},
                     {"figure": "every run a line"},    # the others in the notebook
                     {"figure": "two fields", "by": "network_options.dropout",
                      "against": "batch_size"}]:

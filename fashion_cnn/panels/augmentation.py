@@ -45,10 +45,7 @@ def field(images: np.ndarray,   # uint8 (N, H, W, C)
     return np.stack(whole).astype("float32")
 
 # %% ../../nbs/panels/augmentation.ipynb #draw-field
-def draw_field(ax,
-               image: np.ndarray,   # uint8 (H, W, C): the new image
-               where: np.ndarray,   # float (2, H, W): old row and column of each pixel
-              ):
+def draw_field(ax, image, where):   # uint8 (H, W, C); float (2, H, W), as `field` gives it
     "The rows and columns of the old image, as they lie in the new one."
     step = max(2, image.shape[0] // 9)
     ax.imshow(255 - (255 - as_rgb(image[None])[0]) // 3, interpolation="nearest")

@@ -44,12 +44,7 @@ def put(image: widgets.Image,   # where to show it
         image.width, image.height = (str(int(80 * inches)) for inches in figure.get_size_inches())
 
 # %% ../../nbs/panels/base.ipynb #frame
-def frame(ax,           # where images are drawn, one pixel a unit
-          top: float,   # upper edge
-          left: float,  # left edge
-          height: float,
-          width: float,
-         ):
+def frame(ax, top, left, height, width):   # in pixels of the image that `ax` shows
     "An orange frame with a white one around it."
     for colour, line in (("white", 4), (COLOURS[1], 2)):
         patch = Rectangle((left, top), width, height, fill=False, edgecolor=colour,

@@ -47,7 +47,7 @@ def in_and_out(model,               # a keras.Model, or a Run with one
     maps = cut(np.asarray(image)[None], training=False)
     return tuple(keras.ops.convert_to_numpy(each)[0] for each in maps)
 
-
+# %% ../../nbs/panels/convolution.ipynb #most-active
 def most_active(outputs: np.ndarray,   # float32 (h, w, filters)
                ) -> dict:              # 'number' of a filter, 'row' and 'column'
     "Where there is something to see: the filter that varies most, at its highest value."
@@ -55,7 +55,7 @@ def most_active(outputs: np.ndarray,   # float32 (h, w, filters)
     row, column = np.unravel_index(outputs[..., number].argmax(), outputs.shape[:2])
     return {"number": number, "row": int(row), "column": int(column)}
 
-# %% ../../nbs/panels/convolution.ipynb #step
+# %% ../../nbs/panels/convolution.ipynb #padding
 def window_of(layer): return tuple(getattr(layer, "kernel_size", None) or layer.pool_size)
 
 
@@ -66,7 +66,7 @@ def padding(layer, size) -> list:   # [(above, below), (left, right)]
                for n, stride, k in zip(size, layer.strides, window_of(layer))]
     return [(n // 2, n - n // 2) for n in missing]
 
-
+# %% ../../nbs/panels/convolution.ipynb #step
 def step(layer,                # a convolution or pooling of Keras
          inputs: np.ndarray,   # float32 (h, w, channels): what comes in
          row: int,             # of the output
@@ -113,14 +113,8 @@ def step_text(layer,          # a convolution or pooling of Keras
 # %% ../../nbs/panels/convolution.ipynb #draw-map
 HATCH = {"fill": False, "hatch": "////", "edgecolor": "#999999", "linewidth": 0}
 
-def draw_map(ax,
-             values: np.ndarray,   # float (h, w): one channel
-             title: str,
-             corner: tuple,        # row and column of the frame, in the padded map
-             size: tuple,          # its height and width
-             pads=((0, 0), (0, 0)),   # as `padding` gives them
-            ):
-    "A channel with its padding hatched, and a frame around what is looked at."
+def draw_map(ax, values, title, corner, size, pads=((0, 0), (0, 0))):   # values: float (h, w)
+    "A channel, its padding hatched, and a frame of `size` at `corner` of the padded map."
     shown = np.pad(values.astype(float), pads, constant_values=np.nan)
     ax.set_facecolor("#eeeeee")
     ax.imshow(shown, cmap="cividis", interpolation="nearest")
@@ -129,21 +123,17 @@ def draw_map(ax,
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=9)
 
-# %% ../../nbs/panels/convolution.ipynb #draw-numbers
-PALE = LinearSegmentedColormap.from_list("pale", ["#f2a76b", "#ffffff", "#80bbde"])
-
+# %% ../../nbs/panels/convolution.ipynb #number-text
 def number_text(value, whole):   # `whole`: whether all numbers beside it are
     "A number, short enough for a small square."
     if not np.isfinite(value): return ""
     if whole or abs(value) >= 99.5: return f"{value:.0f}"
     return f"{value:.2f}".replace("-0.00", "0.00")
 
+# %% ../../nbs/panels/convolution.ipynb #draw-numbers
+PALE = LinearSegmentedColormap.from_list("pale", ["#f2a76b", "#ffffff", "#80bbde"])
 
-def draw_numbers(ax,
-                 values: np.ndarray,          # float (k, k)
-                 title: str,
-                 outside: np.ndarray = None,  # bool (k, k): what lies outside of the image
-                ):
+def draw_numbers(ax, values, title, outside=None):   # float (k, k); bool (k, k): hatched
     "A small grid of numbers on their colours."
     limit, largest = max(1e-9, np.nanmax(abs(values))), max(values.shape)
     ax.imshow(np.nan_to_num(values), cmap=PALE, vmin=-limit, vmax=limit)
@@ -158,18 +148,14 @@ def draw_numbers(ax,
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=9)
 
-# %% ../../nbs/panels/convolution.ipynb #step-figure
-def outside_image(size: tuple,     # height and width of the map
-                  pads: list,      # as `padding` gives them
-                  corner: tuple,   # row and column of the window, in the padded map
-                  window: tuple,   # its height and width
-                 ) -> np.ndarray:  # bool (k, k)
-    "Which places of a window lie outside of the map."
+# %% ../../nbs/panels/convolution.ipynb #outside-image
+def outside_image(size, pads, corner, window) -> np.ndarray:   # bool (k, k)
+    "Which places of a window at a corner of the padded map lie outside of the map."
     inside = np.pad(np.ones(size, bool), pads)
     top, left = corner
     return ~inside[top:top + window[0], left:left + window[1]]
 
-
+# %% ../../nbs/panels/convolution.ipynb #draw-step
 def draw_step(figure, layer, numbers, channel, outside):
     "Patch, kernel and products as numbers, and the arithmetic as text."
     axes = figure.subplots(1, 4)
@@ -182,7 +168,7 @@ def draw_step(figure, layer, numbers, channel, outside):
     ax.text(0, 0.5, step_text(layer, numbers, channel), fontsize=8.5, va="center", linespacing=1.7,
             color=INK, transform=ax.transAxes, in_layout=False)
 
-
+# %% ../../nbs/panels/convolution.ipynb #step-figure
 def step_figure(model,               # a keras.Model, or a Run with one
                 image: np.ndarray,   # uint8 (H, W, C)
                 layer: str,          # of `steppable(model)`

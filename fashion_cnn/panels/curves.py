@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'PARTS', 'SWEEP_FIGURES', 'LISTED', 'series', 'smooth', 'by_title', 'by_field', 'one_colour', 'part_style',
-           'draw_series', 'draw_measure', 'log_scale', 'legend_entries', 'curves_caption', 'curves', 'run_label',
+           'draw_series', 'log_scale', 'draw_measure', 'legend_entries', 'curves_caption', 'curves', 'run_label',
            'best_epochs', 'recipe_differences', 'RunList', 'SweepRuns', 'curve_knobs', 'CurveExplorer']
 
 # %% ../../nbs/panels/curves.ipynb #imports
@@ -57,14 +57,13 @@ def smooth(values: np.ndarray,   # float (epochs,)
     return weights @ values / weights.sum(axis=1)
 
 # %% ../../nbs/panels/curves.ipynb #group-runs
-def by_title(runs: list,      # of `Run`s
-            ) -> dict:        # title -> list of runs
+def by_title(runs: list) -> dict:   # title -> list of runs
     "Runs by recipe, under short titles: of options without their brackets, 'brief (filters 64)'."
     def plain(options): return re.sub("[':]", "", options[1])
     return {re.sub(r"\w+_options \{(.*?)\}", plain, title): group
             for title, group in by_recipe(runs).items()}
 
-
+# %% ../../nbs/panels/curves.ipynb #by-field
 def by_field(runs: list,     # of a sweep
              field: str,     # 'field' or 'field.option' of the recipe
             ) -> dict:       # 'learning rate 0.001' -> list of runs
@@ -77,11 +76,8 @@ def by_field(runs: list,     # of a sweep
     return {title: group for title, group in groups.items() if group}
 
 # %% ../../nbs/panels/curves.ipynb #one-colour
-def one_colour(runs: list,         # of `Run`s
-               bands: bool,        # the seeds of a recipe together; False: each run alone
-               by: str | None,     # or together by this field
-              ) -> dict:           # title -> list of runs
-    "What has one colour each."
+def one_colour(runs, bands, by) -> dict:   # title -> list of runs
+    "What has one colour: the same value of field `by`, with `bands` a recipe, else each run."
     if by: return by_field(runs, by)
     if bands: return by_title(runs)
     alone = {}
@@ -91,19 +87,16 @@ def one_colour(runs: list,         # of `Run`s
             alone[name if name not in alone else f"{name} #{len(alone) + 1}"] = [run]
     return alone
 
-# %% ../../nbs/panels/curves.ipynb #draw-series
+# %% ../../nbs/panels/curves.ipynb #part-style
 PARTS = {"training and validation": ("training", "validation"), "training": ("training",),
          "validation": ("validation",)}
 
-def part_style(part: str,     # 'training', 'validation' or ''
-               number: int,   # of the recipe
-               alone: bool,   # whether it is the only one
-              ) -> dict:      # arguments of matplotlib's `plot`
-    "Colour, marker and line of one curve."
+def part_style(part, number, alone) -> dict:   # arguments of matplotlib's `plot`
+    "Colour, marker and line of a part of recipe `number`, which may be the only one."
     colour, _, marker = curve_style(int(part == "validation") if alone else number)
     return {"color": colour, "marker": marker, "linestyle": "--" if part == "validation" else "-"}
 
-
+# %% ../../nbs/panels/curves.ipynb #draw-series
 def draw_series(ax, rows, first, last, every, style):
     "The mean of some rows from epoch `first` to `last`, and a band from the lowest to the highest."
     stack = stack_histories([{"values": row} for row in rows], "values")
@@ -115,6 +108,17 @@ def draw_series(ax, rows, first, last, every, style):
     if len(rows) > 1:
         ax.fill_between(at + 1, stack.min(0)[at], stack.max(0)[at], color=style["color"],
                         alpha=0.2, linewidth=0)
+
+# %% ../../nbs/panels/curves.ipynb #log-scale
+def log_scale(ax):
+    "A logarithmic scale with plain numbers; where all values are equal, some room around them."
+    ax.set_yscale("log")
+    low, high = ax.dataLim.intervaly
+    ticks = (1, 2, 5) if high < 100 * low else (1,)
+    ax.yaxis.set_major_locator(LogLocator(10, ticks, numticks=20))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    if high <= 1.2 * low: ax.set_ylim(low / 2, high * 2)
 
 # %% ../../nbs/panels/curves.ipynb #draw-measure
 def draw_measure(ax, groups, measure, view):
@@ -136,17 +140,6 @@ def draw_measure(ax, groups, measure, view):
     elif "accuracy" in measure: percent_axis(ax.yaxis)
     if measure.startswith("gap"): ax.axhline(0, color=INK, linewidth=0.8, linestyle=":")
 
-
-def log_scale(ax):
-    "A logarithmic scale with plain numbers; where all values are equal, some room around them."
-    ax.set_yscale("log")
-    low, high = ax.dataLim.intervaly
-    ticks = (1, 2, 5) if high < 100 * low else (1,)
-    ax.yaxis.set_major_locator(LogLocator(10, ticks, numticks=20))
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    if high <= 1.2 * low: ax.set_ylim(low / 2, high * 2)
-
 # %% ../../nbs/panels/curves.ipynb #legend
 def legend_entries(groups, parts, both):
     "Handles and names; `both`: whether a measure has a curve of training and one of validation."
@@ -162,7 +155,7 @@ def legend_entries(groups, parts, both):
         entries.append((Line2D([], [], **style, **look), part))
     return entries
 
-
+# %% ../../nbs/panels/curves.ipynb #caption
 def curves_caption(runs, groups, view):
     "Which data, how many runs and seeds, and what was done to the curves."
     counts = [run.data.get("images", {}).get("train", 0) for run in runs]
@@ -229,9 +222,8 @@ def best_epochs(runs: list,        # of `Run`s
                      "accuracy": percent(accuracy[at], digits=2) if accuracy else None})
     return rows
 
-
-def recipe_differences(runs: list,      # of `Run`s
-                      ) -> list[dict]:  # a row for each field; none unless there are two recipes
+# %% ../../nbs/panels/curves.ipynb #recipe-differences
+def recipe_differences(runs: list) -> list[dict]:   # none unless there are two recipes
     "In what two recipes differ; names, seeds and sources aside."
     groups = by_title(runs)
     if len(groups) != 2: return []

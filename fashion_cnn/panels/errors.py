@@ -98,7 +98,7 @@ def one_image(evaluation: Evaluation,   # what to look at
     class_bars(axes[-1], evaluation, number)
     return figure
 
-# %% ../../nbs/panels/errors.ipynb #cell-gallery
+# %% ../../nbs/panels/errors.ipynb #cell-title
 def cell_title(evaluation, truth, prediction):
     "'Shirt, taken for Pullover'."
     names = evaluation.class_names
@@ -108,7 +108,7 @@ def cell_title(evaluation, truth, prediction):
 
 def images_text(count): return f"{count:,} image{'s' * (count != 1)}"
 
-
+# %% ../../nbs/panels/errors.ipynb #cell-gallery
 def cell_gallery(evaluation: Evaluation,   # what to look at
                  images,                   # the Split that was judged, or uint8 (N, H, W, C)
                  truth: int,               # number of the true class
@@ -135,12 +135,12 @@ def cell_gallery(evaluation: Evaluation,   # what to look at
         if number == chosen: frame(ax, top - 1, left - 1, x.shape[1] + 1, x.shape[2] + 1)
     return figure
 
-# %% ../../nbs/panels/errors.ipynb #matrix-buttons
+# %% ../../nbs/panels/errors.ipynb #shade
 BLUES = ("#ffffff", "#e6f1f8", "#cce3f2", "#a6cfe8", "#80bbde")
 ORANGES = ("#ffffff", "#fdf0e6", "#fbdcc4", "#f7c196", "#f2a76b")
 LABEL = '<div title="{}" style="font-size:.75em;line-height:1.1;overflow:hidden">{}</div>'
 
-def shade(count: int, most: int, colours: tuple) -> str:
+def shade(count, most, colours):
     "The colour of a cell: the fuller, the larger its count."
     if not count: return colours[0]
     return colours[1 + min(3, int(4 * math.sqrt(count / max(1, most)) - 1e-9))]
@@ -151,11 +151,9 @@ def matrix_label(name):
     short = name if len(name) <= 10 else f"{name[:9]}."
     return widgets.HTML(LABEL.format(html.escape(name), html.escape(short)))
 
-
-def matrix_buttons(evaluation: Evaluation,   # what to look at
-                   act,                      # act(truth, prediction) is called at a click
-                  ) -> widgets.GridBox:
-    "The confusion matrix as a grid of buttons."
+# %% ../../nbs/panels/errors.ipynb #matrix-buttons
+def matrix_buttons(evaluation, act) -> widgets.GridBox:
+    "The confusion matrix as a grid of buttons; act(truth, prediction) is called at a click."
     counts, names = evaluation.counts, evaluation.class_names
     most_right, most_wrong = counts.diagonal().max(), (counts - np.diag(counts.diagonal())).max()
     layout = widgets.Layout(width="auto", height="26px", padding="0", margin="1px", min_width="0")
@@ -176,10 +174,8 @@ def matrix_buttons(evaluation: Evaluation,   # what to look at
                                                         overflow="auto"))
 
 # %% ../../nbs/panels/errors.ipynb #mistake-list
-def mistake_list(evaluation: Evaluation,   # what to look at
-                 act,                      # act(truth, prediction) is called at a choice
-                ) -> widgets.Select:
-    "The commonest mistakes as a list to choose from."
+def mistake_list(evaluation, act) -> widgets.Select:
+    "The commonest mistakes to choose from; act(truth, prediction) is called at a choice."
     options = [(f"{row.images:,}  {row.truth} taken for {row.prediction}",
                 (row.truth, row.prediction)) for row in evaluation.most_confused(30).itertuples()]
     chosen = knob(widgets.Select, "mistakes", "The commonest mistakes", "34em", options=options,

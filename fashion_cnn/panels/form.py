@@ -82,11 +82,7 @@ def method_controls() -> dict:
 
 # %% ../../nbs/panels/form.ipynb #untrained
 @functools.lru_cache(maxsize=4)
-def untrained(network: str,   # its name
-              options: str,   # its arguments, as JSON
-              shape: tuple,   # (height, width, channels)
-              classes: int,
-             ):               # keras.Model
+def untrained(network, options, shape, classes):   # `options`: JSON; gives a keras.Model
     "A network as it is built, kept for the next question."
     from fashion_cnn.models import build
     with warnings.catch_warnings():

@@ -59,7 +59,7 @@ def network_knobs(network: str,   # of `adjustable()`
     else: values["depth"] = defaults.get("stages", defaults.get("blocks"))
     return values
 
-
+# %% ../../nbs/panels/knobs.ipynb #network-options
 def network_options(network: str,   # of `adjustable()`
                     **values,       # of the six knobs
                    ) -> dict:       # what differs from the network's own defaults
@@ -75,22 +75,19 @@ def network_options(network: str,   # of `adjustable()`
     elif "stages" in defaults: options["stages"] = depth
     return {name: value for name, value in options.items() if value != defaults[name]}
 
-# %% ../../nbs/panels/knobs.ipynb #augmentation-options
+# %% ../../nbs/panels/knobs.ipynb #stronger
 HIGHEST = {"rotation": 180, "zoom": 0.9, "shear": 80, "erase": 1, "probability": 1}
 AMOUNTS = ("rotation", "zoom", "shear", "shift", "alpha", "brightness", "factor", "erase")
 
-def stronger(name: str,         # of an argument of a pipeline
-             value,             # its value, a number or several
-             strength: float,   # 1 leaves it as it is
-            ):
-    "One option of an augmentation, multiplied."
+def stronger(name, value, strength):
+    "One option of an augmentation, a number or several, multiplied."
     if isinstance(value, (tuple, list)): return [stronger(name, each, strength) for each in value]
     if name in ("brightness", "factor"): return max(0.0, round(1 + (value - 1) * strength, 4))
     if value >= 1 and name == "shift" and strength:
         return max(1.0, value * strength)   # pixels; below 1 it would be a fraction
     return min(round(value * strength, 4), HIGHEST.get(name, math.inf))
 
-
+# %% ../../nbs/panels/knobs.ipynb #augmentation-options
 def augmentation_options(name: str,         # of `augment.names()`; '' for none
                          strength: float,   # 1 leaves it as it is
                         ) -> dict:          # for a Recipe
