@@ -1,8 +1,8 @@
-"Panels with knobs: turn one, see what it does to curves, training, errors, images and one convolution."
+"Panels with knobs: turn one, see what it does to curves, training, errors or images."
 
 from fashion_cnn.panels.base import (
-    Panel, button, descendants, flow, frame, image_box, is_interactive, knob, picture, put, sentence,
-    table)
+    Panel, button, descendants, flow, frame, image_box, is_interactive, knob, picture, put,
+    sentence, table)
 from fashion_cnn.panels.curves import (
     LISTED, MEASURES, PARTS, SWEEP_FIGURES, CurveExplorer, best_epochs, curves, recipe_differences,
     series, smooth)
@@ -19,12 +19,12 @@ from fashion_cnn.panels.convolution import (
     ConvolutionStepper, in_and_out, most_active, step, step_figure, step_text, steppable)
 
 __all__ = [
-    "BLUES", "KNOBS", "LISTED", "MEASURES", "NO_AUGMENTATION", "ORANGES", "OWN", "PARTS", "SHAPES",
-    "SIZES", "SWEEP_FIGURES", "AugmentPanel", "ConvolutionStepper", "CurveExplorer", "ErrorExplorer",
-    "Panel", "RecipeForm", "TrainPanel", "Trainer", "adjustable", "augmentation_options", "augmented",
-    "before_and_after", "best_epochs", "button", "cell_gallery", "coverage", "coverage_curve", "curves",
-    "descendants", "field", "flow", "frame", "image_box", "in_and_out", "in_foreground",
-    "is_interactive", "knob", "most_active", "network_knobs", "network_options", "network_problems",
-    "one_image", "one_interrupt", "picture", "put", "recipe_code", "recipe_differences",
-    "seconds_per_epoch", "sentence", "series", "smooth", "step", "step_figure", "step_text",
-    "steppable", "stretched", "table"]
+    "AugmentPanel", "BLUES", "ConvolutionStepper", "CurveExplorer", "ErrorExplorer", "KNOBS",
+    "LISTED", "MEASURES", "NO_AUGMENTATION", "ORANGES", "OWN", "PARTS", "Panel", "RecipeForm",
+    "SHAPES", "SIZES", "SWEEP_FIGURES", "TrainPanel", "Trainer", "adjustable",
+    "augmentation_options", "augmented", "before_and_after", "best_epochs", "button",
+    "cell_gallery", "coverage", "coverage_curve", "curves", "descendants", "field", "flow",
+    "frame", "image_box", "in_and_out", "in_foreground", "is_interactive", "knob", "most_active",
+    "network_knobs", "network_options", "network_problems", "one_image", "one_interrupt",
+    "picture", "put", "recipe_code", "recipe_differences", "seconds_per_epoch", "sentence",
+    "series", "smooth", "step", "step_figure", "step_text", "steppable", "stretched", "table"]

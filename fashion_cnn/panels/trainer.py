@@ -34,12 +34,8 @@ def one_interrupt():
     finally: signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 # %% ../../nbs/panels/trainer.ipynb #lengthened
-def lengthened(recipe: Recipe,   # of the training so far
-               finished: int,    # epochs of it that are finished
-               more: int,        # epochs on top
-               stopped: str,     # how it ended, as a Run says it
-              ) -> Recipe:
-    "The recipe with more epochs, or a ValueError that says why that cannot be."
+def lengthened(recipe, finished, more, stopped) -> Recipe:   # `stopped`: as a Run says it
+    "The recipe with `more` epochs than are finished, or a ValueError that says why not."
     if not finished: raise ValueError("there is nothing to go on from: press 'train' first")
     if stopped == "early":
         raise ValueError(f"early stopping has ended this training after epoch {finished}. For more "
