@@ -1,4 +1,4 @@
-"""Panels in JupyterLab, in a headless Chromium: knobs are turned as a person would, and the picture must change.
+"""Panels in JupyterLab, in a headless Chromium: knobs are turned, and the picture must change.
 
 Screenshots are kept where FASHION_CNN_SCREENSHOTS says, else in pytest's temporary folder.
 """
@@ -24,15 +24,28 @@ ROOT = Path(__file__).parents[1]
 PATIENCE = 120_000    # milliseconds; TensorFlow starts slowly on a busy machine
 IMAGE = "img.widget-image, .widget-image img, img.jupyter-widgets"
 
-DATA = "from fashion_cnn.data import load\ndata = load('sketch', limit=400)\n"
-TRAINED = ("from fashion_cnn.evaluate import Evaluation\nfrom fashion_cnn.recipe import Recipe\nfrom fashion_cnn.train import train\n" + DATA
-           + "run = train(Recipe('small', 'a3-small', {'filters': 4}, epochs=2), data, progress=False)\n")
+DATA = """
+from fashion_cnn.data import load
+data = load('sketch', limit=400)
+"""
+NETWORK = DATA + """
+from fashion_cnn.models import build
+network = build('a3-small', data.input_shape, data.classes, filters=4)
+"""
+ERRORS = NETWORK + """
+import numpy as np
+from fashion_cnn.evaluate import Evaluation
+from fashion_cnn.panels import ErrorExplorer
+guesses = np.random.default_rng(0).dirichlet(np.ones(10), len(data.test))
+ErrorExplorer(Evaluation(data.test.y, guesses, data.class_names), data.test, network)
+"""
 NOTEBOOKS = {
-    "curves": "from fashion_cnn.explore import CurveExplorer\nCurveExplorer()",
-    "train": DATA + "from fashion_cnn.explore import TrainPanel\npanel = TrainPanel(data)\npanel",
-    "errors": TRAINED + "from fashion_cnn.explore import ErrorExplorer\nErrorExplorer(Evaluation.from_run(run), data.test, run)",
-    "augment": DATA + "from fashion_cnn.explore import AugmentPanel\nAugmentPanel(data)",
-    "steps": TRAINED + "from fashion_cnn.explore import ConvolutionStepper\nConvolutionStepper(run, data.test.x[0])"}
+    "curves": "from fashion_cnn.panels import CurveExplorer\nCurveExplorer()",
+    "train": DATA + "from fashion_cnn.panels import TrainPanel\npanel = TrainPanel(data)\npanel",
+    "errors": ERRORS,
+    "augment": DATA + "from fashion_cnn.panels import AugmentPanel\nAugmentPanel(data)",
+    "steps": NETWORK + "from fashion_cnn.panels import ConvolutionStepper\n"
+                       "ConvolutionStepper(network, data.test.x[0])"}
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +54,32 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     for name, code in NOTEBOOKS.items():
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-        book.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        book.metadata["kernelspec"] = kernel
         nbformat.write(book, folder / f"{name}.ipynb")
     quiet = folder / ".jupyter" / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
-    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    settings = {"fetchNews": "false", "checkForUpdates": False}
+    (quiet / "notification.jupyterlab-settings").write_text(json.dumps(settings))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    places = {name: str(folder / ".jupyter" / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTER_RUNTIME_DIR")}
-    environment = {**os.environ, **places, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=panels",
+    folders = {name: str(folder / ".jupyter" / name) for name in (
+        "JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR",
+        "JUPYTER_RUNTIME_DIR")}
+    path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    environment = {**os.environ, **folders, "PYTHONPATH": path}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+               "--ServerApp.port_retries=0", "--IdentityProvider.token=panels",
                f"--ServerApp.root_dir={folder}"]
     with open(folder / "lab.log", "wb") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=environment, cwd=folder, stdout=log, stderr=log)
+        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=environment,
+                                  cwd=folder, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
-            try: urllib.request.urlopen(f"{address}/api?token=panels", timeout=5); break
+            try:
+                urllib.request.urlopen(f"{address}/api?token=panels", timeout=5)
+                break
             except OSError: time.sleep(0.5)
             assert server.poll() is None, (folder / "lab.log").read_text()
         yield address
@@ -68,36 +90,44 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def screenshots(tmp_path_factory):
-    folder = Path(os.environ.get("FASHION_CNN_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    asked = os.environ.get("FASHION_CNN_SCREENSHOTS")
+    folder = Path(asked or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+IDLE = ".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]"
+IMAGES = ", ".join(f".jp-OutputArea {each}" for each in IMAGE.split(", "))
+STATUS = ".jp-OutputArea [role=status]"
 
 
 class Page:
     "A notebook in a tab, and the panel in it."
 
-    def __init__(self, browser, address, name, width=1100):
-        self.tab, self.errors = browser.new_page(viewport={"width": width, "height": 1400}), []
+    def __init__(self, browser, address, name):
+        self.tab, self.errors = browser.new_page(viewport={"width": 1100, "height": 1400}), []
         self.tab.set_default_timeout(PATIENCE)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.goto(f"{address}/doc/tree/{name}.ipynb?token=panels&reset", wait_until="domcontentloaded")
-        self.tab.locator(".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")    # a narrow window hides it
-        self.images = self.tab.locator(".jp-OutputArea " + IMAGE.replace(", ", ", .jp-OutputArea "))
-        self.run(self.images.first if name != "train" else self.button("train"))    # which has nothing to draw yet
+        self.tab.goto(f"{address}/doc/tree/{name}.ipynb?token=panels&reset",
+                      wait_until="domcontentloaded")
+        self.tab.locator(IDLE).first.wait_for(state="attached")    # a narrow window hides it
+        self.images = self.tab.locator(IMAGES)
+        self.run(self.images.first if name != "train" else self.button("train"))    # not drawn yet
 
     def run(self, part):
-        "Run the cell until this part of its panel is there: while a page still moves things into place, keys and pictures may go nowhere."
+        "Run the cell until this part of its panel is there: keys may go nowhere at first."
         prompt = self.tab.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").first
         for _ in range(6):
             self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
             self.tab.keyboard.press("Control+Enter")
             try:
-                sync_api.expect(prompt).not_to_have_text("[ ]:", timeout=10_000)     # [*] while it runs, [1] afterwards,
-                sync_api.expect(prompt).not_to_have_text("[*]:", timeout=PATIENCE)   # [ ] again where the kernel was not ready
+                # [*] while it runs, [1] afterwards, [ ] again where the kernel was not ready
+                sync_api.expect(prompt).not_to_have_text("[ ]:", timeout=10_000)
+                sync_api.expect(prompt).not_to_have_text("[*]:", timeout=PATIENCE)
                 return part.wait_for(timeout=20_000)
             except (AssertionError, sync_api.TimeoutError): continue
         shown = self.tab.locator(".jp-Notebook .jp-CodeCell").first.inner_text()
-        raise AssertionError(f"No panel was shown. The cell, and what stands below it: {shown}")
+        raise AssertionError(f"No panel was shown. The cell and what stands below it: {shown}")
 
     def image(self, number=0):
         "The picture as it is on the screen, once it is there."
@@ -108,15 +138,18 @@ class Page:
 
     def source(self, number=0): return self.images.nth(number).get_attribute("src")
 
-    def control(self, label): return self.tab.locator(f".jp-OutputArea :has(> label.widget-label:text-is('{label}'))").first
+    def control(self, label):
+        label = f"label.widget-label:text-is('{label}')"
+        return self.tab.locator(f".jp-OutputArea :has(> {label})").first
 
     def change(self, act, number=0):
         "Do something, wait for another picture, and give the share of its pixels that differ."
         before, source = self.image(number), self.source(number)
         act()
         started = time.monotonic()
-        self.tab.wait_for_function("([selector, n, old]) => { const one = document.querySelectorAll(selector)[n]; return one && one.src && one.src !== old }",
-                                   arg=[".jp-OutputArea " + IMAGE.replace(", ", ", .jp-OutputArea "), number, source])
+        self.tab.wait_for_function("""([selector, n, old]) => {
+            const one = document.querySelectorAll(selector)[n];
+            return one && one.src && one.src !== old }""", arg=[IMAGES, number, source])
         self.seconds = time.monotonic() - started
         after = self.image(number)
         return 1.0 if before.shape != after.shape else (abs(before - after).max(axis=2) > 8).mean()
@@ -132,23 +165,36 @@ class Page:
     def away(self, label):
         "The key that moves a slider, wherever it stands."
         handle = self.control(label).locator(".noUi-handle").first
-        return "ArrowLeft" if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax") else "ArrowRight"
+        now, most = (handle.get_attribute(f"aria-value{which}") for which in ("now", "max"))
+        return "ArrowLeft" if now == most else "ArrowRight"
 
-    def button(self, text): return self.tab.locator(f".jp-OutputArea button:text-is('{text}')").first
+    def button(self, text):
+        return self.tab.locator(f".jp-OutputArea button:text-is('{text}')").first
 
     def settle(self):
-        "Wait until the kernel knows what the knobs say: while it is busy, their changes wait, and clicks overtake them."
+        "Wait until the kernel knows what the knobs say: while it is busy, clicks overtake them."
         for _ in range(3):
             self.tab.wait_for_timeout(150)
-            self.tab.locator(".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(state="attached")
+            self.tab.locator(IDLE).first.wait_for(state="attached")
 
-    def said(self): return self.tab.locator(".jp-OutputArea [role=status]").first.inner_text()
+    def message(self): return self.tab.locator(STATUS).first.inner_text()
 
-    def wait_said(self, words): self.tab.locator(f".jp-OutputArea [role=status]:has-text('{words}')").first.wait_for()
+    def wait_message(self, words, timeout=PATIENCE):
+        self.tab.locator(f"{STATUS}:has-text('{words}')").first.wait_for(timeout=timeout)
 
-    def fits(self):
-        "How many pixels the panel is wider than the place it has."
-        return self.tab.evaluate("() => { const place = document.querySelector('.jp-OutputArea-output'); return place.scrollWidth - place.clientWidth }")
+    def slide(self, **keys):
+        "Press a key on sliders that draw nothing."
+        for label, key in keys.items():
+            self.control(label.replace("_", " ")).locator(".noUi-handle").focus()
+            self.tab.keyboard.press(key)
+
+    def fits(self, width=None):
+        "Whether the panel is as wide as the place it has, in a window of this width."
+        if width: self.tab.set_viewport_size({"width": width, "height": 1400})
+        wider = self.tab.evaluate("""() => {
+            const place = document.querySelector('.jp-OutputArea-output');
+            return place.scrollWidth - place.clientWidth }""")
+        return wider <= 1 and self.errors == []
 
     def close(self, screenshot):
         self.tab.screenshot(path=str(screenshot))
@@ -158,99 +204,92 @@ class Page:
 @pytest.fixture
 def open_page(browser, lab, screenshots, request):
     pages = []
-    def opened(name, width=1100):
-        pages.append((Page(browser, lab, name, width), f"{request.node.name.removeprefix('test_').replace('[', '-').rstrip(']')}.png"))
-        return pages[-1][0]
+    def opened(name):
+        pages.append(Page(browser, lab, name))
+        return pages[-1]
     yield opened
-    for page, name in pages: page.close(screenshots / name)
-    for session in json.load(urllib.request.urlopen(f"{lab}/api/sessions?token=panels", timeout=60)):    # TensorFlow takes a gigabyte in each kernel
-        urllib.request.urlopen(urllib.request.Request(f"{lab}/api/sessions/{session['id']}?token=panels", method="DELETE"), timeout=60)
+    for page in pages: page.close(screenshots / f"{request.node.name.removeprefix('test_')}.png")
+    sessions = f"{lab}/api/sessions"    # TensorFlow takes a gigabyte in each kernel
+    for session in json.load(urllib.request.urlopen(f"{sessions}?token=panels", timeout=60)):
+        delete = urllib.request.Request(f"{sessions}/{session['id']}?token=panels", method="DELETE")
+        urllib.request.urlopen(delete, timeout=60)
 
 
 def test_curves(open_page):
     page = open_page("curves")
     assert page.image().std() > 5
-    seconds = []
-    assert page.press("smoothing", ["ArrowRight"] * 1) > 0.001; seconds.append(page.seconds)
-    assert page.press("every", ["ArrowRight"]) > 0.001; seconds.append(page.seconds)
-    assert page.change(lambda: page.tab.locator(".widget-checkbox:has-text('log scale') input").click()) > 0.001
-    table = page.tab.locator(".jp-OutputArea table").first.inner_text()
-    assert page.change(lambda: page.control("runs").locator("select").select_option(["brief, seed 0", "deeper, seed 0"])) > 0.01
-    assert page.tab.locator(".jp-OutputArea table").first.inner_text() != table and page.tab.locator(".jp-OutputArea table:has-text('recipes differ in')").count()
+    assert page.press("smoothing", ["ArrowRight"]) > 0.001
+    print("seconds from key to picture:", round(page.seconds, 2))
+    assert page.press("every", ["ArrowRight"]) > 0.001
+    log = page.tab.locator(".widget-checkbox:has-text('log scale') input")
+    assert page.change(log.click) > 0.001
+    tables = page.tab.locator(".jp-OutputArea table")
+    before = tables.first.inner_text()
+    runs, two = page.control("runs").locator("select"), ["brief, seed 0", "deeper, seed 0"]
+    assert page.change(lambda: runs.select_option(two)) > 0.01
+    assert tables.first.inner_text() != before
+    assert tables.filter(has_text="recipes differ in").count()
     page.tab.locator("button:has-text('show code')").click()
     page.tab.locator(".jp-OutputArea pre:has-text('curves(chosen')").wait_for()
-    assert page.fits() <= 1 and page.errors == []
-    print("seconds from key to picture:", [round(each, 2) for each in seconds])
+    assert page.fits() and page.fits(480) and page.image().shape[1] <= 480, "and on a phone"
 
 
 def test_training_grows_a_curve_and_can_be_interrupted(open_page):
     page = open_page("train")
     page.control("network").locator("select").select_option("a3-small")
-    page.control("filters").locator(".noUi-handle").focus()
-    for _ in range(3): page.tab.keyboard.press("ArrowLeft")
-    page.control("epochs").locator(".noUi-handle").focus()
-    for _ in range(3): page.tab.keyboard.press("ArrowLeft")
+    for _ in range(3): page.slide(filters="ArrowLeft", epochs="ArrowLeft")
     page.settle()
     page.button("train").click()
     page.images.first.wait_for()    # the first epoch is drawn while the second one is trained
-    page.wait_said("2 epochs")
+    page.wait_message("2 epochs")
     first = page.image()
-    assert "finished" in page.said()
+    assert "finished" in page.message()
     # one epoch after the other: the curve grows
-    assert page.change(lambda: page.button("train more").click()) > 0.001
-    page.wait_said("5 epochs")
-    assert page.image().shape == first.shape and (abs(page.image() - first).max(axis=2) > 8).mean() > 0.001
-    # a training of minutes, interrupted by the kernel's own interrupt once its first epochs are drawn
-    for label, key in {"filters": "End", "batch size": "Home", "epochs": "End"}.items():
-        page.control(label).locator(".noUi-handle").focus()
-        page.tab.keyboard.press(key)
+    assert page.change(page.button("train more").click) > 0.001
+    page.wait_message("5 epochs")
+    assert page.image().shape == first.shape
+    assert (abs(page.image() - first).max(axis=2) > 8).mean() > 0.001
+    # a training of minutes, interrupted by the kernel's own interrupt once an epoch is drawn
+    page.slide(filters="End", batch_size="Home", epochs="End")
     page.settle()
     page.change(page.button("train").click)
-    page.change(lambda: None)
-    page.tab.locator("[data-command='notebook:interrupt-kernel'], [title*='Interrupt the kernel']").first.click()
-    page.wait_said("the finished epochs are kept")
+    interrupt = "[data-command='notebook:interrupt-kernel'], [title*='Interrupt the kernel']"
+    page.tab.locator(interrupt).first.click()
+    page.wait_message("the finished epochs are kept")
     assert page.button("train").is_enabled()
     page.button("keep this run").click()
-    page.wait_said("Kept: 1 run")
-    assert page.fits() <= 1 and page.errors == []
-
-
-def test_stop_button(open_page):
-    "Where clicks are handled while something trains; elsewhere the interrupt is the way, and this test is skipped."
-    page = open_page("train")
-    page.control("network").locator("select").select_option("a3-small")
-    for label, key in {"batch size": "Home", "epochs": "End"}.items():    # minutes
-        page.control(label).locator(".noUi-handle").focus()
-        page.tab.keyboard.press(key)
-    page.settle()
-    page.button("train").click()
-    page.images.first.wait_for()
+    page.wait_message("Kept: 1 run")
+    assert page.fits()
+    # the stop button, where clicks are handled while something trains; elsewhere an interrupt
+    page.change(page.button("train").click)
     page.button("stop").click()
-    try: page.tab.locator(".jp-OutputArea [role=status]:has-text('the finished epochs are kept')").first.wait_for(timeout=60_000)
-    except sync_api.TimeoutError: pytest.skip("this kernel handles clicks one after the other")
+    try: page.wait_message("the finished epochs are kept", timeout=15_000)
+    except sync_api.TimeoutError:
+        page.tab.locator(interrupt).first.click()
+        page.wait_message("the finished epochs are kept")
     assert page.button("train").is_enabled()
 
 
 def test_errors(open_page):
     page = open_page("errors")
     page.image(2)
-    said = page.said()
+    before = page.message()
     cells = page.tab.locator(".jp-OutputArea .widget-gridbox button")
     assert cells.count() == 100
-    assert page.change(cells.nth(0).click, 1) > 0.01 and page.said() != said
+    assert page.change(cells.nth(0).click, 1) > 0.01 and page.message() != before
     assert page.press("threshold", ["Home"], 2) > 0.0005
     busiest = max(range(100), key=lambda n: int(cells.nth(n).inner_text()))
     page.change(cells.nth(busiest).click, 1)
     assert page.press("image", ["ArrowRight"], 1) > 0.005
-    assert page.fits() <= 1 and page.errors == []
+    assert page.fits()
 
 
 def test_augmentation(open_page):
     page = open_page("augment")
-    assert page.press("elastic", ["ArrowRight"] * 1) > 0.001
-    assert page.press("rotation", ["ArrowRight"] * 1) > 0.001
+    assert page.press("elastic", ["ArrowRight"]) > 0.001
+    assert page.press("rotation", ["ArrowRight"]) > 0.001
     assert page.change(page.button("new seed").click) > 0.01
-    assert page.fits() <= 1 and page.errors == []
+    assert page.fits() and page.fits(480) and page.image().shape[1] <= 480, "and on a phone"
 
 
 def test_convolution(open_page):
@@ -259,12 +298,6 @@ def test_convolution(open_page):
     assert page.press("row", [page.away("row")]) > 0.0005
     assert page.press("filter", [page.away("filter")]) > 0.001
     assert page.change(page.button("next position").click) > 0.0005
-    assert page.change(lambda: page.control("layer").locator("select").select_option("pool1")) > 0.001
-    assert page.fits() <= 1 and page.errors == []
-
-
-@pytest.mark.parametrize("name", ["curves", "augment"])
-def test_on_a_phone(open_page, name):
-    page = open_page(name, 480)
-    assert page.image().shape[1] <= 480
-    assert page.fits() <= 1 and page.errors == []
+    layers = page.control("layer").locator("select")
+    assert page.change(lambda: layers.select_option("pool1")) > 0.001
+    assert page.fits()
