@@ -26,7 +26,6 @@ def as_array(value) -> np.ndarray:
     try: return np.asarray(value)
     except Exception: return np.array(None, object)
 
-
 def finite_number(answer) -> float:
     "A finite number, or `Wrong`."
     if isinstance(answer, str):
@@ -173,7 +172,6 @@ def difference(given, wanted) -> str:
         return next(slips, "") or f"The form is right, {BY_HAND}"
     return difference_of_arrays(as_array(given), as_array(wanted))
 
-
 def difference_of_arrays(given: np.ndarray, wanted: np.ndarray) -> str:
     "What to say about an array, or a number."
     if given.dtype.kind not in "biuf":
@@ -215,7 +213,6 @@ def demand(fulfilled: bool, message: str):
     "`Wrong` with this message, unless all is well."
     if not fulfilled: raise Wrong(message)
 
-
 def built_model(answer):
     "A Keras model that is built, or `Wrong`."
     import keras
@@ -244,12 +241,10 @@ def trainable_count(model) -> int:
     "How many numbers of a model are trained."
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
-
 def are_probabilities(outputs) -> bool:
     "Whether rows are at least 0 and sum to 1."
     outputs = np.asarray(outputs)
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
-
 
 def noise_images(count: int = 8, seed: int = 5, size: int = 28) -> np.ndarray:
     "Images of noise, uint8 (count, size, size, 1), raw pixels."

@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['within_budget', 'kernel_weights', 'layer_shapes', 'image_and_kernel', 'slide', 'convolve', 'receptive_field',
-           'lowest_recall', 'sums_to_one', 'sees_images', 'convolution_count', 'small_network', 'without_softmax',
-           'without_pooling', 'with_one_convolution', 'without_input', 'blind', 'dense_network', 'cross_entropy_of',
-           'ten_steps', 'wants_one_hot', 'learns', 'ready_to_learn', 'jumps', 'creeps']
+           'lowest_recall', 'sums_to_one', 'sees_images', 'convolution_count', 'grey_network', 'small_network',
+           'dense_network', 'cross_entropy_of', 'ten_steps', 'wants_one_hot', 'learns', 'ready_to_learn', 'jumps',
+           'creeps']
 
 # %% ../../nbs/exercises/lesson1.ipynb #imports
+from collections.abc import Callable
+
 import numpy as np
 
 from .exercise import Wrong, one_line, solves
@@ -38,7 +40,6 @@ layer_shapes.mistake(padded=(7, 7, 32), first_channels=(5, 5, 16), multiplied=(5
 def image_and_kernel(rng):
     "An image of 6 to 11 rows, and a kernel of 2 to 4 rows."
     return rng.normal(size=(rng.integers(6, 12), 9)), rng.normal(size=(rng.integers(2, 5), 3))
-
 
 def slide(image, kernel, mode="valid"):   # or 'same': with padding
     "What SciPy makes of them."
@@ -90,7 +91,6 @@ def sums_to_one(model) -> bool:
     "Whether it gives probabilities for raw pixels."
     return are_probabilities(model(noise_images()))
 
-
 def sees_images(model) -> bool:
     "Whether it gives different images different answers, also where they are faint or sparse."
     full = noise_images()
@@ -98,7 +98,6 @@ def sees_images(model) -> bool:
     scale = np.float32(255)
     answers = [np.asarray(model(images)) for images in (full, sparse, full / scale, sparse / scale)]
     return max(np.ptp(probabilities, axis=0).max() for probabilities in answers) > 1e-6
-
 
 def convolution_count(model) -> int:
     "How many convolutions it has."
@@ -120,6 +119,12 @@ within_budget = network(
     ("All images get the same answer, so the network does not look at them.", sees_images),
     finding=lambda model: f"Yours learns {trainable_count(model):,} numbers.")
 
+# %% ../../nbs/exercises/lesson1.ipynb #grey-network
+def grey_network(layers_of: Callable, begin=True):
+    "A network of the layers that a function picks from `keras.layers`; `begin`: with its input."
+    from keras import Input, Sequential, layers
+    return Sequential([Input((28, 28, 1))] * begin + layers_of(layers))
+
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-6
 @solves("1.6", within_budget)
 def small_network():
@@ -132,38 +137,23 @@ def small_network():
         layers.Flatten(), layers.Dense(10, activation="softmax")])
 
 # %% ../../nbs/exercises/lesson1.ipynb #mistakes-1-6
-@small_network.mistake
-def without_softmax():
-    from keras import Input, Sequential, layers
-    return Sequential([Input((28, 28, 1)), layers.Conv2D(8, 3), layers.MaxPooling2D(),
-                       layers.Conv2D(12, 3), layers.MaxPooling2D(), layers.Flatten(),
-                       layers.Dense(10)])
-
-@small_network.mistake
-def without_pooling():
-    from keras import Input, Sequential, layers
-    return Sequential([Input((28, 28, 1)), layers.Conv2D(8, 3), layers.Conv2D(12, 3),
-                       layers.Flatten(), layers.Dense(10, activation="softmax")])
-
-@small_network.mistake
-def with_one_convolution():
-    from keras import Input, Sequential, layers
-    return Sequential([Input((28, 28, 1)), layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
-                       layers.Dense(10, activation="softmax")])
-
-# %% ../../nbs/exercises/lesson1.ipynb #mistakes-1-6-2
-@small_network.mistake
-def without_input():
-    from keras import Sequential, layers
-    return Sequential([layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
-                       layers.Dense(10, activation="softmax")])
-
-@small_network.mistake
-def blind():
-    from keras import Input, Sequential, layers
-    return Sequential([Input((28, 28, 1)), layers.Conv2D(8, 3), layers.MaxPooling2D(),
-                       layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(), layers.Dense(1),
-                       layers.Dense(10, kernel_initializer="zeros"), layers.Softmax()])
+small_network.mistake(
+    without_softmax=lambda: grey_network(lambda layers: [
+        layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(12, 3), layers.MaxPooling2D(),
+        layers.Flatten(), layers.Dense(10)]),
+    without_pooling=lambda: grey_network(lambda layers: [
+        layers.Conv2D(8, 3), layers.Conv2D(12, 3), layers.Flatten(),
+        layers.Dense(10, activation="softmax")]),
+    one_convolution=lambda: grey_network(lambda layers: [
+        layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
+        layers.Dense(10, activation="softmax")]),
+    without_input=lambda: grey_network(lambda layers: [
+        layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
+        layers.Dense(10, activation="softmax")], begin=False),
+    blind=lambda: grey_network(lambda layers: [
+        layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3),
+        layers.GlobalAveragePooling2D(), layers.Dense(1),
+        layers.Dense(10, kernel_initializer="zeros"), layers.Softmax()]))
 
 # %% ../../nbs/exercises/lesson1.ipynb #training-helpers
 def dense_network():
@@ -173,7 +163,6 @@ def dense_network():
     return Sequential([Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten(),
                        layers.Dense(64, activation="relu", kernel_initializer=kernels[0]),
                        layers.Dense(10, activation="softmax", kernel_initializer=kernels[1])])
-
 
 def cross_entropy_of(model, x, y) -> float:
     "Cross-entropy of a network, computed here."
@@ -185,7 +174,6 @@ def ten_steps(network, x, y):
     "Ten steps with all of these images; an error is passed on."
     network.run_eagerly = True    # ten small steps are over before Keras would have compiled one
     for _ in range(10): network.train_on_batch(x, y)
-
 
 def wants_one_hot(answer, x, y) -> bool:
     "Whether training works with one-hot labels."

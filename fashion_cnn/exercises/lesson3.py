@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['mirror', 'pictures_shown', 'image_and_move', 'moved', 'move', 'strength_of_alpha', 'helpful_augmentations', 'wraps',
            'augmented_network', 'always_augmented', 'never_augmented', 'augments_the_output', 'image_and_place',
-           'between', 'bilinear', 'unweighted', 'weighted_by_distance', 'transposed', 'epoch_and_rates', 'restarting',
-           'restarting_rate', 'without_restart', 'linear', 'falls_to_zero', 'whole_cosine']
+           'between', 'opposite', 'exchanged_parts', 'bilinear', 'epoch_and_rates', 'restarting', 'falling',
+           'restarting_rate']
 
 # %% ../../nbs/exercises/lesson3.ipynb #imports
 import math
@@ -39,7 +39,6 @@ def image_and_move(rng):
     "A grey image, and by how many pixels to move it down and to the right, never 0."
     down, right = (int(rng.integers(1, 4)) * int(rng.choice([-1, 1])) for _ in range(2))
     return rng.integers(0, 256, (9, 8)).astype(float), down, right
-
 
 def moved(image, down, right, mode="nearest"):   # or 'constant', or 'grid-wrap'
     "What SciPy makes of it."
@@ -147,11 +146,19 @@ def image_and_place(rng):
     "A grey image, and a place between its pixels."
     return rng.normal(size=(7, 9)), float(rng.uniform(0, 5.9)), float(rng.uniform(0, 7.9))
 
-
 def between(image, row, column):
     "What SciPy finds there."
     from scipy.ndimage import map_coordinates
     return map_coordinates(image, [[row], [column]], order=1)[0]
+
+# %% ../../nbs/exercises/lesson3.ipynb #bilinear-places
+def opposite(row, column) -> tuple:
+    "As near to the far neighbours as the place is to the near ones."
+    return int(row) + 1 - row % 1, int(column) + 1 - column % 1
+
+def exchanged_parts(row, column) -> tuple:
+    "The same pixel above and to the left, with the fractions of row and column exchanged."
+    return int(row) + column % 1, int(column) + row % 1
 
 # %% ../../nbs/exercises/lesson3.ipynb #solution-3-7
 @solves("3.7", function(image_and_place, between, cases=10))
@@ -164,35 +171,11 @@ def bilinear(image, row, column):
     lower = (1 - right) * image[top + 1, left] + right * image[top + 1, left + 1]
     return (1 - down) * upper + down * lower
 
-# %% ../../nbs/exercises/lesson3.ipynb #mistakes-3-7
-@bilinear.mistake
-def unweighted(image, row, column):
-    top = int(row)
-    left = int(column)
-    return image[top:top + 2, left:left + 2].mean()
-
-bilinear.mistake(nearest=lambda image, row, column: image[round(row), round(column)])
-
-# %% ../../nbs/exercises/lesson3.ipynb #mistakes-3-7-2
-@bilinear.mistake
-def weighted_by_distance(image, row, column):
-    top = int(row)
-    left = int(column)
-    down = row - top
-    right = column - left
-    upper = right * image[top, left] + (1 - right) * image[top, left + 1]
-    lower = right * image[top + 1, left] + (1 - right) * image[top + 1, left + 1]
-    return down * upper + (1 - down) * lower
-
-@bilinear.mistake
-def transposed(image, row, column):
-    top = int(row)
-    left = int(column)
-    right = row - top
-    down = column - left
-    upper = (1 - right) * image[top, left] + right * image[top, left + 1]
-    lower = (1 - right) * image[top + 1, left] + right * image[top + 1, left + 1]
-    return (1 - down) * upper + down * lower
+bilinear.mistake(
+    nearest=lambda image, row, column: image[round(row), round(column)],
+    unweighted=lambda image, row, column: between(image, int(row) + 0.5, int(column) + 0.5),
+    weighted_by_distance=lambda image, row, column: between(image, *opposite(row, column)),
+    transposed=lambda image, row, column: between(image, *exchanged_parts(row, column)))
 
 # %% ../../nbs/exercises/lesson3.ipynb #restart-inputs
 def epoch_and_rates(rng):
@@ -201,12 +184,15 @@ def epoch_and_rates(rng):
     epoch = float(rng.uniform(0, 40))
     return epoch, float(highest), float(lowest), int(rng.choice([5, 8, 10, 12]))
 
-
 def restarting(epoch, highest, lowest, period):
     "What Keras makes of it."
     from keras.optimizers.schedules import CosineDecayRestarts
     schedule = CosineDecayRestarts(highest, period, t_mul=1.0, m_mul=1.0, alpha=lowest / highest)
     return float(schedule(epoch))
+
+def falling(t, high, low):
+    "Half a cosine, from `high` at 0 to `low` at 1."
+    return low + (high - low) * (1 + math.cos(math.pi * t)) / 2
 
 # %% ../../nbs/exercises/lesson3.ipynb #solution-3-8
 @solves("3.8", function(epoch_and_rates, restarting, cases=10))
@@ -215,20 +201,8 @@ def restarting_rate(epoch, highest, lowest, period):
     t = epoch % period / period
     return lowest + (highest - lowest) * (1 + cos(pi * t)) / 2
 
-# %% ../../nbs/exercises/lesson3.ipynb #mistakes-3-8
-@restarting_rate.mistake
-def without_restart(epoch, highest, lowest, period):
-    t = min(epoch / period, 1)
-    return lowest + (highest - lowest) * (1 + math.cos(math.pi * t)) / 2
-
-@restarting_rate.mistake
-def linear(epoch, highest, lowest, period):
-    return highest - (highest - lowest) * (epoch % period / period)
-
-@restarting_rate.mistake
-def falls_to_zero(epoch, highest, lowest, period):
-    return highest * (1 + math.cos(math.pi * (epoch % period / period))) / 2
-
-@restarting_rate.mistake
-def whole_cosine(epoch, highest, lowest, period):
-    return lowest + (highest - lowest) * (1 + math.cos(2 * math.pi * epoch / period)) / 2
+restarting_rate.mistake(
+    without_restart=lambda epoch, high, low, period: falling(min(epoch / period, 1), high, low),
+    linear=lambda epoch, high, low, period: high - (high - low) * (epoch % period / period),
+    falls_to_zero=lambda epoch, high, low, period: falling(epoch % period / period, high, 0),
+    whole_cosine=lambda epoch, high, low, period: falling(2 * epoch / period, high, low))

@@ -4,15 +4,13 @@
 
 # %% auto #0
 __all__ = ['block_weights', 'additions', 'slope_of_blocks', 'set_weights', 'output_of', 'is_sum', 'random_kernels',
-           'slip_between_convolutions', 'model_of_block', 'is_identity_block', 'keeps_its_input', 'identity_block',
-           'plain_block', 'without_last_activation', 'activated_before_sum', 'concatenating_block', 'linear_path',
-           'with_projection', 'single_convolution', 'residual_by_name', 'numbers_and_blocks', 'residual_stack',
-           'last_block_only', 'one_long_shortcut', 'without_relu', 'without_shortcuts', 'relu_before_sum',
-           'relu_at_the_end', 'concatenated_weights']
+           'slip_between_convolutions', 'model_of_block', 'is_identity_block', 'keeps_its_input', 'block',
+           'identity_block', 'with_projection', 'single_convolution', 'residual_by_name', 'numbers_and_blocks', 'relu',
+           'residual_stack', 'last_block_only', 'concatenated_weights']
 
 # %% ../../nbs/exercises/lesson4.ipynb #imports
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -49,7 +47,6 @@ def set_weights(block, value: Callable):   # (last part of a weight's name, shap
     block.set_weights([value(weight.path.split("/")[-1], tuple(weight.shape))
                        for weight in block.weights])
 
-
 def output_of(block, x) -> np.ndarray:
     "What a block puts out."
     return np.asarray(block(x.astype("float32")))
@@ -68,7 +65,6 @@ def random_kernels(rng) -> Callable:
         if len(shape) == 4: return 0.03 * rng.normal(size=shape)
         return np.full(shape, 1.0 * (name in ("gamma", "moving_variance")))
     return value
-
 
 def slip_between_convolutions(block) -> str:
     "What is wrong with the path between its two convolutions, or ''."
@@ -139,6 +135,15 @@ def keeps_its_input(block):
     slip = slip_between_convolutions(block)
     if slip: raise Wrong(slip)
 
+# %% ../../nbs/exercises/lesson4.ipynb #block-variants
+def block(x, filters, first="relu", second=None, join="Add", last="relu"):
+    "A residual block; `join` is the name of a Keras layer, or None for no shortcut."
+    from keras import layers
+    y = layers.Conv2D(filters, 3, padding="same", activation=first)(x)
+    y = layers.Conv2D(filters, 3, padding="same", activation=second)(y)
+    if join: y = getattr(layers, join)()([y, x])
+    return layers.Activation(last)(y)
+
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-4
 @solves("4.4", is_identity_block)
 def identity_block(x, filters):
@@ -149,46 +154,9 @@ def identity_block(x, filters):
 
 # %% ../../nbs/exercises/lesson4.ipynb #mistakes-4-4
 @identity_block.mistake
-def plain_block(x, filters):
-    from keras import layers
-    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    return layers.Conv2D(filters, 3, padding="same", activation="relu")(y)
-
-@identity_block.mistake
-def without_last_activation(x, filters):
-    from keras import layers
-    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    y = layers.Conv2D(filters, 3, padding="same")(y)
-    return layers.Add()([y, x])
-
-@identity_block.mistake
-def activated_before_sum(x, filters):
-    from keras import layers
-    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(y)
-    return layers.ReLU()(layers.Add()([y, x]))
-
-# %% ../../nbs/exercises/lesson4.ipynb #mistakes-4-4-2
-@identity_block.mistake
-def concatenating_block(x, filters):
-    from keras import layers
-    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    y = layers.Conv2D(filters, 3, padding="same")(y)
-    return layers.ReLU()(layers.Concatenate()([y, x]))
-
-@identity_block.mistake
-def linear_path(x, filters):
-    from keras import layers
-    y = layers.Conv2D(filters, 3, padding="same")(x)
-    y = layers.Conv2D(filters, 3, padding="same")(y)
-    return layers.ReLU()(layers.Add()([y, x]))
-
-# %% ../../nbs/exercises/lesson4.ipynb #mistakes-4-4-3
-@identity_block.mistake
 def with_projection(x, filters):
     from keras import layers
-    y = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    y = layers.Conv2D(filters, 3, padding="same")(y)
+    y = block(x, filters, join=None, last=None)
     return layers.ReLU()(layers.Add()([y, layers.Conv2D(filters, 1)(x)]))
 
 @identity_block.mistake
@@ -196,6 +164,12 @@ def single_convolution(x, filters):
     from keras import layers
     y = layers.Conv2D(filters, 5, padding="same")(x)
     return layers.ReLU()(layers.Add()([y, x]))
+
+identity_block.mistake(plain_block=lambda x, filters: block(x, filters, join=None),
+                       without_last_activation=lambda x, filters: block(x, filters, last=None),
+                       activated_before_sum=lambda x, filters: block(x, filters, second="relu"),
+                       concatenating_block=lambda x, filters: block(x, filters, join="Concatenate"),
+                       linear_path=lambda x, filters: block(x, filters, first=None))
 
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-5
 @solves("4.5", choice())
@@ -217,44 +191,27 @@ def numbers_and_blocks(rng):
     def block(weights, x): return np.tanh(weights @ x)
     return x, [partial(block, weights) for weights in rng.normal(0, 0.3, (4, 6, 6))]
 
+def relu(x):
+    "What is negative becomes 0."
+    return np.maximum(x, 0)
+
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-6
 @solves("4.6", function(numbers_and_blocks))
 def residual_stack(x, blocks):
     for block in blocks: x = np.maximum(x + block(x), 0)
     return x
 
-# %% ../../nbs/exercises/lesson4.ipynb #mistakes-4-6
 @residual_stack.mistake
 def last_block_only(x, blocks):
     for block in blocks: y = block(x)
     return np.maximum(x + y, 0)
 
-@residual_stack.mistake
-def one_long_shortcut(x, blocks):
-    y = x
-    for block in blocks: y = np.maximum(block(y), 0)
-    return np.maximum(x + y, 0)
-
-@residual_stack.mistake
-def without_relu(x, blocks):
-    for block in blocks: x = x + block(x)
-    return x
-
-# %% ../../nbs/exercises/lesson4.ipynb #mistakes-4-6-2
-@residual_stack.mistake
-def without_shortcuts(x, blocks):
-    for block in blocks: x = np.maximum(block(x), 0)
-    return x
-
-@residual_stack.mistake
-def relu_before_sum(x, blocks):
-    for block in blocks: x = x + np.maximum(block(x), 0)
-    return x
-
-@residual_stack.mistake
-def relu_at_the_end(x, blocks):
-    for block in blocks: x = x + block(x)
-    return np.maximum(x, 0)
+residual_stack.mistake(
+    one_long_shortcut=lambda x, blocks: relu(x + reduce(lambda y, f: relu(f(y)), blocks, x)),
+    without_relu=lambda x, blocks: reduce(lambda x, block: x + block(x), blocks, x),
+    without_shortcuts=lambda x, blocks: reduce(lambda x, block: relu(block(x)), blocks, x),
+    relu_before_sum=lambda x, blocks: reduce(lambda x, block: x + relu(block(x)), blocks, x),
+    relu_at_the_end=lambda x, blocks: relu(reduce(lambda x, block: x + block(x), blocks, x)))
 
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-7
 @solves("4.7", number())

@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['PARTS', 'CASES', 'trained_by_known', 'head_weights', 'saved_passes', 'black_for_vgg', 'small_base', 'head_output',
-           'has_frozen_base', 'has_right_head', 'new_head', 'trains_the_base', 'trains_nothing', 'flattens',
-           'without_softmax', 'takes_the_largest', 'chain', 'trained_layers', 'freezes_until', 'free_from',
-           'forgets_the_model', 'the_wrong_way_round', 'one_layer_late', 'only_freezes', 'frees_the_model_only',
-           'freezes_the_model', 'frees_everything', 'gray_images', 'ready_for_vgg', 'images_for_vgg', 'border_too_late',
-           'raw_pixels', 'old_and_new', 'inherit_weights', 'keeps_old_layers', 'compares_sizes']
+           'has_frozen_base', 'has_right_head', 'with_head', 'new_head', 'trains_nothing', 'chain', 'trained_layers',
+           'freezes_until', 'set_flags', 'free_from', 'only_freezes', 'frees_the_model_only', 'gray_images',
+           'ready_for_vgg', 'images_for_vgg', 'border_too_late', 'raw_pixels', 'old_and_new', 'inherit_weights',
+           'keeps_old_layers', 'compares_sizes']
 
 # %% ../../nbs/exercises/lesson5.ipynb #imports
 import functools
@@ -56,7 +55,6 @@ def small_base():
     convolution = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu", name="conv")
     return Model(images, convolution(images), name="base")
 
-
 def head_output(features, weights):
     "What one dense layer with a softmax makes of features (N, channels)."
     from scipy.special import softmax
@@ -96,6 +94,14 @@ def has_right_head(model, base):
     demand(is_head(features.mean((1, 2))), "Something else happens to the features than their "
                                            "average and one dense layer with a softmax.")
 
+# %% ../../nbs/exercises/lesson5.ipynb #head-variants
+def with_head(base, classes, pool="GlobalAveragePooling2D", activation="softmax", freeze=True):
+    "A base with one dense layer on what a Keras layer, given by its name, leaves of the places."
+    from keras import Input, Sequential, layers
+    if freeze: base.trainable = False
+    head = [getattr(layers, pool)(), layers.Dense(classes, activation=activation)]
+    return Sequential([Input(base.input_shape[1:]), base, *head])
+
 # %% ../../nbs/exercises/lesson5.ipynb #solution-5-4
 @solves("5.4", has_frozen_base)
 def new_head(base, classes):
@@ -105,47 +111,17 @@ def new_head(base, classes):
     head = [layers.GlobalAveragePooling2D(), layers.Dense(classes, activation="softmax")]
     return keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])
 
-# %% ../../nbs/exercises/lesson5.ipynb #mistakes-5-4
-@new_head.mistake
-def trains_the_base(base, classes):
-    import keras
-    from keras import layers
-    head = [layers.GlobalAveragePooling2D(), layers.Dense(classes, activation="softmax")]
-    return keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])
-
 @new_head.mistake
 def trains_nothing(base, classes):
-    import keras
-    from keras import layers
-    head = [layers.GlobalAveragePooling2D(), layers.Dense(classes, activation="softmax")]
-    model = keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])
+    model = with_head(base, classes)
     model.trainable = False
     return model
 
-@new_head.mistake
-def flattens(base, classes):
-    import keras
-    from keras import layers
-    base.trainable = False
-    head = [layers.Flatten(), layers.Dense(classes, activation="softmax")]
-    return keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])
-
-# %% ../../nbs/exercises/lesson5.ipynb #mistakes-5-4-2
-@new_head.mistake
-def without_softmax(base, classes):
-    import keras
-    from keras import layers
-    base.trainable = False
-    head = [layers.GlobalAveragePooling2D(), layers.Dense(classes)]
-    return keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])
-
-@new_head.mistake
-def takes_the_largest(base, classes):
-    import keras
-    from keras import layers
-    base.trainable = False
-    head = [layers.GlobalMaxPooling2D(), layers.Dense(classes, activation="softmax")]
-    return keras.Sequential([keras.Input(base.input_shape[1:]), base, *head])
+new_head.mistake(
+    trains_the_base=lambda base, classes: with_head(base, classes, freeze=False),
+    flattens=lambda base, classes: with_head(base, classes, "Flatten"),
+    without_softmax=lambda base, classes: with_head(base, classes, activation=None),
+    takes_the_largest=lambda base, classes: with_head(base, classes, "GlobalMaxPooling2D"))
 
 # %% ../../nbs/exercises/lesson5.ipynb #chain
 PARTS = ("stem", "early", "late", "dense")
@@ -184,6 +160,14 @@ def freezes_until(answer, exercise):
     raise Wrong("Other layers can be trained than those that should be; "
                 "print `[(layer.name, layer.trainable) for layer in model.layers]`.")
 
+# %% ../../nbs/exercises/lesson5.ipynb #set-flags
+def set_flags(model, first, flag, whole=None):   # flag: function of the place, 0 for `first`
+    "Set the flag of each layer by its place, and before that the flag of the whole model."
+    if whole is not None: model.trainable = whole
+    names = [layer.name for layer in model.layers]
+    for place, layer in enumerate(model.layers, -names.index(first)):
+        layer.trainable = flag(place)
+
 # %% ../../nbs/exercises/lesson5.ipynb #solution-5-5
 @solves("5.5", freezes_until)
 def free_from(model, first):
@@ -195,30 +179,6 @@ def free_from(model, first):
 
 # %% ../../nbs/exercises/lesson5.ipynb #mistakes-5-5
 @free_from.mistake
-def forgets_the_model(model, first):
-    reached = False
-    for layer in model.layers:
-        reached = reached or layer.name == first
-        layer.trainable = reached
-
-@free_from.mistake
-def the_wrong_way_round(model, first):
-    model.trainable = True
-    reached = False
-    for layer in model.layers:
-        reached = reached or layer.name == first
-        layer.trainable = not reached
-
-@free_from.mistake
-def one_layer_late(model, first):
-    model.trainable = True
-    reached = False
-    for layer in model.layers:
-        layer.trainable = reached
-        reached = reached or layer.name == first
-
-# %% ../../nbs/exercises/lesson5.ipynb #mistakes-5-5-2
-@free_from.mistake
 def only_freezes(model, first):
     for layer in model.layers:
         if layer.name == first: break
@@ -227,29 +187,19 @@ def only_freezes(model, first):
 @free_from.mistake
 def frees_the_model_only(model, first):
     model.trainable = True
-    for layer in model.layers:
-        if layer.name == first: break
-        layer.trainable = False
+    only_freezes(model, first)
 
-# %% ../../nbs/exercises/lesson5.ipynb #mistakes-5-5-3
-@free_from.mistake
-def freezes_the_model(model, first):
-    model.trainable = False
-    reached = False
-    for layer in model.layers:
-        reached = reached or layer.name == first
-        layer.trainable = reached
-
-@free_from.mistake
-def frees_everything(model, first):
-    model.trainable = True
-    for layer in model.layers: layer.trainable = True
+free_from.mistake(
+    forgets_the_model=lambda model, first: set_flags(model, first, lambda place: place >= 0),
+    the_wrong_way_round=lambda model, first: set_flags(model, first, lambda place: place < 0, True),
+    one_layer_late=lambda model, first: set_flags(model, first, lambda place: place > 0, True),
+    freezes_the_model=lambda model, first: set_flags(model, first, lambda place: place >= 0, False),
+    frees_everything=lambda model, first: set_flags(model, first, lambda place: True, True))
 
 # %% ../../nbs/exercises/lesson5.ipynb #vgg-oracle
 def gray_images(rng):
     "Three raw images."
     return (rng.integers(0, 256, (3, 28, 28, 1)).astype("uint8"),)
-
 
 def ready_for_vgg(images, scale=1.0):
     "With a border, in three channels, in the numbers of VGG."

@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['narrow_passage', 'share_of_code', 'images_and_rebuilt', 'squared_error', 'directions_needed', 'rows_and_count',
-           'rebuilt_by_pca', 'rebuild', 'without_the_mean', 'around_zero', 'code_only', 'around_the_wrong_mean',
-           'images_and_noise', 'denoising_pair', 'asks_for_the_noise', 'runs_over', 'code_size', 'code_is_a_layer',
-           'passes_through_code', 'narrow_autoencoder', 'with_wide_code', 'smaller_output', 'with_shortcut',
-           'without_name', 'without_weights']
+           'rebuilt_by_pca', 'rebuild', 'around_zero', 'code_only', 'around_the_wrong_mean', 'images_and_noise',
+           'denoising_pair', 'runs_over', 'code_size', 'code_is_a_layer', 'passes_through_code', 'narrow_autoencoder',
+           'with_wide_code', 'smaller_output', 'with_shortcut', 'without_name', 'without_weights']
 
 # %% ../../nbs/exercises/lesson6.ipynb #imports
 import numpy as np
@@ -67,7 +66,6 @@ def rows_and_count(rng):
     rows = rng.normal(size=(48, 5)) @ mix + 3 + 0.1 * rng.normal(size=(48, 12))
     return rows[:40], rows[40:], int(rng.integers(1, 5))
 
-
 def rebuilt_by_pca(train, images, k):
     "What scikit-learn makes of it."
     from sklearn.decomposition import PCA
@@ -83,19 +81,10 @@ def rebuild(train, images, k):
 
 # %% ../../nbs/exercises/lesson6.ipynb #mistakes-6-4
 @rebuild.mistake
-def without_the_mean(train, images, k):
-    mean = train.mean(axis=0)
-    directions = np.linalg.svd(train - mean, full_matrices=False)[2][:k]
-    return (images - mean) @ directions.T @ directions
-
-@rebuild.mistake
 def around_zero(train, images, k):
     directions = np.linalg.svd(train, full_matrices=False)[2][:k]
     return images @ directions.T @ directions
 
-rebuild.mistake(fitted_on_images=lambda train, images, k: rebuilt_by_pca(images, images, k))
-
-# %% ../../nbs/exercises/lesson6.ipynb #mistakes-6-4-2
 @rebuild.mistake
 def code_only(train, images, k):
     from sklearn.decomposition import PCA
@@ -104,8 +93,11 @@ def code_only(train, images, k):
 @rebuild.mistake
 def around_the_wrong_mean(train, images, k):
     mean = images.mean(axis=0)
-    directions = np.linalg.svd(train - train.mean(axis=0), full_matrices=False)[2][:k]
-    return (images - mean) @ directions.T @ directions + mean
+    return around_zero(train - train.mean(axis=0), images - mean, k) + mean
+
+rebuild.mistake(
+    without_the_mean=lambda train, images, k: rebuilt_by_pca(train, images, k) - train.mean(axis=0),
+    fitted_on_images=lambda train, images, k: rebuilt_by_pca(images, images, k))
 
 # %% ../../nbs/exercises/lesson6.ipynb #noise-inputs
 def images_and_noise(rng):
@@ -119,15 +111,11 @@ def denoising_pair(images, noise):
     return np.clip(images + noise, 0, 255) / 255, images / 255
 
 @denoising_pair.mistake
-def asks_for_the_noise(images, noise):
-    dirty = np.clip(images + noise, 0, 255) / 255
-    return dirty, dirty
-
-@denoising_pair.mistake
 def runs_over(images, noise):
     return (images + noise).astype(int).astype("uint8") / 255, images / 255
 
 denoising_pair.mistake(
+    asks_for_the_noise=lambda images, noise: 2 * denoising_pair.answer(images, noise)[:1],
     not_clipped=lambda images, noise: ((images + noise) / 255, images / 255),
     exchanged=lambda images, noise: (images / 255, np.clip(images + noise, 0, 255) / 255),
     on_255=lambda images, noise: (np.clip(images + noise, 0, 255), images),
@@ -138,12 +126,10 @@ def code_size(model) -> int:
     "How many numbers the layer called `code` puts out."
     return int(np.prod(model.get_layer("code").output.shape[1:]))
 
-
 def code_is_a_layer(model) -> bool:
     "Whether `code` is a single layer."
     import keras
     return not isinstance(model.get_layer("code"), keras.Model)
-
 
 def passes_through_code(model) -> bool:
     "Whether what comes out can be computed from the code alone; an error where it cannot."

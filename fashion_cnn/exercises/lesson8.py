@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['decide', 'labels_and_decisions', 'percent_of_class', 'loss_floor', 'macro_recall', 'mean_recall', 'overwrites',
-           'does_not_divide', 'hurt_by_rounding', 'labels_and_probabilities', 'log_loss_of', 'mean_entropy',
-           'second_softmax', 'leaked_accuracy', 'several_networks', 'list_of_pairs', 'twins', 'compares_accuracies',
-           'compares_decisions', 'both_orders', 'own_twins']
+           'hurt_by_rounding', 'labels_and_probabilities', 'log_loss_of', 'mean_entropy', 'second_softmax',
+           'leaked_accuracy', 'several_networks', 'list_of_pairs', 'equal_pairs', 'twins']
 
 # %% ../../nbs/exercises/lesson8.ipynb #imports
 import math
+from itertools import combinations, permutations, product
 
 import numpy as np
 
@@ -75,13 +75,8 @@ def overwrites(y, p, k):
     for c in range(k): total = (p[y == c] == c).mean()
     return total
 
-@mean_recall.mistake
-def does_not_divide(y, p, k):
-    total = 0
-    for c in range(k): total += (p[y == c] == c).mean()
-    return total
-
 mean_recall.mistake(accuracy=lambda y, p, k: (y == p).mean(),
+                    does_not_divide=lambda y, p, k: sum((p[y == c] == c).mean() for c in range(k)),
                     precision=lambda y, p, k: np.mean([(y[p == c] == c).mean() for c in range(k)]))
 
 # %% ../../nbs/exercises/lesson8.ipynb #solution-8-5
@@ -107,7 +102,6 @@ def hurt_by_rounding():
 def labels_and_probabilities(rng):
     "Thirty labels of four classes, and probabilities that have nothing to do with them."
     return rng.integers(0, 4, 30), rng.dirichlet(np.ones(4), 30)
-
 
 def log_loss_of(labels, probabilities):
     "What scikit-learn makes of them."
@@ -149,7 +143,6 @@ def several_networks(rng):
     networks += [base.copy() for _ in range(copies)] + others[copies:]
     return labels, {name: networks[at] for name, at in zip("ABCDEF", rng.permutation(6))}
 
-
 def list_of_pairs(answer) -> list:
     "What stands in a list of pairs."
     if isinstance(answer, (set, frozenset)):
@@ -159,6 +152,11 @@ def list_of_pairs(answer) -> list:
         problem = f"A list of pairs of names is asked for. Received: {in_words(answer)}."
         raise Wrong(problem) from None
 
+# %% ../../nbs/exercises/lesson8.ipynb #equal-pairs
+def equal_pairs(pairs, value):   # function of a name
+    "The pairs of names whose values are equal."
+    return [(one, other) for one, other in pairs if np.array_equal(value(one), value(other))]
+
 # %% ../../nbs/exercises/lesson8.ipynb #solution-8-8
 @solves("8.8", function(several_networks, cases=10, view=list_of_pairs))
 def twins(labels, probabilities):
@@ -166,30 +164,10 @@ def twins(labels, probabilities):
     pairs = combinations(probabilities.items(), 2)
     return [(one, other) for (one, p), (other, q) in pairs if np.array_equal(p, q)]
 
-# %% ../../nbs/exercises/lesson8.ipynb #mistakes-8-8
-@twins.mistake
-def compares_accuracies(labels, probabilities):
-    from itertools import combinations
-    right = {name: (p.argmax(axis=1) == labels).mean() for name, p in probabilities.items()}
-    pairs = combinations(probabilities, 2)
-    return [(one, other) for one, other in pairs if right[one] == right[other]]
-
-@twins.mistake
-def compares_decisions(labels, probabilities):
-    from itertools import combinations
-    decisions = {name: p.argmax(axis=1) for name, p in probabilities.items()}
-    pairs = combinations(decisions, 2)
-    return [pair for pair in pairs if np.array_equal(*map(decisions.get, pair))]
-
-# %% ../../nbs/exercises/lesson8.ipynb #mistakes-8-8-2
-@twins.mistake
-def both_orders(labels, probabilities):
-    from itertools import permutations
-    pairs = permutations(probabilities, 2)
-    return [pair for pair in pairs if np.array_equal(*map(probabilities.get, pair))]
-
-@twins.mistake
-def own_twins(labels, probabilities):
-    from itertools import product
-    pairs = product(probabilities, repeat=2)
-    return [pair for pair in pairs if np.array_equal(*map(probabilities.get, pair))]
+twins.mistake(
+    compares_accuracies=lambda labels, networks: equal_pairs(
+        combinations(networks, 2), lambda name: (networks[name].argmax(axis=1) == labels).mean()),
+    compares_decisions=lambda labels, networks: equal_pairs(
+        combinations(networks, 2), lambda name: networks[name].argmax(axis=1)),
+    both_orders=lambda labels, networks: equal_pairs(permutations(networks, 2), networks.get),
+    own_twins=lambda labels, networks: equal_pairs(product(networks, repeat=2), networks.get))
