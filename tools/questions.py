@@ -15,12 +15,12 @@ OUT = Path("fashion_cnn", "exercises", "questions.md")
 
 
 def questions(root=ROOT):
-    "The cells that hold a question, `### 3.4 Idea (level)`, or say why its solution is right."
+    "The cells that hold a question, `## 3.4 Idea (level)`, or say why its solution is right."
     texts = []
     for path in sorted(Path(root, "nbs", "exercises").glob("lesson*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             text = "".join(cell["source"]).strip()
-            if cell["cell_type"] == "markdown" and re.match(r"### \d+\.\d+ |Why: ", text):
+            if cell["cell_type"] == "markdown" and re.match(r"## \d+\.\d+ |Why: ", text):
                 texts.append(text)
     return "\n\n".join(texts) + "\n"
 

@@ -84,11 +84,11 @@ class Question(NamedTuple):
 LEVELS = ("easy", "medium", "harder")
 PARTS = r"\n\nHints:\n\n|\n\nWhy: |\n\nMistakes:\n\n"   # between question, hints, why and mistakes
 
-def read_questions(text: str,   # Markdown; `### 3.1 Mirror images (easy)` begins an exercise
+def read_questions(text: str,   # Markdown; `## 3.1 Mirror images (easy)` begins an exercise
                   ) -> dict[str, Question]:
     "The questions in a text, by the number of their exercise."
     questions = {}
-    for section in re.split(r"^### (?=\d+\.\d+ )", text, flags=re.M)[1:]:
+    for section in re.split(r"^## (?=\d+\.\d+ )", text, flags=re.M)[1:]:
         heading, _, body = section.partition("\n")
         name, idea, level = re.fullmatch(r"(\S+) (.+) \((.+)\)", heading).groups()
         question, hints, why, words = re.split(PARTS, body.strip())
