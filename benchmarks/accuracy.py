@@ -36,7 +36,8 @@ def train_one(name, seed, asked):
     "In a process of its own: train, and say seconds and test accuracies after each epoch."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from fashion_cnn.data import load
-    from fashion_cnn.train import Batches, train
+    from fashion_cnn.batches import Batches
+    from fashion_cnn.train import train
     import keras
 
     class Enough(Exception):

@@ -83,7 +83,7 @@ def whole(network, options, arrays, batch_size, turns):
 def ready(network, options, arrays, batch_size, turns):
     "What `train` fits, on one batch that lies ready, over and over: a step without its input."
     import tensorflow as tf
-    from fashion_cnn.train import assemble
+    from fashion_cnn.assemble import assemble
     recipe, data = experiment(network, options, arrays, batch_size)
     _, fitted, batches, _ = assemble(recipe, data)
     batch = tf.data.Dataset.from_tensor_slices(batches[0]).batch(batch_size).cache().repeat().prefetch(2)

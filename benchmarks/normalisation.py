@@ -12,7 +12,7 @@ import results   # noqa: E402
 from fashion_cnn import models, recipes   # noqa: E402
 from fashion_cnn.data import Dataset, Split   # noqa: E402
 from fashion_cnn.sketch import CLASS_NAMES, sketch_set   # noqa: E402
-from fashion_cnn.train import assemble   # noqa: E402
+from fashion_cnn.assemble import assemble   # noqa: E402
 import keras   # noqa: E402
 
 RECIPES = {"deeper": 30, "hw2-resnet": 1, "fast": 15, "ten-minutes": 6}    # steps in a turn

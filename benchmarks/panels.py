@@ -39,7 +39,7 @@ def panels():
     "A knob of each panel, and values for it."
     from fashion_cnn.data import load
     from fashion_cnn.evaluate import Evaluation
-    from fashion_cnn.explore import AugmentPanel, ConvolutionStepper, CurveExplorer, ErrorExplorer
+    from fashion_cnn.panels import AugmentPanel, ConvolutionStepper, CurveExplorer, ErrorExplorer
     from fashion_cnn.models import build
     data, random = load("sketch", limit=400), np.random.default_rng(0)
     network = build("deeper", data.input_shape, data.classes)

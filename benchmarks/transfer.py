@@ -15,7 +15,7 @@ import numpy as np
 import results
 from fashion_cnn import models
 from fashion_cnn.data import load
-from fashion_cnn.transfer import cached_features, split_at_base
+from fashion_cnn.features import cached_features, split_at_base
 import keras
 
 BARS = {"in all": 12, "second use": 10, "losses": 1e-4}

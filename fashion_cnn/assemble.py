@@ -22,7 +22,7 @@ from .models import build
 from .optimizers import compile_model, training_model
 from .recipe import Recipe
 from .run import Run
-from .transfer import cached_features, split_at_base
+from .features import cached_features, split_at_base
 import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
 # %% ../nbs/assemble.ipynb #cell-039

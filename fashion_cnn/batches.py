@@ -76,7 +76,7 @@ def batches_in_order(network,                  # the keras.Model that is to be e
                      mixing: bool = False,     # give the labels to the network too
                     ) -> Batches:
     "The batches by which a network is evaluated: in order, as large as it bears."
-    from fashion_cnn.transfer import batch_that_fits
+    from fashion_cnn.features import batch_that_fits
     largest = batch_that_fits(network, most=500)
     sizes = (size for size in range(largest, 0, -1) if shares_last_batch(len(y), size))
     size = next(sizes, None)

@@ -65,7 +65,8 @@ def show_recipes(arguments):
 # %% ../nbs/commands.ipynb #cell-011
 def show_summary(run: Run):
     "Print what a run comes down to, as a table of two columns."
-    from fashion_cnn.evaluate import Evaluation, summary
+    from fashion_cnn.compare import summary
+    from fashion_cnn.evaluate import Evaluation
     if run.recipe.task == "reconstruct":
         rows = {"data set": run.data["source"], "network": run.recipe.network, "parameters": f"{run.parameters['total']:,}",
                 "epochs": f"{run.epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
@@ -226,7 +227,7 @@ def runs_of(words: list[str]) -> list[Run]:
 
 def compare_runs(arguments):
     "Print runs side by side: cost, accuracy with its interval, F1, and whether they differ from the first."
-    from fashion_cnn.evaluate import compare, styled
+    from fashion_cnn.compare import compare, styled
     table = compare(runs_of(arguments.runs), arguments.split, significance=not arguments.different_images)
     shown = styled(table)
     print(shown.data.T.to_string(), f"\n\n{shown.caption}")
@@ -253,7 +254,7 @@ def report_runs(arguments):
 def submit(arguments):
     "Write a contest file for unlabelled images, ids in their order, and read it back."
     from fashion_cnn.data import read
-    from fashion_cnn.evaluate import submission, write_submission
+    from fashion_cnn.contest import submission, write_submission
     run, images = Run.load(arguments.run), read(arguments.data)
     trainer()    # TensorFlow starts up quietly
     table = submission(run, images, arguments.format, arguments.classes)

@@ -10,7 +10,8 @@ import base64
 import numpy as np
 from html import escape
 
-from .evaluate import Evaluation, compare, refuse, runs_by_recipe, styled, summary
+from .compare import compare, runs_by_recipe, styled, summary
+from .evaluate import Evaluation, refuse
 from .plots.images import class_counts, sample_grid, split_sizes
 from .plots.judging import (
     confusion_matrix, judged_images, most_wrong, per_class, reliability)

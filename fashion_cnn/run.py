@@ -177,7 +177,7 @@ class Run:
             raise ValueError(f"this model looks at images of shape {expected}. Received: an array "
                              f"of shape {images.shape}; "
                              f"expected (N, {', '.join(map(str, expected))})")
-        from fashion_cnn.transfer import batch_that_fits
+        from fashion_cnn.features import batch_that_fits
         size = batch_size or batch_that_fits(self.model, most=500)
         return predict_in_blocks(self.model, images, size)
 

@@ -13,7 +13,7 @@ import pytest
 from fashion_cnn import recipes
 from fashion_cnn.cli import main
 from fashion_cnn.data import load
-from fashion_cnn.evaluate import compare
+from fashion_cnn.compare import compare
 from fashion_cnn.run import Run, recorded
 
 COMMAND = [sys.executable, "-c", "from fashion_cnn.cli import main; raise SystemExit(main())"]

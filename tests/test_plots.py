@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fashion_cnn.data import Dataset, Split
-from fashion_cnn.evaluate import Evaluation, compare, wilson
+from fashion_cnn.compare import compare
+from fashion_cnn.evaluate import Evaluation, wilson
 from fashion_cnn.plots import (
     activations, cell, class_counts, class_map, confusion_matrix, curve_grid, embedding,
     feature_maps, filters, flatten_to_map, grad_cam, grad_cam_maps, image_rows, kernels,
@@ -608,7 +609,7 @@ def test_schedule_shows_what_happened():
 
 
 def test_schedule_shows_what_is_planned():
-    from fashion_cnn.train import learning_rates
+    from fashion_cnn.optimizers import learning_rates
 
     plan = Recipe("plan", "dots", epochs=4, schedule={"name": "one-cycle"})
     figure = schedule([plan, plan.replace(schedule=None), RUN], steps_per_epoch=7)

@@ -26,7 +26,8 @@ from fashion_cnn.batches import Batches   # noqa: E402
 from fashion_cnn.devices import accelerators   # noqa: E402
 from fashion_cnn.optimizers import (Muon, compile_model, learning_rate, learning_rates,   # noqa: E402
                                     orthogonal, recipe_callbacks)
-from fashion_cnn.train import find_learning_rate, train   # noqa: E402
+from fashion_cnn.learning_rate_finder import find_learning_rate
+from fashion_cnn.train import train   # noqa: E402
 
 TINY = {"network": "a3-small",    # with dropout and statistics, which have to resume as well
         "network_options": {"filters": 2, "units": 8, "dropout": 0.3, "normalization": "batch"}}

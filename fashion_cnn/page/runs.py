@@ -10,7 +10,7 @@ import json
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..evaluate import by_recipe
+from ..compare import by_recipe
 from .charts import WIDE, altair, choice, dress, follows, slider, tick
 from ..plots import COLOURS, INK, stack_histories, validation_curves
 

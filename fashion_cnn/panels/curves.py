@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from ..evaluate import by_recipe, percent
+from ..compare import by_recipe
+from ..evaluate import percent
 from ..files import suggest
 from .base import Panel, flow, image_box, knob, put, table
 from ..plots import (

@@ -64,7 +64,7 @@ NO_AUGMENTATION, OWN = "none", "from AugmentPanel"
 def method_controls() -> dict:
     "The knobs of optimiser and augmentation, {name: control}."
     from fashion_cnn.augment import names
-    from fashion_cnn.train import OPTIMIZERS
+    from fashion_cnn.optimizers import OPTIMIZERS
     real, choice = widgets.FloatSlider, widgets.Dropdown
     return {
         "optimizer": knob(choice, "optimiser", "How gradients become steps",

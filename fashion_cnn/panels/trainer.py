@@ -137,7 +137,7 @@ def seconds_per_epoch(recipe: Recipe,   # what is to be trained
                       steps: int = 3,   # how many to time, after one that prepares
                      ) -> float:
     "What an epoch will take, validation included, from a few steps; nothing is kept."
-    from fashion_cnn.train import assemble
+    from fashion_cnn.assemble import assemble
     model, fitted, batches, _ = assemble(recipe, data)
     images = data.validation.x[:500]
     def fastest(work, times):

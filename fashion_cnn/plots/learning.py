@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..evaluate import by_recipe, checked_count, refuse
+from ..compare import by_recipe
+from ..evaluate import checked_count, refuse
 from ..files import suggest
 from .style import (
     COLOURS, FAINT, INK, LINES, MARKERS, curve_style, fit_text, legend_outside, percent_axis,
@@ -262,7 +263,7 @@ def _planned(recipe, steps_per_epoch):
     if recipe.schedule and recipe.schedule["name"] == "plateau":
         refuse("A learning rate that waits for a plateau depends on how validation goes and cannot be drawn in advance. "
                 "Train the recipe and pass the run.", f"recipe {recipe.name!r} with the schedule 'plateau'")
-    from fashion_cnn.train import learning_rates
+    from fashion_cnn.optimizers import learning_rates
     rates = np.asarray(learning_rates(recipe, checked_count(steps_per_epoch, "steps_per_epoch")))
     return np.arange(len(rates) + 1) / steps_per_epoch, rates
 
