@@ -203,7 +203,7 @@ def cached_features(base: keras.Model,                  # the first of `split_at
     key = feature_key(base, images, passes, augmentation, seed, batch_size)
     entry = next(folder.glob(f"{key}-*.npy"), None)
     if entry and not is_intact(entry):
-        text = f"the cached features {key[:8]}... are damaged; they are computed again"
+        text = f"the cached features {key[:8]}... are damaged (checksum); they are computed again"
         warnings.warn(text, stacklevel=2)
         entry.unlink()
         entry = None
