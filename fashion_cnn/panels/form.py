@@ -50,7 +50,7 @@ def network_controls() -> dict:
                         tip="Filters of the first stage; the others in proportion",
                         options=[2 ** power for power in range(2, 9)]),
         "kernel": knob(whole, "kernel", "Height and width of the kernels, pixels", min=1, max=11),
-        "depth": knob(whole, "depth", "Number of stages, or of blocks in a stage", max=8),
+        "depth": knob(whole, "depth", "Number of stages, or of blocks in a stage", max=8, value=3),
         "activation": knob(choice, "activation", "Function after each convolution",
                            options=["relu", "sigmoid", "tanh", "elu", "gelu"]),
         "normalization": knob(choice, "normalised", "Normalisation after the convolutions",
