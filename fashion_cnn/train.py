@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['summary', 'fit', 'evaluate', 'about_data', 'about_network', 'about_machine', 'conclude',
-           'carry_out', 'train', 'find_learning_rate']
+           'carry_out', 'train', 'train_seeds', 'find_learning_rate']
 
 # %% ../nbs/train.ipynb #exports-imports
 from pathlib import Path
@@ -15,7 +15,7 @@ from .assemble import assemble, resolve_data, resolve_recipe
 from .batches import Batches, batches_in_order, streamed
 from .checkpoint import (Checkpoint, CheckpointCallback, experiment_key, finished_run,
                          prepare_folder, weights_hash)
-from .data import Dataset
+from .data import Dataset, quick
 from .devices import accelerators, strategy_scope
 from .learning_rate_finder import find_learning_rate
 from .models import layer_table
@@ -149,3 +149,13 @@ def train(recipe: Recipe,                    # what to do
         run = carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit)
     if folder: run.save(folder)
     return run
+
+# %% ../nbs/train.ipynb #train-seeds
+def train_seeds(recipe: Recipe,              # what to do
+                data: Dataset | str | Path,  # images, or what `load` takes
+                seeds=range(3),              # one run for each
+                **options,                   # of `train`
+               ) -> list[Run]:               # in the order of the seeds
+    "The same recipe once for each seed: what differs between the runs is chance."
+    seeds = list(seeds)[:1] if quick() else list(seeds)
+    return [train(recipe, data, seed=seed, **{"progress": False} | options) for seed in seeds]

@@ -191,6 +191,14 @@ def test_a_search_in_which_trials_fail_are_pruned_and_are_not_trained_again(optu
     assert whole.best_value == next(run for run in load_sweep(out).runs if run.recipe.seed == 1).metrics["validation"]["accuracy"]
 
 
+def test_a_training_that_would_be_pruned_at_its_end_is_complete(optuna, data, tmp_path):
+    class Always(optuna.pruners.NopPruner):
+        def prune(self, study, trial): return True
+    for attempt in ("trained", "read from the folder"):
+        study = searched(optuna, {"seed": [0]}, data, tmp_path, 1, SEARCH.replace(epochs=1), pruner=Always())
+        assert [trial.state.name for trial in study.trials] == ["COMPLETE"], attempt
+
+
 def test_a_search_may_ask_for_more_fields_after_a_failure(optuna, data, tmp_path):
     short = SEARCH.replace(epochs=1)
     study = optuna.create_study(direction="maximize")

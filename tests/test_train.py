@@ -244,7 +244,7 @@ def test_another_experiment_is_not_overwritten(undisturbed, data, tmp_path):
     with pytest.raises(ValueError, match="learning_rate 0.002 there, 0.1 here.*resume=False"):
         train(RECIPE.replace(learning_rate=0.1), data, out=folder)
     with pytest.raises(ValueError, match="other images"):
-        train(RECIPE, data.limited(100), out=folder)
+        train(RECIPE, data.limited(50), out=folder)
     (folder / "run.json").unlink()
     with pytest.raises(ValueError, match="another experiment"):
         train(RECIPE.replace(learning_rate=0.1), data, out=folder)
