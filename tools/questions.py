@@ -1,7 +1,7 @@
 """The questions of the exercises, as package data.
 
-They are written as Markdown cells of nbs/exercises/lesson*.ipynb. This gathers them in fashion_cnn/exercises/questions.md,
-from where the library reads them.
+They are written as Markdown cells of nbs/exercises/lesson*.ipynb. This gathers them in
+fashion_cnn/exercises/questions.md, from where the library reads them.
 
     python tools/questions.py      python tools/questions.py --check
 """
