@@ -201,7 +201,8 @@ class Exercise:
     def mistakes(self) -> list[Mistake]:
         "Known mistakes in the order of their words; that of a choice is its letter."
         answers = self.wrong_answers | {letter: letter for letter in self.options}
-        return [Mistake(answers[name], self.words[name]) for name in self.words]
+        return [Mistake(answers[name], words) for name, words in self.words.items()
+                if name in answers]
 
     def mistake(self, function: Callable | None = None, **answers):
         "Say what a mistake answers: as a decorator of a function, or by values with their names."
