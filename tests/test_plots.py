@@ -41,7 +41,6 @@ from fashion_cnn.plots import (
     png,
     precision_recall,
     reliability,
-    report,
     roc,
     sample_grid,
     schedule,
@@ -52,6 +51,7 @@ from fashion_cnn.plots import (
     validation_curves,
 )
 from fashion_cnn.recipe import Recipe
+from fashion_cnn.report import report
 from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, turned
 
