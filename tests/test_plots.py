@@ -762,15 +762,15 @@ def test_cell_shows_its_images_the_surest_first():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda axis: loss_accuracy(RUN, axis=axis),
-        lambda axis: validation_curves(RUN, axis=axis),
-        lambda axis: schedule(RUN, axis=axis),
-        lambda axis: learning_rate_search(a_search(), axis=axis),
-        lambda axis: confusion_matrix(EVALUATION, axis=axis),
-        lambda axis: per_class(EVALUATION, axis=axis),
-        lambda axis: roc(EVALUATION, axis=axis),
-        lambda axis: precision_recall(EVALUATION, axis=axis),
-        lambda axis: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", axis=axis),
+        lambda ax: loss_accuracy(RUN, ax=ax),
+        lambda ax: validation_curves(RUN, ax=ax),
+        lambda ax: schedule(RUN, ax=ax),
+        lambda ax: learning_rate_search(a_search(), ax=ax),
+        lambda ax: confusion_matrix(EVALUATION, ax=ax),
+        lambda ax: per_class(EVALUATION, ax=ax),
+        lambda ax: roc(EVALUATION, ax=ax),
+        lambda ax: precision_recall(EVALUATION, ax=ax),
+        lambda ax: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", ax=ax),
     ],
 )
 def test_a_figure_of_ones_own(draw):

@@ -41,7 +41,7 @@ def tiles(x, columns, gap, blank):
 def mosaic(images: np.ndarray,  # uint8 (N, H, W, 1 or 3)
            columns: int,        # images per row
            gap: int = 2,        # white pixels between them
-          ) -> np.ndarray:      # uint8 (height, width, 3): row by row, a gap below and right of each image
+          ) -> np.ndarray:      # uint8 (height, width, 3), with a gap below and right of each image
     "Many small images as one picture."
     return tiles(as_rgb(images), columns, gap, 255)
 
@@ -63,7 +63,7 @@ def random_rows(y, names, columns, random):
 
 # %% ../../nbs/plots/images.ipynb #cell-020
 def framed_rows(picture, names, title, caption, pixels=640):
-    "A picture of rows at a whole number of dots per pixel: it stays sharp, its file small; row names at the left."
+    "A picture of rows, at a whole number of dots per pixel so that it stays sharp, with row names."
     height, width = picture.shape[:2]
     zoom = min(3, pixels // width) if width <= pixels else pixels / width
     left, top, bottom = 22 + DPI / 72 * max(text_width(name, 9.5)
@@ -85,7 +85,7 @@ def sample_grid(data,                    # Dataset (its training images) or Spli
                 seed: int = 0,           # which images
                 class_names=None,        # names, where `data` has none
                 split: str = "train",    # which split of a Dataset
-               ) -> Figure:              # one row per class (the first 20); without labels a plain grid of five rows
+               ) -> Figure:              # a row per class (at most 20), or five rows without labels
     "A sheet of random images, one row per class."
     chosen, names, source = named_split(data, class_names, split)
     random, labelled = np.random.default_rng(seed), chosen.y is not None
@@ -140,10 +140,10 @@ def judged_images(evaluation, split):
 
 
 def gallery(pictures, texts, columns, title, caption, otherwise=""):
-    "Pictures uint8 (H, W, 3) in rows, each under its text of one or more lines; without pictures a sentence instead."
+    "Pictures uint8 (H, W, 3) in rows, each under its text; without pictures a sentence instead."
     lines = max((text.count("\n") + 1 for text in texts), default=1)
-    wide, side, above = 7.5 / columns, min(1.3,
-                                           6.5 / columns), 0.05 + 0.15 * lines      # inches, as everything here
+    # all in inches
+    wide, side, above = 7.5 / columns, min(1.3, 6.5 / columns), 0.05 + 0.15 * lines
     rows, tall = max(1, -(-len(texts) // columns)), side + above + 0.08
     figure = sheet(title, caption, 8, 0.8 + rows * tall)
     ax = figure.subplots()
@@ -170,7 +170,8 @@ def cell(evaluation: Evaluation,  # the judgement
     true, taken = evaluation.class_names[t], evaluation.class_names[p]
     shown = found[:checked_count(most, "most")]
     title = f"{true}, recognised" if t == p else f"{true}, taken for {taken}"
-    count = f"{len(shown):,} of {plural(len(found), 'image')}, the most confident first, with the probability of {taken}"
+    count = (f"{len(shown):,} of {plural(len(found), 'image')}, the most confident first, "
+             f"with the probability of {taken}")
     texts = [percent(each) for each in evaluation.probabilities[shown, p]]
     return gallery(as_rgb(images[shown]) if len(shown) else (), texts, 8, title,
                    f"{evaluation.caption}: {count}",
@@ -195,7 +196,7 @@ def most_wrong(evaluation: Evaluation,  # the judgement
 
 # %% ../../nbs/plots/images.ipynb #cell-085
 def _as_bytes(images):
-    "Pictures as uint8 (N, H, W, 1 or 3): bytes as they are, numbers from 0 to 1 scaled and cut off at both ends."
+    "Pictures as uint8 (N, H, W, 1 or 3); numbers from 0 to 1 are scaled and clipped."
     x = np.asarray(images)
     if x.ndim == 3: x = x[..., None]
     return x if x.dtype == np.uint8 else np.rint(255 * np.clip(x, 0, 1)).astype(np.uint8)

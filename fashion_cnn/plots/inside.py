@@ -39,7 +39,7 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
               title: str,           # heading
               caption: str = "",    # which data, how many images, how the map was made
               ax=None,              # draw into this Matplotlib axes
-             ) -> Figure:           # one marker per image; class names near the median of each class
+             ) -> Figure:           # one marker per image, and class names
     "Images as points on a map, by class."
     points, labels = np.asarray(points), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
@@ -90,7 +90,7 @@ def network_of(model):
 
 
 def all_layers(model):
-    "Layers in order; those of a nested model before that model itself. What only receives the input is left out."
+    "Layers in order, those of a nested model before that model; without input layers."
     inner = [[*(all_layers(layer) if hasattr(layer, "layers") else []), layer]
              for layer in model.layers]
     return [layer for group in inner for layer in group if type(layer).__name__ != "InputLayer"]
@@ -141,7 +141,7 @@ def checked_pixels(network, images):
 
 
 def predict_once(network, x):
-    "What a network says of images, as in prediction; one that was built from a list of inputs is given a list."
+    "The output of a network at inference; one built from a list of inputs is given a list."
     return network([x] if isinstance(getattr(network, "input", None), list) else x, training=False)
 
 # %% ../../nbs/plots/inside.ipynb #cell-099
@@ -149,7 +149,7 @@ def activations(model,                     # a keras.Model, or a `Run` that has 
                 images: np.ndarray,        # uint8 (N, H, W, C), or a Split
                 layer: str,                # name of a layer, also of one inside a nested model
                 batch_size: int = 100,     # images at a time
-               ) -> np.ndarray:            # float32 (N, ...): the output of that layer, as in prediction
+               ) -> np.ndarray:            # float32 (N, ...): the output at inference
     "What a layer makes of images."
     import keras
     network = network_of(model)
@@ -184,7 +184,7 @@ def kernels(model,              # a keras.Model, or a `Run` that has one
 
 # %% ../../nbs/plots/inside.ipynb #cell-103
 def draw_scaled(ax, pictures, columns, gap, low, high, label, rows):
-    "Pictures of numbers in rows with names, and their scale; from dark to bright, so that it prints in grey."
+    "Pictures of numbers in named rows, with a colour scale that also prints in grey."
     drawn = ax.imshow(tiles(pictures, columns, gap, np.nan), cmap="cividis", vmin=low, vmax=high,
                       interpolation="nearest")
     middles = (pictures.shape[1] + gap) * np.arange(len(rows)) + (pictures.shape[1] - 1) / 2
@@ -244,7 +244,8 @@ def feature_maps(model,              # a keras.Model, or a `Run` that has one
     maps = np.moveaxis(check_spatial(activations(network, image, name), name)[0], -1, 0)
     shown, (count, height, width) = maps[:checked_count(most, "most")], maps.shape
     rows = [f"from {i}" for i in range(0, len(shown), 8)]
-    about = f"one image; {network.name}, layer {name}: {len(shown)} of {plural(count, 'channel')}, {height} x {width} each"
+    about = (f"one image; {network.name}, layer {name}: "
+             f"{len(shown)} of {plural(count, 'channel')}, {height} x {width} each")
     figure = sheet(f"Feature maps of {name}", "; ".join(filter(None, [caption, about])), 7.5,
                    1.2 + 0.6 * max(len(rows), 2))
     left, right = figure.subplots(1, 2, width_ratios=[1, 4])
@@ -290,7 +291,7 @@ def without_softmax(network):
 
 # %% ../../nbs/plots/inside.ipynb #cell-112
 def last_spatial_layer(network, name):
-    "The layer of that name; for None the last one with height and width that finds something, and does not pool or rescale."
+    "The layer of that name, or the last with height and width that does not pool or rescale."
     passing = ("Pooling", "Dropout", "Normalization", "ZeroPadding", "Cropping")
     fits = [layer for layer in all_layers(network) if _rank(layer) == 4
             and not hasattr(layer, "layers")
@@ -321,7 +322,7 @@ def grad_cam_maps(model,               # a keras.Model, or a `Run` that has one
                   # name of a layer with height and width; the last such if None
                   classes=None,
                   # a class (number; of a Run also name), one per image, or None: the likeliest
-                 ) -> tuple:           # maps float32 (N, height, width), at least 0; classes int (N,); their probabilities (N,)
+                 ) -> tuple:           # maps float32 (N, h, w), classes (N,), probabilities (N,)
     "Where in each image the layer found what speaks for a class (Selvaraju and others, 2017)."
     import keras
     network = network_of(model)
@@ -344,7 +345,7 @@ def grad_cam_maps(model,               # a keras.Model, or a `Run` that has one
 
 # %% ../../nbs/plots/inside.ipynb #cell-116
 def overlay_heat(picture, found):
-    "A picture, pale, with a map of any size laid over it in orange, its largest value in full colour."
+    "A pale picture with a map of any size over it in orange, its maximum in full colour."
     from PIL import Image
     share = Image.fromarray((found / max(found.max(), 1e-9)).astype(np.float32))
     share = share.resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
@@ -361,10 +362,8 @@ def grad_cam(model,               # a keras.Model, or a `Run` that has one
             ) -> Figure:          # each image, and below it where the evidence for the class lies
     "Images with what speaks for a class (Grad-CAM)."
     network, x = network_of(model), checked_pixels(network_of(model), images)
-    names, (maps, asked, sure) = getattr(model, "data", {}).get("class_names"), grad_cam_maps(model,
-                                                                                              x,
-                                                                                              layer,
-                                                                                              classes)
+    names = getattr(model, "data", {}).get("class_names")
+    maps, asked, sure = grad_cam_maps(model, x, layer, classes)
     called = [fit_text(names[number] if names else f"class {number}", 85, 8) for number in asked]
     pictures, texts, columns = as_rgb(x.astype(np.uint8)), [f"{name}\n{percent(p)}" for name,
                                                             p in zip(called, sure)], 6

@@ -28,11 +28,13 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
                      normalize=None,
                      # None: counts; 'true': % of each row; 'pred': % of each column
                      ax=None,                  # draw into this Matplotlib axes
-                    ) -> Figure:               # right decisions on a blue scale, errors on an orange one
+                    ) -> Figure:               # right decisions in blue, errors in orange
     "The confusion matrix as a heat map: rows are true, columns predicted classes."
     import seaborn
-    table, names, many = evaluation.confusion(normalize), evaluation.class_names, evaluation.classes > 20
-    shown, right = np.asarray(table) if normalize is None else 100 * table, np.eye(evaluation.classes, dtype=bool)
+    table, names = evaluation.confusion(normalize), evaluation.class_names
+    many = evaluation.classes > 20
+    shown = np.asarray(table) if normalize is None else 100 * table
+    right = np.eye(evaluation.classes, dtype=bool)
     size = 2.4 + 0.46 * max(4, min(evaluation.classes, 20))
     caption = f"{evaluation.caption}; accuracy {percent(evaluation.accuracy, evaluation.interval)}"
     ax = axes_for(ax, f"Confusion: {_MEANING[normalize]}", caption, size + 0.9, size, grid=None)
@@ -60,7 +62,7 @@ def confusion_matrix(evaluation: Evaluation,   # what to show
 
 # %% ../../nbs/plots/judging.ipynb #cell-066
 def draw_bars(ax, number, among, values, label):
-    "Bars for one measure or one network, with whiskers and numbers, at their place within each class."
+    "Bars for one measure or one network, with whiskers and numbers."
     (value, low, high), height = 100 * values, 0.8 / among
     y = np.arange(len(value)) + (number - (among - 1) / 2) * height
     whiskers = np.nan_to_num([np.maximum(value - low, 0), np.maximum(high - value, 0)])
@@ -77,8 +79,8 @@ def named_evaluations(evaluations):
     "Evaluations by name: a dict as it is, a single one under its own name."
     if isinstance(evaluations, Evaluation):
         evaluations = {evaluations.name or "network": evaluations}
-    if not isinstance(evaluations, dict) or not evaluations or not all(isinstance(e, Evaluation)
-                                                                       for e in evaluations.values()):
+    known = isinstance(evaluations, dict) and evaluations
+    if not known or not all(isinstance(each, Evaluation) for each in evaluations.values()):
         raise TypeError(f"Expected an Evaluation, or a dict of name -> Evaluation. Received: "
                         f"{type(evaluations).__name__}")
     return evaluations
@@ -93,7 +95,7 @@ def _judged_on(evaluations):
 
 # %% ../../nbs/plots/judging.ipynb #cell-068
 def _check_comparable(named, measure):
-    "Refuse an unknown measure, several measures of several networks, and networks for other classes."
+    "Refuse unknown measures, several measures of several networks, and different classes."
     if measure not in (None, *CLASS_SCORES):
         raise ValueError(suggest(measure, CLASS_SCORES, "measure"))
     if measure is None and len(named) > 1:
@@ -147,7 +149,7 @@ def _chosen(evaluation, curves, classes):
 
 
 def _corner(curves, falling):
-    "Side of the square in the upper left or (falling curves) right that holds all bends; 1 where curves do not bend."
+    "Side of the square in the upper left or right corner that holds all bends; 1 without bends."
     bends = [np.maximum(1 - curve.x if falling else curve.x, 1 - curve.y).min() for curve in curves
              if len(curve.x)]
     return next((side for side in (0.05, 0.1, 0.2, 0.3) if 2 * max(bends, default=1) <= side), 1)
@@ -165,7 +167,7 @@ def enlarge_corner(ax, side, falling):
 _AVERAGES = {"micro average": "-", "macro average": (0, (3, 1.5))}
 
 def one_vs_rest(evaluation, kind, classes, ax, guessing=False):
-    "The figure of a kind of curve: one line per class, the averages thick and grey, and the corner where they bend."
+    "One line per class, the averages thick and grey, and the corner where they bend enlarged."
     title, area, xlabel, ylabel, curves, style = kind
     names, note = _chosen(evaluation, curves, classes)
     ax = axes_for(ax, f"{title}, each class against the rest", evaluation.caption + note, 7.8, 4.3,
@@ -194,7 +196,7 @@ def one_vs_rest(evaluation, kind, classes, ax, guessing=False):
 def roc(evaluation: Evaluation,  # what to show
         classes=None,            # names or numbers; None: all, of more than 14 the ten worst
         ax=None,                 # draw into this Matplotlib axes
-       ) -> Figure:              # true positive rate over false positive rate, with the area under each curve
+       ) -> Figure:              # true over false positive rate, with each area
     "ROC curves of each class against the rest, with micro and macro average."
     kind = ("ROC", "area under the curve", "false positive rate (share of the rest)",
             "true positive rate (share of the class)",
@@ -206,7 +208,7 @@ def precision_recall(evaluation: Evaluation,  # what to show
                      classes=None,
                      # names or numbers; None: all, of more than 14 the ten worst
                      ax=None,                 # draw into this Matplotlib axes
-                    ) -> Figure:              # precision over recall, with the average precision of each curve
+                    ) -> Figure:              # precision over recall, with average precisions
     "Precision-recall curves of each class against the rest, with micro and macro average."
     kind = ("Precision and recall", "average precision", "recall (share of the class found)",
             "precision (share of finds right)",
@@ -215,7 +217,7 @@ def precision_recall(evaluation: Evaluation,  # what to show
 
 # %% ../../nbs/plots/judging.ipynb #cell-080
 def draw_reliability(upper, lower, table, label, i, among):
-    "Points with whiskers above, bars with their counts below, for the network number `i` among several."
+    "Points with whiskers above, bars with counts below, for network number `i` of several."
     (colour, _, marker), hatch, line = curve_style(i), HATCHES[i % 4], LINES[i % 4]
     whiskers = np.maximum([table.accuracy - table.low, table.high - table.accuracy], 0)
     upper.errorbar(table.confidence, table.accuracy, whiskers, color=colour, linestyle=line,
@@ -232,7 +234,7 @@ def draw_reliability(upper, lower, table, label, i, among):
 def reliability(evaluations,
                 # an Evaluation, or a dict of name -> Evaluation, such as before and after
                 bins: int = 10,     # groups of equal width, from 0 to 1
-               ) -> Figure:         # accuracy over confidence, and the number of images in each group
+               ) -> Figure:         # accuracy over confidence, and images per group
     "The reliability diagram, with the expected calibration error (ECE)."
     named = named_evaluations(evaluations)
     figure = sheet("Reliability", _judged_on(named), 6.2, 5.2)

@@ -33,14 +33,14 @@ def stack_histories(histories, key):
 
 
 def shown_epochs(epochs, every):
-    "Which epochs to show, counted from 0: the first, then those that `every` divides, and the last."
+    "Which epochs to show, from 0: the first, those that `every` divides, and the last."
     last = [epochs - 1] if epochs else []
     return np.unique(np.array([*last, *range(every - 1, epochs, every), *(0 * e for e in last)],
                               int))
 
 
 def draw_curve(ax, stack, label, colour, line, marker, every=1):
-    "One curve; of several the mean and a band from lowest to highest as far as all of them go, then each on its own."
+    "One curve; of several the mean and a band from lowest to highest, then each on its own."
     if stack is None: return
     if len(stack) > 1:
         for row in stack:
@@ -84,7 +84,7 @@ def _looks(names):
 
 
 def shared_metrics(runs):
-    "Which figures a set of runs has in common, with their units: {'loss': unit, 'accuracy': unit} or the loss alone."
+    "The metrics a set of runs has in common, with their units."
     tasks = {run.recipe.task for run in runs}
     if len(tasks) > 1:
         refuse("Classifiers and autoencoders have no figure in common; draw them apart.",
@@ -135,7 +135,7 @@ def learning_curves(run,
 
 # %% ../../nbs/plots/learning.ipynb #cell-034
 def _path(ax, group, prefix, label, colour, line, marker, every, numbered):
-    "One path of accuracy over loss, the mean of the seeds; points grow with time, the first and the last may be numbered."
+    "One path of accuracy over loss, the mean of the seeds; points grow with time."
     stacks = [stack_histories([run.history for run in group], prefix + metric)
               for metric in ("loss", "accuracy")]
     if any(stack is None for stack in stacks): return
@@ -175,7 +175,8 @@ def loss_accuracy(runs,
     runs = as_runs(runs)
     if "accuracy" not in shared_metrics(runs):
         refuse("A reconstruction has a loss and no accuracy; draw learning_curves.", runs[0].name)
-    caption = f"{runs_caption(runs, checked_count(every, 'every'))}. Points grow from the first epoch to the last"
+    about = runs_caption(runs, checked_count(every, "every"))
+    caption = f"{about}. Points grow from the first epoch to the last"
     ax = axes_for(ax, "Accuracy against loss", caption, 7, 3.6)
     draw_paths(ax, by_recipe(runs), every)
     label_paths(ax)
@@ -188,7 +189,8 @@ def _changes(first, second):
     told = [f"{field.replace('_', ' ')} {setting_text(a)} and {setting_text(b)}" for field,
             (a, b) in first.differences(second).items()
             if field not in ("name", "seed", "source", "reported")]
-    return "Recipes, left and right: " + "; ".join(told) if told else "The recipes differ in nothing but name and seed"
+    if not told: return "The recipes differ in nothing but name and seed"
+    return "Recipes, left and right: " + "; ".join(told)
 
 # %% ../../nbs/plots/learning.ipynb #cell-039
 def side_by_side(first,           # a `Run`, or runs of one recipe with several seeds
@@ -202,7 +204,8 @@ def side_by_side(first,           # a `Run`, or runs of one recipe with several 
             refuse("Each side shows one recipe; its seeds may be several.",
                    ", ".join(by_recipe(side)))
     both, measures = [*sides[0], *sides[1]], shared_metrics([*sides[0], *sides[1]])
-    caption = f"{runs_caption(both, checked_count(every, 'every'))}. {_changes(sides[0][0].recipe, sides[1][0].recipe)}"
+    about = runs_caption(both, checked_count(every, "every"))
+    caption = f"{about}. {_changes(sides[0][0].recipe, sides[1][0].recipe)}"
     figure = sheet("Side by side", caption, 7.5, 1.3 + 2.1 * len(measures))
     axes = figure.subplots(len(measures), 2, sharex=True, sharey="row", squeeze=False)
     for column, side in zip(axes.T, sides):
@@ -249,7 +252,7 @@ def validation_curves(runs,
 # %% ../../nbs/plots/learning.ipynb #cell-045
 def curve_grid(runs,            # a `Run`, or a list of runs: seeds and recipes as you like
                every: int = 1,  # show every so many epochs; the first and the last always
-              ) -> Figure:      # one row per recipe: loss, accuracy, accuracy over loss (of autoencoders the loss only)
+              ) -> Figure:      # one row per recipe: loss, accuracy, accuracy over loss
     "The learning curves of many recipes as a grid."
     runs = as_runs(runs)
     groups, measures = by_recipe(runs), shared_metrics(runs)
@@ -286,7 +289,7 @@ def planned_rates(recipe, steps_per_epoch):
 
 
 def noted_rates(run):
-    "Edges in epochs, and the learning rate between each two, as a run noted it: by steps, or by epochs."
+    "Edges in epochs, and the learning rate between each two, as a run noted it."
     by_step = run.history.get("learning_rates") or [[rate]
                                                     for rate in run.history.get("learning_rate",
                                                                                 ())]
@@ -308,13 +311,15 @@ def schedule(plans,
     if not plans: refuse("Pass at least one Recipe or Run.", "none")
     runs, recipes = [p for p in plans if hasattr(p, "history")], [p for p in plans
                                                                   if not hasattr(p, "history")]
-    planned = [f"planned with {plural(steps_per_epoch, 'step')} per epoch, no images seen"] if recipes else []
+    steps = plural(steps_per_epoch, "step")
+    planned = [f"planned with {steps} per epoch, no images seen"] if recipes else []
     ax = axes_for(ax, "Learning rate", "; ".join([runs_caption(runs)] * bool(runs) + planned), 7.5,
                   max(2.8, 1.2 + 0.2 * len(plans)))
     for i, plan in enumerate(plans):
         recipe, trained = getattr(plan, "recipe", plan), hasattr(plan, "history")
         edges, rates = noted_rates(plan) if trained else planned_rates(plan, steps_per_epoch)
-        label = f"{recipe.name}: {(recipe.schedule or {}).get('name', 'fixed')}" + f", seed {recipe.seed}" * trained
+        kind = (recipe.schedule or {}).get("name", "fixed")
+        label = f"{recipe.name}: {kind}" + f", seed {recipe.seed}" * trained
         look = {"color": COLOURS[i % 7], "linestyle": LINES[i % 4], "linewidth": 1.8}
         ax.stairs(rates, edges, baseline=None, label=fit_text(label, 170, 8.5), **look)
     ax.set(xlabel="epochs done", ylabel="learning rate", xlim=(0, None),
@@ -335,7 +340,8 @@ def learning_rate_search(search,     # what `train.find_learning_rate` gave
         refuse("Pass the table that train.find_learning_rate gave.",
                f"a table without {', '.join(lacking)}")
     about, suggested = search.attrs, search.attrs["suggested"]
-    caption = f"{about['source']}: {about['images']:,} train images; {about['recipe']}, seed {about['seed']}"
+    caption = (f"{about['source']}: {about['images']:,} train images; "
+               f"{about['recipe']}, seed {about['seed']}")
     ax = axes_for(ax, "Which learning rate?", f"{caption}, {plural(len(search), 'step')}", 7.5, 3)
     ax.plot(search.learning_rate, search.loss, "-", color=FAINT, linewidth=0.8, alpha=0.6,
             label="one batch")

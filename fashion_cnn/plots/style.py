@@ -46,8 +46,10 @@ def sheet(title: str,            # heading, short
          ) -> Figure:            # white, empty, with constrained layout
     "An empty figure in the house style, with title and caption."
     figure = _Sheet(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
-    wrap = lambda text, size: textwrap.fill(text, max(20, int(width * 110 / size))).replace("$",
-                                                                                            r"\$")
+    def wrap(text, size):
+        lines = textwrap.fill(text, max(20, int(width * 110 / size)))
+        return lines.replace("$", r"\$")
+
     figure.suptitle(wrap(title, 12), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK)
     if caption: figure.supxlabel(wrap(caption, 8.5), x=0.01, ha="left", fontsize=8.5, color=FAINT)
     return figure
@@ -55,10 +57,9 @@ def sheet(title: str,            # heading, short
 # %% ../../nbs/plots/style.ipynb #cell-010
 def png(figure: Figure,    # any matplotlib figure
         dpi: int = DPI,    # dots per inch
-        error: int = 12,
-        # how far a colour may be from what was drawn, of 255; photographs keep all their colours
+        error: int = 12,   # largest change of a colour, of 255; photographs keep theirs
        ) -> bytes:         # content of a PNG file
-    "A figure as PNG bytes, on white, a third of matplotlib's size: for `widgets.Image`, a file or a page."
+    "A figure as PNG bytes, a third of matplotlib's size: for `widgets.Image`, a file or a page."
     from PIL import Image
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, facecolor="white",
@@ -93,7 +94,7 @@ def tidy_axes(ax, grid="y"):
 
 # %% ../../nbs/plots/style.ipynb #cell-012
 def axes_for(ax, title, caption, width, height, grid="y"):
-    "The axis to draw into: the one given, under its title, or the only one of a new sheet with title and caption."
+    "The axes to draw into: those given, under a title, or the only ones of a new sheet."
     if ax is None: ax = sheet(title, caption, width, height).subplots()
     else:
         ax.set_title(fit_text(title, 400, 10), loc="left", fontsize=10, fontweight="bold",
@@ -118,7 +119,7 @@ def text_width(text, size):
 
 
 def fit_text(text, points, size):
-    "Text cut to a width in points, with an ellipsis where something is missing; a dollar sign stays one."
+    "Text cut to a width in points, with an ellipsis; a dollar sign stays one."
     short = str(text)
     while short and text_width(short + "…" * (short != str(text)),
                                size) > points: short = short[:-1]
@@ -157,6 +158,6 @@ def sizes_text(splits):
 
 # %% ../../nbs/plots/style.ipynb #ink
 def ink_on(colour):
-    "Black or white, whichever can be read on a colour; seaborn writes white on orange, too faint to read."
+    "Black or white, whichever can be read on a colour (seaborn writes white on orange)."
     from seaborn.utils import relative_luminance
     return "white" if relative_luminance(colour) < 0.18 else "black"

@@ -32,7 +32,7 @@ def value_text(value):
 
 
 def sweep_field(sweep, place):
-    "The values of a field, run by run as numbers, and what stands for these: {number: label}; numbers proper where there are more than eight."
+    "A field's values as numbers, run by run, and {number: label}, empty for many numbers."
     values = [sweep.settings(run)[place] for run in sweep.runs]
     known = {json.dumps(value): value for value in [*(sweep.grid.get(place) or ()), *values]}
     there, numeric = [key for key in known
@@ -53,7 +53,7 @@ def in_groups(numbers, labels, most=5):
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-scores
 def swept_fields(sweep, least=1):
-    "The fields of a sweep that have several values, {place: (numbers, labels)}, and what each run reached in validation."
+    "Fields with several values, {place: (numbers, labels)}, and the score of each run."
     runs = getattr(sweep, "runs", None)
     if runs is None:
         raise TypeError(f"Expected a Sweep, as sweep() and load_sweep() give it. Received: "
@@ -73,12 +73,14 @@ def sweep_metric(sweep): return "accuracy" if sweep.recipe.task == "classify" el
 def sweep_caption(sweep):
     "The caption of a sweep: data, images, recipe and seeds, how many runs of how many epochs."
     epochs = sorted({run.epochs for run in sweep.runs})
-    length = f"{epochs[0]} to {plural(epochs[-1], 'epoch')}" if len(epochs) > 1 else plural(epochs[0], "epoch")
-    return f"{sources_text(sweep.runs)}; {sweep.recipe.name}, {seeds_text(sweep.runs)}; {plural(len(sweep.runs), 'run')} of {length}"
+    length = plural(epochs[-1], "epoch")
+    if len(epochs) > 1: length = f"{epochs[0]} to {length}"
+    about = f"{sources_text(sweep.runs)}; {sweep.recipe.name}, {seeds_text(sweep.runs)}"
+    return f"{about}; {plural(len(sweep.runs), 'run')} of {length}"
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-lines-parts
 def line_heights(numbers, labels, quality):
-    "Where the lines of all runs cross the axis of a field, and its ticks, {height: label}; heights from 0 to 1."
+    "Where lines cross the axis of a field, from 0 to 1, and its ticks, {height: label}."
     if labels:
         room = 1 / len(labels)    # of each value: at the bottom its label, above that its lines
         return (numbers + 0.33 + 0.54 * quality) * room, {(i + 0.13) * room: label for i,
@@ -86,7 +88,9 @@ def line_heights(numbers, labels, quality):
     scale = np.log if numbers.min() > 0 and numbers.max() > 50 * numbers.min() else np.asarray
     low, high = scale(numbers.min()), scale(numbers.max())
     ticks = np.linspace(low, high, 5)
-    return (scale(numbers) - low) / (high - low), {(tick - low) / (high - low): f"{np.exp(tick) if scale is np.log else tick:.2g}" for tick in ticks}
+    back = np.exp if scale is np.log else np.asarray
+    labels = {(tick - low) / (high - low): f"{back(tick):.2g}" for tick in ticks}
+    return (scale(numbers) - low) / (high - low), labels
 
 
 def draw_posts(ax, x, ticks, apart):
@@ -114,7 +118,7 @@ def draw_bundle(ax, heights, quality):
 
 
 def _shade(quality):
-    "One of six colours for each quality from 0 to 1: pale yellow through grey to dark blue, so that darker is better in grey too."
+    "One of six colours for each quality from 0 to 1: darker is better, in grey too."
     from matplotlib import colormaps
     return colormaps["cividis_r"](0.1 + 0.18 * np.minimum(6 * quality // 1, 5))
 
@@ -125,9 +129,11 @@ def sweep_lines(sweep,     # a `Sweep`
     fields, scores = swept_fields(sweep, least=2)
     aim, (low, high) = sweep_metric(sweep), (scores.min(), scores.max() + 1e-9)
     quality = (scores - low) / (high - low) if aim == "accuracy" else (high - scores) / (high - low)
-    rank = quality.argsort().argsort() / (len(quality) - 1)    # a few runs that failed badly would make all others look alike
+    # by rank: a few runs that failed badly would make all others look alike
+    rank = quality.argsort().argsort() / (len(quality) - 1)
     crossed = {place: line_heights(*found, rank) for place, found in fields.items()}
-    caption = f"{sweep_caption(sweep)}. Darker and thicker: higher in rank; within a value better runs pass higher up; dots: the best run"
+    caption = (f"{sweep_caption(sweep)}. Darker and thicker: higher in rank; "
+               "within a value better runs pass higher up; dots: the best run")
     ax = axes_for(None, f"Every run, and its validation {aim}", caption, 1.8 + 1.45 * len(fields),
                   4, grid=None)
     heights = np.stack([*(height for height, _ in crossed.values()), quality], axis=1)
@@ -168,7 +174,7 @@ def _two_fields(sweep, fields, asked):
 
 
 def pair_table(rows, columns, scores, how):
-    "What `how` makes of the scores of each pair of groups, NaN where there are none; and how many runs each pair has."
+    "The scores of each pair of groups summed up, NaN without runs; and how many runs."
     shape = int(rows.max()) + 1, int(columns.max()) + 1
     groups = {place: scores[(rows == place[0]) & (columns == place[1])]
               for place in np.ndindex(shape)}
@@ -200,7 +206,9 @@ def sweep_heatmap(sweep,             # a `Sweep`
     table, counts = pair_table(down, across, scores, np.mean if of == "mean" else np.max
                                if aim == "accuracy" else np.min)
     others = " and ".join(knob_name(place) for place in fields if place not in names)
-    title = f"Validation {aim}{', %' if aim == 'accuracy' else ''}: {_how_many(counts, of)}{f' over {others}' if others else ''}"
+    unit = ", %" if aim == "accuracy" else ""
+    over = f" over {others}" if others else ""
+    title = f"Validation {aim}{unit}: {_how_many(counts, of)}{over}"
     ax = axes_for(ax, title, f"{sweep_caption(sweep)}. Darker is better",
                   3.4 + 0.85 * table.shape[1], 2.1 + 0.42 * table.shape[0], grid=None)
     shaded_cells(ax, table, aim)
@@ -231,7 +239,7 @@ def shaded_cells(ax, table, aim):
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-importance-parts
 def variance_shares(fields, scores, seed=0, shuffles=30):
-    "The share of the variance that goes with each field and with random numbers, (fields + 1, shuffles), and the forest's R2 out of bag."
+    "Shares of the variance, (fields + 1, shuffles), the last for noise; and the out-of-bag R2."
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
     noise = np.random.default_rng(seed).permutation(len(scores))
