@@ -193,10 +193,8 @@ def _headline(evaluation):
             f"(95&nbsp;% interval {100 * low:.1f} to {100 * high:.1f}&nbsp;%)</p>")
 
 # %% ../nbs/report.ipynb #cell-130
-def report(runs,
-           # a `Run` with test predictions, or a list of them, judged on the same test images
-           data=None,
-           # the Dataset they were trained and tested on; None leaves out what needs images
+def report(runs,        # a `Run` with test predictions, or a list of them
+           data=None,   # their Dataset; None leaves out what needs images
           ) -> str:     # one HTML page with style and pictures inside, no script, no links
     "A page about a run, or about several side by side."
     runs = list(runs) if isinstance(runs, (list, tuple)) else [runs]

@@ -160,8 +160,7 @@ def gallery(pictures, texts, columns, title, caption, otherwise=""):
 def cell(evaluation: Evaluation,  # the judgement
          split,                   # the very images judged: a Split, or uint8 (N, H, W, C)
          truth,                   # true class, by name or number
-         prediction,
-         # what it was taken for, by name or number; the same for right decisions
+         prediction,              # what it was taken for, by name or number
          most: int = 24,          # how many, at most
         ) -> Figure:              # the most confident first, row by row
     "The images of one cell of the confusion matrix, each with the probability of the decision."
@@ -202,8 +201,7 @@ def _as_bytes(images):
     return x if x.dtype == np.uint8 else np.rint(255 * np.clip(x, 0, 1)).astype(np.uint8)
 
 
-def image_rows(rows: dict,
-               # name -> images (N, H, W, C): uint8, or numbers from 0 to 1; N the same in every row
+def image_rows(rows: dict,          # name -> images (N, H, W, C), uint8 or 0 to 1, N alike
                title: str,          # heading
                caption: str = "",   # which data, how many images
               ) -> Figure:          # one row for each name

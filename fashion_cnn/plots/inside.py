@@ -65,8 +65,7 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
 # %% ../../nbs/plots/inside.ipynb #cell-090
 MAPS = ("pca", "t-sne")
 
-def flatten_to_map(values: np.ndarray,
-                   # (N, ...): what describes each image, such as the output of a layer
+def flatten_to_map(values: np.ndarray,     # (N, ...): such as the output of a layer
                    method: str = "pca",    # or 't-sne'
                    seed: int = 0,          # of the method
                   ) -> np.ndarray:         # (N, 2)
@@ -318,10 +317,8 @@ def asked_classes(model, probabilities, classes):
 # %% ../../nbs/plots/inside.ipynb #cell-113
 def grad_cam_maps(model,               # a keras.Model, or a `Run` that has one
                   images: np.ndarray,  # uint8 (N, H, W, C), or a Split
-                  layer: str = None,
-                  # name of a layer with height and width; the last such if None
-                  classes=None,
-                  # a class (number; of a Run also name), one per image, or None: the likeliest
+                  layer: str = None,   # a layer with height and width; None: the last
+                  classes=None,        # one class or one per image; None: the likeliest
                  ) -> tuple:           # maps float32 (N, h, w), classes (N,), probabilities (N,)
     "Where in each image the layer found what speaks for a class (Selvaraju and others, 2017)."
     import keras
@@ -355,9 +352,8 @@ def overlay_heat(picture, found):
 # %% ../../nbs/plots/inside.ipynb #cell-117
 def grad_cam(model,               # a keras.Model, or a `Run` that has one
              images: np.ndarray,  # a few images, uint8 (N, H, W, C), or a Split
-             layer: str = None,   # name of a layer with height and width; the last such if None
-             classes=None,
-             # a class (number; of a Run also name), one per image, or None: the likeliest
+             layer: str = None,   # a layer with height and width; None: the last
+             classes=None,        # one class or one per image; None: the likeliest
              caption: str = "",   # which data, which images
             ) -> Figure:          # each image, and below it where the evidence for the class lies
     "Images with what speaks for a class (Grad-CAM)."

@@ -25,8 +25,7 @@ _MEANING = {None: "number of images", "true": "% of each true class",
 
 
 def confusion_matrix(evaluation: Evaluation,   # what to show
-                     normalize=None,
-                     # None: counts; 'true': % of each row; 'pred': % of each column
+                     normalize=None,           # None: counts; 'true', 'pred': % of row, column
                      ax=None,                  # draw into this Matplotlib axes
                     ) -> Figure:               # right decisions in blue, errors in orange
     "The confusion matrix as a heat map: rows are true, columns predicted classes."
@@ -111,10 +110,8 @@ def _title_and_how(measure):
     return {"f1": ("F1", "bootstrap, 1,000 draws")}.get(measure, (measure.capitalize(), "Wilson"))
 
 # %% ../../nbs/plots/judging.ipynb #cell-069
-def per_class(evaluations,
-              # an Evaluation, or a dict of name -> Evaluation for comparison
-              measure: str = "f1",
-              # 'precision', 'recall' or 'f1'; None for all three, of one Evaluation
+def per_class(evaluations,            # an Evaluation, or a dict of name -> Evaluation
+              measure: str = "f1",    # 'precision', 'recall' or 'f1'; None for all three
               ax=None,                # draw into this Matplotlib axes
              ) -> Figure:             # bars for each class, with 95 % intervals
     "How well each class is recognised."
@@ -194,7 +191,7 @@ def one_vs_rest(evaluation, kind, classes, ax, guessing=False):
 
 # %% ../../nbs/plots/judging.ipynb #cell-076
 def roc(evaluation: Evaluation,  # what to show
-        classes=None,            # names or numbers; None: all, of more than 14 the ten worst
+        classes=None,            # names or numbers; None: all, or the ten worst
         ax=None,                 # draw into this Matplotlib axes
        ) -> Figure:              # true over false positive rate, with each area
     "ROC curves of each class against the rest, with micro and macro average."
@@ -205,8 +202,7 @@ def roc(evaluation: Evaluation,  # what to show
 
 
 def precision_recall(evaluation: Evaluation,  # what to show
-                     classes=None,
-                     # names or numbers; None: all, of more than 14 the ten worst
+                     classes=None,            # names or numbers; None: all, or the ten worst
                      ax=None,                 # draw into this Matplotlib axes
                     ) -> Figure:              # precision over recall, with average precisions
     "Precision-recall curves of each class against the rest, with micro and macro average."
@@ -231,8 +227,7 @@ def draw_reliability(upper, lower, table, label, i, among):
     lower.bar_label(bars, counts, fontsize=6.5, padding=2, rotation=90, color=INK)
 
 # %% ../../nbs/plots/judging.ipynb #cell-081
-def reliability(evaluations,
-                # an Evaluation, or a dict of name -> Evaluation, such as before and after
+def reliability(evaluations,        # an Evaluation, or a dict of name -> Evaluation
                 bins: int = 10,     # groups of equal width, from 0 to 1
                ) -> Figure:         # accuracy over confidence, and images per group
     "The reliability diagram, with the expected calibration error (ECE)."

@@ -114,9 +114,8 @@ def draw_curves(ax, groups, metric, every):
         ax.axvline(best, color=INK, linestyle=":", linewidth=1.3, label=f"best epoch: {best}")
 
 # %% ../../nbs/plots/learning.ipynb #cell-031
-def learning_curves(run,
-                    # a `Run`, or a list of runs: seeds of one recipe, or several recipes
-                    every: int = 1,  # show every so many epochs; the first and the last always
+def learning_curves(run,             # a `Run`, or a list of runs: seeds or recipes
+                    every: int = 1,  # show every so many epochs, and the last
                    ) -> Figure:      # loss at the left, accuracy at the right, by epoch
     "Loss and accuracy of training and validation by epoch, with the best epoch marked."
     runs = as_runs(run)
@@ -166,9 +165,8 @@ def label_paths(ax):
     percent_axis(ax.yaxis)
 
 # %% ../../nbs/plots/learning.ipynb #cell-035
-def loss_accuracy(runs,
-                  # a `Run`, or a list of runs: seeds of one recipe, or several recipes
-                  every: int = 1,  # show every so many epochs; the first and the last always
+def loss_accuracy(runs,            # a `Run`, or a list of runs: seeds or recipes
+                  every: int = 1,  # show every so many epochs, and the last
                   ax=None,         # draw into this Matplotlib axes
                  ) -> Figure:      # accuracy over loss, one point per epoch
     "The way of a training through loss and accuracy, training and validation."
@@ -195,7 +193,7 @@ def _changes(first, second):
 # %% ../../nbs/plots/learning.ipynb #cell-039
 def side_by_side(first,           # a `Run`, or runs of one recipe with several seeds
                  second,          # the same of another recipe
-                 every: int = 1,  # show every so many epochs; the first and the last always
+                 every: int = 1,  # show every so many epochs, and the last
                 ) -> Figure:      # a column for each, loss above accuracy, on shared scales
     "Two trainings next to each other, and in what their recipes differ."
     sides = [as_runs(first), as_runs(second)]
@@ -230,11 +228,9 @@ def _check_validation(runs, metric):
     return measures[metric]
 
 
-def validation_curves(runs,
-                      # a `Run`, or a list of runs: seeds and recipes as you like
+def validation_curves(runs,                      # a `Run`, or a list: seeds and recipes
                       metric: str = "accuracy",  # or 'loss'
-                      every: int = 1,
-                      # show every so many epochs; the first and the last always
+                      every: int = 1,            # show every so many epochs, and the last
                       ax=None,                   # draw into this Matplotlib axes
                      ) -> Figure:                # one curve per recipe
     "The validation curves of all recipes in one figure."
@@ -250,8 +246,8 @@ def validation_curves(runs,
     return ax.figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-045
-def curve_grid(runs,            # a `Run`, or a list of runs: seeds and recipes as you like
-               every: int = 1,  # show every so many epochs; the first and the last always
+def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
+               every: int = 1,  # show every so many epochs, and the last
               ) -> Figure:      # one row per recipe: loss, accuracy, accuracy over loss
     "The learning curves of many recipes as a grid."
     runs = as_runs(runs)
@@ -301,9 +297,8 @@ def noted_rates(run):
 
 # %% ../../nbs/plots/learning.ipynb #cell-049
 def schedule(plans,
-             # a Recipe (as planned), a `Run` (as it happened), or a list of these
-             steps_per_epoch: int = 100,
-             # of a recipe's plan: training images divided by batch size
+             # a Recipe (planned), a `Run` (happened), or a list of these
+             steps_per_epoch: int = 100,  # training images divided by batch size
              ax=None,                     # draw into this Matplotlib axes
             ) -> Figure:                  # one curve for each
     "The learning rate over the epochs."

@@ -192,7 +192,7 @@ def _how_many(counts, of):
 # %% ../../nbs/plots/sweeps.ipynb #sweep-heatmap
 def sweep_heatmap(sweep,             # a `Sweep`
                   rows=None,
-                  # 'field' or 'field.option'; None takes the first that has several values
+                  # 'field' or 'field.option'; None: the first with several values
                   columns=None,      # the same; None takes the next one
                   of: str = "mean",  # or 'best': which of the runs of a cell
                   ax=None,           # draw into this Matplotlib axes
