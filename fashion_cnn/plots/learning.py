@@ -296,8 +296,7 @@ def noted_rates(run):
     return np.append(np.concatenate(starts), len(by_step)), np.concatenate(by_step)
 
 # %% ../../nbs/plots/learning.ipynb #cell-049
-def schedule(plans,
-             # a Recipe (planned), a `Run` (happened), or a list of these
+def schedule(plans,                       # a Recipe (plan), a `Run`, or a list of these
              steps_per_epoch: int = 100,  # training images divided by batch size
              ax=None,                     # draw into this Matplotlib axes
             ) -> Figure:                  # one curve for each
