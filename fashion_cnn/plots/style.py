@@ -109,7 +109,8 @@ def add_legend(ax, title=None, **options):
                    "title": title, "alignment": "left", "handlelength": 2.8} | options)
 
 
-def percent_axis(ax): ax.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
+def percent_axis(axis):
+    axis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
 
 # %% ../../nbs/plots/style.ipynb #cell-013
 def text_width(text, size):
