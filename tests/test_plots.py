@@ -19,13 +19,40 @@ from fashion_cnn.data import Dataset, Split
 from fashion_cnn.compare import compare
 from fashion_cnn.evaluate import Evaluation, wilson
 from fashion_cnn.plots import (
-    activations, cell, class_counts, class_map, confusion_matrix, curve_grid, embedding,
-    feature_maps, filters, flatten_to_map, grad_cam, grad_cam_maps, image_rows, kernels,
-    learning_curves, learning_rate_search, loss_accuracy, mosaic, most_wrong, per_class, png,
-    precision_recall, reliability, roc, sample_grid, schedule, side_by_side, sweep_heatmap,
-    sweep_importance, sweep_lines, validation_curves)
-from fashion_cnn.report import report
+    activations,
+    cell,
+    class_counts,
+    class_map,
+    confusion_matrix,
+    curve_grid,
+    embedding,
+    feature_maps,
+    filters,
+    flatten_to_map,
+    grad_cam,
+    grad_cam_maps,
+    image_rows,
+    kernels,
+    learning_curves,
+    learning_rate_search,
+    loss_accuracy,
+    mosaic,
+    most_wrong,
+    per_class,
+    png,
+    precision_recall,
+    reliability,
+    roc,
+    sample_grid,
+    schedule,
+    side_by_side,
+    sweep_heatmap,
+    sweep_importance,
+    sweep_lines,
+    validation_curves,
+)
 from fashion_cnn.recipe import Recipe
+from fashion_cnn.report import report
 from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, turned
 
@@ -736,15 +763,15 @@ def test_cell_shows_its_images_the_surest_first():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda axis: loss_accuracy(RUN, axis=axis),
-        lambda axis: validation_curves(RUN, axis=axis),
-        lambda axis: schedule(RUN, axis=axis),
-        lambda axis: learning_rate_search(a_search(), axis=axis),
-        lambda axis: confusion_matrix(EVALUATION, axis=axis),
-        lambda axis: per_class(EVALUATION, axis=axis),
-        lambda axis: roc(EVALUATION, axis=axis),
-        lambda axis: precision_recall(EVALUATION, axis=axis),
-        lambda axis: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", axis=axis),
+        lambda ax: loss_accuracy(RUN, ax=ax),
+        lambda ax: validation_curves(RUN, ax=ax),
+        lambda ax: schedule(RUN, ax=ax),
+        lambda ax: learning_rate_search(a_search(), ax=ax),
+        lambda ax: confusion_matrix(EVALUATION, ax=ax),
+        lambda ax: per_class(EVALUATION, ax=ax),
+        lambda ax: roc(EVALUATION, ax=ax),
+        lambda ax: precision_recall(EVALUATION, ax=ax),
+        lambda ax: class_map(DATA.test.x[:, :2, 0, 0], DATA.test.y, NAMES, "Two pixels", ax=ax),
     ],
 )
 def test_a_figure_of_ones_own(draw):

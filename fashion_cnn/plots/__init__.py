@@ -1,31 +1,37 @@
-"The figures of a project, each a function that returns one, and a report that gathers them on a page"
-from .style import (
-    COLOURS, MARKERS, LINES, HATCHES, DPI, INK, FAINT, curve_style, sheet, png, tidy_axes,
-    percent_axis, fit_text)
-from .images import (
-    BLANK, MAPS, as_rgb, mosaic, sample_grid, class_counts, image_rows, class_map,
-    flatten_to_map)
-from .learning import (
-    stack_histories, shown_epochs, as_runs, seeds_text, shared_metrics, learning_curves,
-    loss_accuracy, setting_text, side_by_side, validation_curves, curve_grid, schedule,
-    learning_rate_search)
-from .judging import (
-    confusion_matrix, cell, most_wrong, per_class, roc, precision_recall, reliability)
-from .inside import (
-    activations, kernels, filters, feature_maps, grad_cam_maps, overlay_heat, grad_cam,
-    embedding)
-from .sweeps import (
-    knob_name, value_text, sweep_field, in_groups, swept_fields, sweep_metric, sweep_lines,
-    sweep_heatmap, sweep_importance)
+"Figures of data, training, judgement, networks and sweeps: each function returns one."
 
-__all__ = ["COLOURS", "MARKERS", "LINES", "HATCHES", "DPI", "INK", "FAINT", "curve_style",
-           "sheet", "png", "tidy_axes", "percent_axis", "fit_text", "BLANK", "MAPS", "as_rgb",
-           "mosaic", "sample_grid", "class_counts", "image_rows", "class_map", "flatten_to_map",
-           "stack_histories", "shown_epochs", "as_runs", "seeds_text", "shared_metrics",
-           "learning_curves", "loss_accuracy", "setting_text", "side_by_side",
-           "validation_curves", "curve_grid", "schedule", "learning_rate_search",
-           "confusion_matrix", "cell", "most_wrong", "per_class", "roc", "precision_recall",
-           "reliability", "activations", "kernels", "filters", "feature_maps", "grad_cam_maps",
-           "overlay_heat", "grad_cam", "embedding", "knob_name", "value_text", "sweep_field",
-           "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
-           "sweep_importance"]
+from fashion_cnn.plots.style import (
+    COLOURS, DPI, FAINT, HATCHES, INK, LINES, MARKERS, curve_style, fit_text, percent_axis, png,
+    seeds_text, setting_text, sheet, tidy_axes,
+)
+from fashion_cnn.plots.images import (
+    BLANK, as_rgb, cell, class_counts, image_rows, mosaic, most_wrong, sample_grid,
+)
+from fashion_cnn.plots.learning import (
+    as_runs, curve_grid, learning_curves, learning_rate_search, loss_accuracy, schedule,
+    shared_metrics, shown_epochs, side_by_side, stack_histories, validation_curves,
+)
+from fashion_cnn.plots.judging import (
+    confusion_matrix, per_class, precision_recall, reliability, roc,
+)
+from fashion_cnn.plots.inside import (
+    MAPS, activations, class_map, embedding, feature_maps, filters, flatten_to_map, grad_cam,
+    grad_cam_maps, kernels, overlay_heat,
+)
+from fashion_cnn.plots.sweeps import (
+    in_groups, knob_name, sweep_field, sweep_heatmap, sweep_importance, sweep_lines,
+    sweep_metric, swept_fields, value_text,
+)
+
+__all__ = [
+    "COLOURS", "MARKERS", "LINES", "HATCHES", "DPI", "INK", "FAINT", "BLANK", "MAPS",
+    "curve_style", "sheet", "png", "tidy_axes", "percent_axis", "fit_text", "as_rgb", "mosaic",
+    "sample_grid", "class_counts", "stack_histories", "shown_epochs", "as_runs", "seeds_text",
+    "shared_metrics", "learning_curves", "loss_accuracy", "setting_text", "side_by_side",
+    "validation_curves", "curve_grid", "schedule", "learning_rate_search", "confusion_matrix",
+    "cell", "most_wrong", "per_class", "roc", "precision_recall", "reliability", "image_rows",
+    "class_map", "flatten_to_map", "activations", "kernels", "filters", "feature_maps",
+    "grad_cam_maps", "overlay_heat", "grad_cam", "embedding", "knob_name", "value_text",
+    "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
+    "sweep_importance",
+]
