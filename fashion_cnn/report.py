@@ -11,8 +11,9 @@ from html import escape
 
 import numpy as np
 
-from .evaluate import Evaluation, refuse, summary
-from .evaluate import compare, runs_by_recipe, styled
+from .compare import summary
+from .evaluate import Evaluation, refuse
+from .compare import compare, runs_by_recipe, styled
 from .plots.style import plural, png, setting_text, sizes_text
 from .plots.images import cell, class_counts, judged_images, most_wrong, sample_grid
 from .plots.learning import curve_grid, learning_curves, validation_curves
