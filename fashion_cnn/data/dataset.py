@@ -35,7 +35,7 @@ class Split:
 
     def take(self, indices):
         "The images at `indices` (whole numbers, a slice or a mask), with their labels and ids."
-        x = self.x.only(indices) if hasattr(self.x, "only") else self.x[indices]  # Mapped stays on disk
+        x = self.x.only(indices) if hasattr(self.x, "only") else self.x[indices]
         y = None if self.y is None else self.y[indices]
         return replace(self, x=x, y=y, ids=None if self.ids is None else self.ids[indices])
 

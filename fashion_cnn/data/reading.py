@@ -13,8 +13,8 @@ from pathlib import Path, PureWindowsPath
 from .arrays import Unzip, naming_file, read_idx, read_idx_folder, read_npz
 from .dataset import Split
 from .mapped import read_array_folder
-from .pickles import (is_cifar_batch, join_cifar_batches, read_cifar_batch,
-                                      read_cifar_folder, read_npy)
+from .pickles import is_cifar_batch, join_cifar_batches
+from .pickles import read_cifar_batch, read_cifar_folder, read_npy
 from .pictures import folder_files, read_pictures, tar_files
 from .tables import read_csv
 

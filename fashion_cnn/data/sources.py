@@ -24,8 +24,8 @@ from .arrays import idx_file
 from .dataset import FIVE_GROUPS, Dataset, in_blocks, quick, relabel
 from .pickles import CIFAR10_NAMES, is_cifar_batch
 from .pixels import as_split
-from .reading import (TITLES, existing_path, read_parts, refuse_image_size,
-                                      sources)
+from .reading import TITLES, existing_path, read_parts, refuse_image_size
+from .reading import sources
 from .splits import check_split_arguments, split_parts
 from ..sketch import CLASS_NAMES
 
@@ -277,12 +277,13 @@ def path_parts(source, image_size):
         raise ValueError(f"unknown data set {source!r}{guess} Known names: {', '.join(sources())}; "
                          f"or give the path of a file or folder")
     parts = read_parts(source, image_size)
-    return parts, "Fashion-MNIST" if is_fashion_mnist(parts) else existing_path(source).resolve().name
+    title = "Fashion-MNIST" if is_fashion_mnist(parts) else existing_path(source).resolve().name
+    return parts, title
 
 # %% ../../nbs/data/sources.ipynb #cell-107
 def load(source,                  # a name of `sources()`, or the path of a file or folder
-         *, validation_split=0.2,  # fraction of the training images (of all, if there is no test set)
-         test_split=0.1,          # fraction of all images, used only if there is no official test set
+         *, validation_split=0.2,  # fraction of the training images, or of all without a test set
+         test_split=0.1,           # fraction of all, where there is no official test set
          split="stratified",      # or an assignment's own scheme, "A" to "E", without the fractions
          seed=0,                  # of the split; A always uses 0 and C 42, as they did
          limit=None,              # at most so many images in each split, stratified

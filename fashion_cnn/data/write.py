@@ -172,7 +172,7 @@ def as_pieces(images):
     return images
 
 # %% ../../nbs/data/write.ipynb #mapped-15
-def save_arrays(images,            # a Dataset, a Split, a pair (uint8, labels), or many of the last two
+def save_arrays(images,            # a Dataset, a Split, (uint8 images, labels), or many of those
                 folder,            # where to; must not be there yet
                 *, test=None,      # official test images, where a Dataset has none
                 class_names=None,  # names in the order of the labels; None: those of `images`
