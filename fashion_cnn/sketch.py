@@ -33,7 +33,7 @@ def profile(t,       # where to read the curve, for example the row of every pix
         value = value + (at_b - at_a) * step * step * (3 - 2 * step)
     return value
 
-
+# %% ../nbs/sketch.ipynb #stroke
 def stroke(x, y,    # coordinates of the pixels
            start,   # (x, y) of one end
            end,     # (x, y) of the other
@@ -44,7 +44,8 @@ def stroke(x, y,    # coordinates of the pixels
     dx, dy = end[0] - start[0], end[1] - start[1]
     x, y = x - start[0], y - start[1]
     along = np.clip((x * dx + y * dy) / (dx * dx + dy * dy + 1e-6), 0, 1)
-    return np.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2) - (radius + (tip - radius) * along)
+    return np.sqrt((x - along * dx) ** 2 + (y - along * dy) ** 2) - (radius + (tip - radius) *
+                                                                     along)
 
 # %% ../nbs/sketch.ipynb #cell-023
 def box(x, y,    # coordinates of the pixels, the box lies around 0
@@ -54,9 +55,10 @@ def box(x, y,    # coordinates of the pixels, the box lies around 0
        ):        # signed distance, negative inside
     "A rounded box."
     x, y = np.abs(x) - width + corner, np.abs(y) - height + corner
-    return np.sqrt(np.maximum(x, 0) ** 2 + np.maximum(y, 0) ** 2) + np.minimum(np.maximum(x, y), 0) - corner
+    return np.sqrt(np.maximum(x, 0) ** 2 + np.maximum(y, 0) ** 2) + np.minimum(np.maximum(x, y),
+                                                                               0) - corner
 
-
+# %% ../nbs/sketch.ipynb #join
 def join(a, b,   # signed distances of two shapes
          blend,  # how far the filling reaches, in pixels
         ):       # signed distance of both together
@@ -64,7 +66,7 @@ def join(a, b,   # signed distances of two shapes
     near = np.maximum(blend - np.abs(a - b), 0)
     return np.minimum(a, b) - near * near / (4 * blend)
 
-
+# %% ../nbs/sketch.ipynb #wave
 def wave(t,  # position in periods
         ):   # -1 to 1
     "A triangle wave with period 1."
@@ -73,75 +75,105 @@ def wave(t,  # position in periods
 # %% ../nbs/sketch.ipynb #cell-030
 _COMMON = dict(
     # pose: scale, width against height, shear, tilt; place in the frame
-    size=(0.87, 1.03), narrow=(0.87, 1.12), lean=(-0.1, 0.1), tilt=(-0.04, 0.04), right=(-1.7, 1.7), down=(-0.8, 1),
-    # light: brightness number of the cloth (above 225 counts as 225), roundness, light from one side, grain
+    size=(0.87, 1.03), narrow=(0.87, 1.12), lean=(-0.1, 0.1), tilt=(-0.04, 0.04), right=(-1.7, 1.7),
+               down=(-0.8, 1),
+    # light: brightness of the cloth (above 225 counts as 225), roundness, side light, grain
     tone=(70, 300), round=(-0.25, 0.2), light=(-0.02, 0.02), grain=(0.5, 5),
-    # cloth: folds, stripes and checks, a pattern, a panel of another tone; details darker instead of paler
+    # cloth: folds, stripes, checks, a pattern, a panel; details darker instead of paler
     folds=(0, 0.1), fold_period=(5, 11), fold_angle=(-0.6, 0.6), fold_phase=(0, 1),
-    stripes=(0.15, 0.08, 0.4), stripe_period=(2.5, 8), stripe_phase=(0, 1), upright=(0.4, 1, 1), checks=(0.25, 1, 1),
-    pattern=(0.2, 0.05, 0.35), panel=(0.25, -0.5, 0.5), panel_at=(-11, 8), panel_size=(1, 12), darker=(0.4, 1, 1))
+    stripes=(0.15, 0.08, 0.4), stripe_period=(2.5, 8), stripe_phase=(0, 1), upright=(0.4, 1, 1),
+               checks=(0.25, 1, 1),
+    pattern=(0.2, 0.05, 0.35), panel=(0.25, -0.5, 0.5), panel_at=(-11, 8), panel_size=(1, 12),
+               darker=(0.4, 1, 1))
 
-
+# %% ../nbs/sketch.ipynb #top
 _TOP = dict(
     _COMMON,
-    slope=(1.2, 3.6), shoulder=(5.6, 7.8), chest=(5.4, 7.4), waist=(5.2, 7.4), waist_at=(0, 5), hem=(5.4, 8),
+    slope=(1.2, 3.6), shoulder=(5.6, 7.8), chest=(5.4, 7.4), waist=(5.2, 7.4), waist_at=(0, 5),
+            hem=(5.4, 8),
     bottom=(12.5, 14.8), neck=(2.3, 3.8), neck_depth=(0.8, 3), vee=(0.2, 1, 1), back=(0.35, 1.05),
-    stand=(0.15, 0.4, 1.6), sleeve=(19.5, 24), sleeve_angle=(0.18, 0.4), elbow=(0, 0.22), sleeve_width=(2, 2.8),
-    cuff=(1.2, 1.9), sleeve_tone=(0.88, 1.08), seam=(0, 0.28), front_width=(0.2, 0.6), print_width=(2, 4.5),
+    stand=(0.15, 0.4, 1.6), sleeve=(19.5, 24), sleeve_angle=(0.18, 0.4), elbow=(0, 0.22),
+            sleeve_width=(2, 2.8),
+    cuff=(1.2, 1.9), sleeve_tone=(0.88, 1.08), seam=(0, 0.28), front_width=(0.2, 0.6),
+            print_width=(2, 4.5),
     print_height=(1, 4.5), print_at=(-5, 0))
 
 # %% ../nbs/sketch.ipynb #cell-031
 _SHOE = dict(
     _COMMON,
-    size=(0.93, 1.03), narrow=(0.97, 1.04), lean=(-0.07, 0.07), tilt=(-0.05, 0.05), right=(-0.6, 0.6), down=(-1.2, 1.2),
+    size=(0.93, 1.03), narrow=(0.97, 1.04), lean=(-0.07, 0.07), tilt=(-0.05, 0.05),
+             right=(-0.6, 0.6), down=(-1.2, 1.2),
     stripes=(0.06, 0.08, 0.3), pattern=(0.15, 0.05, 0.4), panel=(0.1, -0.4, 0.4),
-    sole=(5.2, 7.4), spring=(0, 1.2), toe=(3.3, 5.2), toe_length=(2.5, 6), rise=(-11, -5), instep=(3.5, 6.5),
+    sole=(5.2, 7.4), spring=(0, 1.2), toe=(3.3, 5.2), toe_length=(2.5, 6), rise=(-11, -5),
+             instep=(3.5, 6.5),
     shaft=(-7.5, -2.5), front=(2.5, 5.5), rear=(10.5, 13.2), dip=(0.8, 3.4),
-    heel=(0, 0.8), heel_from=(5, 8), heel_back=(12.6, 13.9), heel_tip=(0, 1), rand=(1.2, 2.4), rand_tone=(0.15, 1.25),
-    laces=(0.6, -0.4, 0.5), mark=(0.5, -0.5, 0.5), mark_at=(-3, 6), mark_lean=(-4, 4), cap=(0.3, -0.3, 0.3),
+    heel=(0, 0.8), heel_from=(5, 8), heel_back=(12.6, 13.9), heel_tip=(0, 1), rand=(1.2, 2.4),
+             rand_tone=(0.15, 1.25),
+    laces=(0.6, -0.4, 0.5), mark=(0.5, -0.5, 0.5), mark_at=(-3, 6), mark_lean=(-4, 4),
+             cap=(0.3, -0.3, 0.3),
     strap_period=(4, 11), strap_angle=(-0.8, 0.8), strap_curve=(-0.06, 0.06), strap_phase=(0, 1),
     strap_share=(-0.5, 0.4))
 
 # %% ../nbs/sketch.ipynb #cell-032
 RANGES = {
     "T-shirt/top": dict(
-        _TOP, tone=(50, 290), shoulder=(5.6, 8), chest=(5.8, 8), waist=(5.8, 8.2), hem=(6, 8.8), neck=(2.5, 4.5),
-        neck_depth=(1, 5), vee=(0.25, 1, 1), sleeve=(0.92, 4, 11), sleeve_angle=(0.35, 0.95), sleeve_width=(2.6, 3.6),
+        _TOP, tone=(50, 290), shoulder=(5.6, 8), chest=(5.8, 8), waist=(5.8, 8.2), hem=(6, 8.8),
+                        neck=(2.5, 4.5),
+        neck_depth=(1, 5), vee=(0.25, 1, 1), sleeve=(0.92, 4, 11), sleeve_angle=(0.35, 0.95),
+                        sleeve_width=(2.6, 3.6),
         cuff=(2.2, 3.4), seam=(0, 0.12), print=(0.4, -0.5, 0.6)),
     "Trouser": dict(
-        _COMMON, lean=(-0.07, 0.07), waist=(3.8, 4.8), hip=(4.2, 5.5), crotch=(-8, -3), thigh=(2.2, 2.8),
+        _COMMON, lean=(-0.07, 0.07), waist=(3.8, 4.8), hip=(4.2, 5.5), crotch=(-8, -3),
+                    thigh=(2.2, 2.8),
         knee=(1.7, 2.5), ankle=(1.2, 2.5), spread=(2.2, 4), bottom=(12.8, 14.8), crease=(-0.1, 0.3),
         belt=(0.6, -0.3, 0.4), stripes=(0.08, 0.08, 0.4), panel=(0.1, -0.4, 0.4)),
     "Pullover": dict(
-        _TOP, tone=(60, 300), chest=(5.2, 6.9), waist=(5, 6.9), bottom=(12, 14.5), sleeve_angle=(0.2, 0.42),
-        neck_depth=(0.5, 2.5), front=(0.06, 0.1, 0.4), rib=(0.75, -0.25, 0.25), print=(0.25, -0.5, 0.6)),
+        _TOP, tone=(60, 300), chest=(5.2, 6.9), waist=(5, 6.9), bottom=(12, 14.5),
+                     sleeve_angle=(0.2, 0.42),
+        neck_depth=(0.5, 2.5), front=(0.06, 0.1, 0.4), rib=(0.75, -0.25, 0.25),
+                     print=(0.25, -0.5, 0.6)),
     "Dress": dict(
-        _TOP, shoulder=(2.8, 5.6), chest=(3.2, 5), waist=(2.8, 4.6), waist_at=(-5, 0), hem=(3.2, 8.5), slope=(0.5, 2.4),
-        neck=(1.8, 3.4), neck_depth=(0.5, 5.5), sleeve=(0.5, 3, 22), sleeve_angle=(0.12, 0.5), sleeve_width=(1.3, 2),
+        _TOP, shoulder=(2.8, 5.6), chest=(3.2, 5), waist=(2.8, 4.6), waist_at=(-5, 0),
+                  hem=(3.2, 8.5), slope=(0.5, 2.4),
+        neck=(1.8, 3.4), neck_depth=(0.5, 5.5), sleeve=(0.5, 3, 22), sleeve_angle=(0.12, 0.5),
+                  sleeve_width=(1.3, 2),
         cuff=(1, 1.8), belt=(0.4, -0.5, 0.5)),
     "Coat": dict(
-        _TOP, tone=(90, 320), slope=(1.4, 4), shoulder=(5.4, 7.2), chest=(5.7, 7.3), waist=(5.4, 7.2), hem=(5.7, 7.8),
-        bottom=(13, 14.8), sleeve=(19.5, 24.5), sleeve_angle=(0.1, 0.28), elbow=(-0.04, 0.12), neck_depth=(0.6, 5),
-        vee=(0.6, 1, 1), stand=(0.6, 0.5, 2.6), front=(0.97, 0.25, 0.65), front_width=(0.2, 0.8), open=(0.15, 0.2, 1.2),
-        buttons=(0.3, 1, 1), collar=(0.5, 0.1, 0.5), pockets=(0.45, -0.3, 0.4), belt=(0.15, -0.4, 0.4),
+        _TOP, tone=(90, 320), slope=(1.4, 4), shoulder=(5.4, 7.2), chest=(5.7, 7.3),
+                 waist=(5.4, 7.2), hem=(5.7, 7.8),
+        bottom=(13, 14.8), sleeve=(19.5, 24.5), sleeve_angle=(0.1, 0.28), elbow=(-0.04, 0.12),
+                 neck_depth=(0.6, 5),
+        vee=(0.6, 1, 1), stand=(0.6, 0.5, 2.6), front=(0.97, 0.25, 0.65), front_width=(0.2, 0.8),
+                 open=(0.15, 0.2, 1.2),
+        buttons=(0.3, 1, 1), collar=(0.5, 0.1, 0.5), pockets=(0.45, -0.3, 0.4),
+                 belt=(0.15, -0.4, 0.4),
         stripes=(0.1, 0.08, 0.3)),
     "Sandal": dict(
-        _SHOE, tone=(60, 290), sole=(5, 11), toe=(2, 5), instep=(3, 7), shaft=(-9, 1), dip=(0, 2), heel=(-1.5, 9),
-        heel_from=(6.5, 12.2), heel_tip=(0, 2), rand=(1, 2.4), straps=(0.92, 1, 1), laces=(0, 0), mark=(0, 0)),
+        _SHOE, tone=(60, 290), sole=(5, 11), toe=(2, 5), instep=(3, 7), shaft=(-9, 1), dip=(0, 2),
+                   heel=(-1.5, 9),
+        heel_from=(6.5, 12.2), heel_tip=(0, 2), rand=(1, 2.4), straps=(0.92, 1, 1), laces=(0, 0),
+                   mark=(0, 0)),
     "Shirt": dict(
-        _TOP, tone=(50, 290), shoulder=(5.6, 7.6), sleeve=(7, 26), sleeve_angle=(0.16, 0.45), neck=(2.3, 4),
-        neck_depth=(0.8, 4.5), vee=(0.4, 1, 1), stand=(0.5, 0.4, 1.4), front=(0.85, 0.2, 0.5), buttons=(0.6, 1, 1),
-        collar=(0.7, 0.2, 0.5), pockets=(0.15, -0.3, 0.3), print=(0.08, -0.4, 0.4), stripes=(0.28, 0.06, 0.4),
+        _TOP, tone=(50, 290), shoulder=(5.6, 7.6), sleeve=(7, 26), sleeve_angle=(0.16, 0.45),
+                  neck=(2.3, 4),
+        neck_depth=(0.8, 4.5), vee=(0.4, 1, 1), stand=(0.5, 0.4, 1.4), front=(0.85, 0.2, 0.5),
+                  buttons=(0.6, 1, 1),
+        collar=(0.7, 0.2, 0.5), pockets=(0.15, -0.3, 0.3), print=(0.08, -0.4, 0.4),
+                  stripes=(0.28, 0.06, 0.4),
         checks=(0.5, 1, 1)),
     "Sneaker": dict(_SHOE),
     "Bag": dict(
-        _COMMON, stripes=(0.1, 0.08, 0.4), pattern=(0.15, 0.05, 0.4), top=(-10, 1), bottom=(8, 14.2), width=(9, 15),
-        taper=(-2, 3), corner=(0.5, 4), arch=(0.75, 3, 14), arch_width=(2.5, 8.5), arch_thick=(0.35, 1),
+        _COMMON, stripes=(0.1, 0.08, 0.4), pattern=(0.15, 0.05, 0.4), top=(-10, 1),
+                bottom=(8, 14.2), width=(9, 15),
+        taper=(-2, 3), corner=(0.5, 4), arch=(0.75, 3, 14), arch_width=(2.5, 8.5),
+                arch_thick=(0.35, 1),
         flap=(0.5, -0.4, 0.5), flap_at=(0.2, 0.7), clasp=(0.5, -0.6, 0.6), clasp_size=(0.5, 1.8),
         print=(0.15, -0.5, 0.5), print_width=(2, 6), print_height=(1, 4), print_at=(1, 5)),
     "Ankle boot": dict(
-        _SHOE, tone=(80, 310), sole=(7.5, 12), toe=(3.8, 6), toe_length=(2.5, 7), rise=(-8, -3), instep=(3, 7),
-        shaft=(-14, -5), front=(-0.5, 3.5), rear=(9, 13), dip=(-0.5, 1), heel=(0, 7), heel_from=(4, 9), heel_tip=(0, 2),
+        _SHOE, tone=(80, 310), sole=(7.5, 12), toe=(3.8, 6), toe_length=(2.5, 7), rise=(-8, -3),
+                       instep=(3, 7),
+        shaft=(-14, -5), front=(-0.5, 3.5), rear=(9, 13), dip=(-0.5, 1), heel=(0, 7),
+                       heel_from=(4, 9), heel_tip=(0, 2),
         rand=(0.4, 1.6), rand_tone=(0.4, 1.2)),
 }
 
@@ -152,25 +184,31 @@ PARAMETERS = tuple(sorted({name for row in RANGES.values() for name in row}))
 def _table(ranges):
     "The ranges as three arrays (10, parameters): chance, low, high."
     if missing := set(CLASS_NAMES) - set(ranges):
-        raise ValueError(f"ranges must have a row for each of CLASS_NAMES. Received: none for {sorted(missing)}")
+        raise ValueError(f"ranges must have a row for each of CLASS_NAMES. Received: none for "
+                         f"{sorted(missing)}")
     for name in CLASS_NAMES:
         if unknown := set(ranges[name]) - set(PARAMETERS):
-            raise ValueError(f"Unknown parameters for {name}: use names from PARAMETERS. Received: {sorted(unknown)}")
-        if wrong := {k: v for k, v in ranges[name].items() if not isinstance(v, (tuple, list)) or len(v) not in (2, 3)}:
-            raise ValueError(f"A range is (low, high) or (chance, low, high). Received for {name}: {wrong}")
-    rows = [[(1, *ranges[name].get(parameter, (0, 0)))[-3:] for parameter in PARAMETERS] for name in CLASS_NAMES]
+            raise ValueError(f"Unknown parameters for {name}: use names from PARAMETERS. Received: "
+                             f"{sorted(unknown)}")
+        if wrong := {k: v for k, v in ranges[name].items() if not isinstance(v, (tuple, list)) or
+                     len(v) not in (2, 3)}:
+            raise ValueError(f"A range is (low, high) or (chance, low, high). Received for {name}: "
+                             f"{wrong}")
+    rows = [[(1, *ranges[name].get(parameter, (0, 0)))[-3:] for parameter in PARAMETERS] for name in
+            CLASS_NAMES]
     return np.moveaxis(np.asarray(rows, np.float32), 2, 0)
 
-
+# %% ../nbs/sketch.ipynb #parameters
 def parameters(labels,        # class numbers 0 to 9 (N,)
                uniform,       # numbers from 0 to 1 (N, len(PARAMETERS)), or one number for all
                ranges=None,   # a changed copy of `RANGES`; None: `RANGES` itself
               ) -> dict:      # parameter name -> float32 (N,)
-    "The parameter values of every picture: low + (high - low) * uniform, or 0 where chance decides against it."
+    "The values of every picture: low + (high - low) * uniform, or 0 where chance says no."
     chance, low, high = (part[np.asarray(labels, int)] for part in _table(ranges or RANGES))
     uniform = np.broadcast_to(np.float32(uniform), low.shape)
     values = np.where(uniform < chance, low + (high - low) * uniform / np.maximum(chance, 1e-6), 0)
-    return dict(zip(PARAMETERS, np.where(chance == 1, low + (high - low) * uniform, values).astype(np.float32).T))
+    return dict(zip(PARAMETERS, np.where(chance == 1, low + (high - low) * uniform,
+                                         values).astype(np.float32).T))
 
 # %% ../nbs/sketch.ipynb #cell-038
 def _sleeve(side, y, p, top):
@@ -186,7 +224,7 @@ def _sleeve(side, y, p, top):
     arm = np.maximum(arm, (side - hand[0]) * np.sin(bend) + (y - hand[1]) * np.cos(bend))
     return np.where(p.sleeve > 0, arm, 50), hand
 
-
+# %% ../nbs/sketch.ipynb #on-top
 def _on_top(side, y, p):
     "Tone of what is on a top, 0 for nothing: collar, front with buttons, pockets, belt."
     gap = side - p.front_width - p.open * (y + 13) / 14
@@ -204,18 +242,22 @@ def _draw_top(x, y, p):
     width = profile(y, (-10, p.shoulder), (-6, p.chest), (p.waist_at, p.waist), (14, p.hem))
     body = np.maximum(np.maximum(edge - y, side - width), y - p.bottom)
     arm, hand = _sleeve(side, y, p, top)
-    tone = p.sleeve_tone + (1 - p.sleeve_tone) * cover(body) - p.seam * cover(np.abs(np.maximum(arm, body)) - 0.3)
-    tone = tone + p.rib * np.maximum(y > p.bottom - 2.2, (side - hand[0]) ** 2 + (y - hand[1]) ** 2 < 6)
+    tone = p.sleeve_tone + (1 - p.sleeve_tone) * cover(body)
+    tone = tone - p.seam * cover(np.abs(np.maximum(arm, body)) - 0.3)
+    tone = tone + p.rib * np.maximum(y > p.bottom - 2.2, (side - hand[0]) ** 2 + (y - hand[1]) ** 2
+                                     < 6)
     tone = tone + _on_top(side, y, p)
     depth = (y + 13.6) / p.neck_depth
-    hole = cover(2 * np.where(p.vee > 0, side / p.neck + depth, (side / p.neck) ** 2 + depth * np.abs(depth)) - 2)
+    hole = cover(2 * np.where(p.vee > 0, side / p.neck + depth, (side / p.neck) ** 2 + depth *
+                              np.abs(depth)) - 2)
     return np.minimum(body, arm), tone + (p.back - tone) * hole
 
-
+# %% ../nbs/sketch.ipynb #draw-trousers
 def _draw_trousers(x, y, p):
     "A pair of trousers: hips and two legs."
     side = np.abs(x)
-    hips = np.maximum(np.maximum(side - profile(y, (-13.5, p.waist), (p.crotch, p.hip)), y - p.crotch), -13.6 - y)
+    hips = np.maximum(np.maximum(side - profile(y, (-13.5, p.waist), (p.crotch, p.hip)), y -
+                                 p.crotch), -13.6 - y)
     centre = side - profile(y, (p.crotch, p.hip - p.thigh), (14, p.spread))
     width = profile(y, (p.crotch, p.thigh), (4, p.knee), (14, p.ankle))
     legs = np.maximum(np.maximum(np.abs(centre) - width, p.crotch - 1 - y), y - p.bottom)
@@ -227,11 +269,13 @@ def _sole(x, y, p, ground):
     "Signed distance to the sole and the heel."
     heel = np.maximum(p.heel, 0)
     taper = p.heel_from + p.heel_tip * np.clip((y - p.sole + heel) / (heel + 0.5), 0, 1)
-    block = np.maximum(np.maximum(taper - x, x - p.heel_back), np.maximum(y - p.sole, ground - 1 - y))
-    sole = np.maximum(np.maximum(y - ground, ground - p.rand - y), np.maximum(x - p.heel_back, -13.8 - x))
+    block = np.maximum(np.maximum(taper - x, x - p.heel_back),
+                       np.maximum(y - p.sole, ground - 1 - y))
+    sole = np.maximum(np.maximum(y - ground, ground - p.rand - y),
+                      np.maximum(x - p.heel_back, -13.8 - x))
     return np.minimum(sole, block)
 
-
+# %% ../nbs/sketch.ipynb #upper
 def _upper(x, y, p, ground, top):
     "Signed distance to the foot and shaft of a shoe; of a sandal, to its straps."
     foot = np.maximum(np.maximum(top - y, y - ground), np.maximum(x - p.front - 2, -13.8 - x))
@@ -240,7 +284,8 @@ def _upper(x, y, p, ground, top):
     back = profile(y, (p.shaft, p.rear), (p.sole - np.maximum(p.heel, 0) - 1, p.heel_back))
     shaft = np.maximum(np.maximum(p.front - x, x - back), rim - y)
     upper = np.maximum(join(foot, shaft, 4), y - ground)
-    bands = wave((x + y * p.strap_angle + p.strap_curve * y * y) / p.strap_period + p.strap_phase) - p.strap_share
+    bands = wave((x + y * p.strap_angle + p.strap_curve * y * y) / p.strap_period +
+                 p.strap_phase) - p.strap_share
     return np.where(p.straps > 0, np.maximum(upper, bands * p.strap_period / 4), upper)
 
 # %% ../nbs/sketch.ipynb #cell-042
@@ -248,15 +293,19 @@ def _draw_shoe(x, y, p):
     "Sandal, sneaker, ankle boot."
     ground = p.sole - profile(x, (-14, p.spring), (-9, 0), (-3, 0), (6, np.maximum(p.heel, 0)))
     t = np.clip((x + 14) / p.toe_length, 0, 1)
-    top = ground - p.toe * np.sqrt(t * (2 - t) + 1e-3) - profile(x, (p.rise, 0), (p.front, p.instep))
+    top = ground - p.toe * np.sqrt(t * (2 - t) + 1e-3) - profile(x, (p.rise, 0),
+                                                                 (p.front, p.instep))
     bottom = _sole(x, y, p, ground)
-    lace = cover(np.abs(x - (p.rise + 2 * p.front) / 3) - 3) * cover(y - top - 2.5) * (wave(y / 2.5 + x / 4) > 0)
-    low, high = (p.mark_at - p.mark_lean, p.sole - 3), (p.mark_at + p.mark_lean, p.sole - p.instep - 1)
+    lace = cover(np.abs(x - (p.rise + 2 * p.front) / 3) -
+                 3) * cover(y - top - 2.5) * (wave(y / 2.5 + x / 4) > 0)
+    low, high = (p.mark_at - p.mark_lean, p.sole - 3), (p.mark_at + p.mark_lean, p.sole - p.instep -
+                                                        1)
     mark = stroke(x, y, low, high, 0.7, 0.4)
     tone = 1 - p.cap * cover(x + 14 - p.toe_length) - p.laces * lace - p.mark * cover(mark)
-    return np.minimum(_upper(x, y, p, ground, top), bottom), tone + (p.rand_tone - tone) * cover(bottom)
+    return np.minimum(_upper(x, y, p, ground, top), bottom), tone + (p.rand_tone -
+                                                                     tone) * cover(bottom)
 
-
+# %% ../nbs/sketch.ipynb #draw-bag
 def _draw_bag(x, y, p):
     "A bag: a box with a handle, a flap and a clasp."
     half, middle = (p.bottom - p.top) / 2, (p.bottom + p.top) / 2
@@ -265,7 +314,8 @@ def _draw_bag(x, y, p):
     ring = np.abs(np.sqrt((x / p.arch_width) ** 2 + ((y - p.top - 1) / arch) ** 2) - 1)
     ring = np.maximum(ring * np.minimum(p.arch_width, arch) - p.arch_thick, y - p.top - 1)
     line = y - p.top - 2 * half * p.flap_at
-    tone = 1 - p.flap * cover(np.abs(line) - 0.5) - p.clasp * cover(box(x, line, p.clasp_size, p.clasp_size, 0.4))
+    tone = 1 - p.flap * cover(np.abs(line) - 0.5) - p.clasp * cover(box(x, line, p.clasp_size,
+                                                                        p.clasp_size, 0.4))
     return np.minimum(body, np.where(p.arch > 0, ring, 50)), tone
 
 # %% ../nbs/sketch.ipynb #cell-044
@@ -276,20 +326,24 @@ def _cloth(x, y, p, noise):
     along, across = np.where(p.upright > 0, x, y), np.where(p.upright > 0, y, x)
     lines = np.clip(1.5 * wave(along / p.stripe_period + p.stripe_phase), -1, 1)
     other = np.clip(1.5 * wave(across / p.stripe_period), -1, 1)
-    tone = 1 + p.light * x + p.folds * wave((x + y * p.fold_angle + 1.5 * soft) / p.fold_period + p.fold_phase)
+    tone = 1 + p.light * x + p.folds * wave((x + y * p.fold_angle + 1.5 * soft) / p.fold_period +
+                                            p.fold_phase)
     tone = tone - p.stripes * np.where(p.checks > 0, (lines + other) / 2, lines) + p.pattern * soft
     tone = tone - p.panel * cover(np.abs(y - p.panel_at) - p.panel_size)
-    return tone - p.print * cover(box(x, y - p.print_at, p.print_width, p.print_height, 1)) * (0.7 + 0.6 * soft)
+    return tone - p.print * cover(box(x, y - p.print_at, p.print_width, p.print_height,
+                                      1)) * (0.7 + 0.6 * soft)
 
 # %% ../nbs/sketch.ipynb #cell-046
-_CUTS = {"T-shirt/top": _draw_top, "Pullover": _draw_top, "Dress": _draw_top, "Coat": _draw_top, "Shirt": _draw_top,
+_CUTS = {"T-shirt/top": _draw_top, "Pullover": _draw_top, "Dress": _draw_top, "Coat": _draw_top,
+         "Shirt": _draw_top,
          "Trouser": _draw_trousers, "Bag": _draw_bag,
          "Sandal": _draw_shoe, "Sneaker": _draw_shoe, "Ankle boot": _draw_shoe}
 
-
+# %% ../nbs/sketch.ipynb #paint
 def _paint(cut, values, noise):
     "Pictures uint8 (n, 28, 28) of one cut."
-    p = SimpleNamespace(**{name: np.asarray(value, np.float32)[:, None, None] for name, value in values.items()})
+    p = SimpleNamespace(**{name: np.asarray(value, np.float32)[:, None, None] for name, value in
+                           values.items()})
     place = np.arange(28, dtype=np.float32) - 13.5
     across, down = place[None, None, :] - p.right, place[None, :, None] - p.down
     x, y = (across + p.lean * down) / (p.size * p.narrow), (down + p.tilt * across) / p.size
@@ -298,7 +352,7 @@ def _paint(cut, values, noise):
     bright = np.clip(tone, 0.05, 1.7) * np.minimum(p.tone, 225) + p.grain * noise[:, 1:-1, 1:-1]
     return (np.clip(cover(distance) * bright, 0, 255) + 0.5).astype(np.uint8)
 
-
+# %% ../nbs/sketch.ipynb #render
 def render(labels,       # class numbers 0 to 9 (N,)
            values,       # parameter name -> (N,), as from `parameters`
            noise=None,   # normal noise float32 (N, 30, 30) for grain and patterns; None: none
@@ -309,7 +363,8 @@ def render(labels,       # class numbers 0 to 9 (N,)
     cuts = [_CUTS[CLASS_NAMES[label]] for label in labels]
     for cut in dict.fromkeys(cuts):
         here = np.flatnonzero([other is cut for other in cuts])
-        images[here, :, :, 0] = _paint(cut, {name: value[here] for name, value in values.items()}, noise[here])
+        images[here, :, :, 0] = _paint(cut, {name: value[here] for name, value in values.items()},
+                                       noise[here])
     return images
 
 # %% ../nbs/sketch.ipynb #cell-052
@@ -320,22 +375,26 @@ def _seed(seed):
     "A seed as a whole number of 0 or more."
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise TypeError(f"seed must be a whole number. Received: {seed!r}")
-    if index(seed) < 0: raise ValueError(f"seed must be 0 or more. Received: {seed!r}")
+    if index(seed) < 0:
+        raise ValueError(f"seed must be 0 or more. Received: {seed!r}")
     return index(seed)
 
-
+# %% ../nbs/sketch.ipynb #labels
 def _labels(labels):
     "Labels as int64 (N,), checked."
     given = np.asarray(labels)
-    if given.ndim != 1: raise ValueError(f"labels must be a list or an array (N,). Received: shape {given.shape}")
+    if given.ndim != 1: raise ValueError(f"labels must be a list or an array (N,). Received: shape "
+                                         f"{given.shape}")
     if len(given) and not np.issubdtype(given.dtype, np.integer):
-        raise TypeError(f"labels must be whole numbers from 0 to 9, not names or one-hot rows. Received: {given.dtype}")
+        raise TypeError(f"labels must be whole numbers from 0 to 9, not names or one-hot rows. "
+                        f"Received: {given.dtype}")
     if len(given) and not 0 <= given.min() <= given.max() < len(CLASS_NAMES):
-        raise ValueError(f"labels must lie between 0 and 9. Received: {given.min()} to {given.max()}")
+        raise ValueError(f"labels must lie between 0 and 9. Received: {given.min()} to "
+                         f"{given.max()}")
     return given.astype(np.int64)
 
-
-def draw(labels,         # class numbers 0 to 9, integers (N,); ValueError or TypeError for anything else
+# %% ../nbs/sketch.ipynb #draw
+def draw(labels,         # class numbers 0 to 9, integers (N,)
          seed: int = 0,  # 0 or more; another seed, other garments
          ranges=None,    # a changed copy of `RANGES`; None: `RANGES` itself
         ) -> np.ndarray: # uint8 (N, 28, 28, 1), 0 is the empty ground

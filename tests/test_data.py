@@ -1,6 +1,7 @@
 "Loading, splitting and saving: every format against its own writer, and the assignments' splits against scikit-learn."
 import gzip
 import hashlib
+import importlib
 import io
 import os
 import pickle
@@ -16,9 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fashion_cnn import data as room
+from fashion_cnn.data import dataset, pickles, tables
 from fashion_cnn.data import (FIVE_GROUPS, Mapped, Split, as_labels, as_pixels, describe, from_arrays, load, read,
                               relabel, save_arrays, save_csv, save_npy, sources)
+
+room = importlib.import_module("fashion_cnn.data.sources")  # in the package, that name is a function
 
 relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -123,7 +126,7 @@ def test_csv_dialects(tmp_path_factory, rows, end, form, newline):
 
 def test_empty_lines_at_the_end_of_a_table(tmp_path, monkeypatch):
     for size in (12, 30, 4096):
-        monkeypatch.setattr(room, "_BLOCK", size)
+        monkeypatch.setattr(tables, "BLOCK_BYTES", size)
         (tmp_path / "e.csv").write_text("Id,Label,1\n1,0,7\n2,1,255\n\n\n\n")
         assert read(tmp_path / "e.csv").x.ravel().tolist() == [7, 255]
         (tmp_path / "e.csv").write_text("Id,Label,1\n1,0,7\n\n2,1,255\n")
@@ -135,7 +138,7 @@ def test_csv_blocks_meet_at_any_byte(tmp_path, monkeypatch):
     split = Split(images(30, 3), np.arange(30) % 5)
     save_csv(split, tmp_path / "a.csv")
     for size in (100, 101, 137, 1000):
-        monkeypatch.setattr(room, "_BLOCK", size)
+        monkeypatch.setattr(tables, "BLOCK_BYTES", size)
         same(read(tmp_path / "a.csv"), split)
 
 
@@ -265,7 +268,7 @@ def test_a_pickle_as_python_2_and_numpy_1_wrote_it():
            b"U\x01b\x87Rq\x05(K\x01K\x02M\x00\x0c\x86cnumpy\ndtype\nq\x06U\x02u1K\x00K\x01\x87Rq\x07(K\x03U\x01|NNN"
            b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x00\x18\x00\x00" + bytes(range(256)) * 24 +
            b"tbU\x06labelsq\x08]q\x09(K\x03K\x07eu.")
-    x, y = room._cifar_batch(raw, "data_batch_1")
+    x, y = pickles.cifar_batch(raw, "data_batch_1")
     assert y.tolist() == [3, 7] and x.shape == (2, 32, 32, 3) and x[1, 0, 1].tolist() == [1, 1, 1]
     assert np.array_equal(pickle.loads(raw, encoding="latin1")["data"].reshape(2, 3, 32, 32).transpose(0, 2, 3, 1), x)
 
@@ -301,7 +304,7 @@ def test_stratified_sizes_and_seeds():
 def test_a_portion_is_stratified(counts, fraction, seed):
     y = np.repeat(np.arange(len(counts)), counts)
     n = round(len(y) * fraction)
-    chosen = room._portion(y, n, seed)
+    chosen = dataset.stratified_draw(y, n, seed)
     assert len(chosen) == len(set(chosen.tolist())) == n
     assert all(abs(np.sum(y[chosen] == c) - k * n / len(y)) < 1 for c, k in enumerate(counts))
 
@@ -655,7 +658,7 @@ def fake_fashion(monkeypatch):
     digest = lambda a: hashlib.sha256(a.astype(np.uint8).tobytes()).hexdigest()
     monkeypatch.setattr(room, "FASHION_SHA256",
                         {(p, k): digest(getattr(split, k)) for p in ("train", "test") for k in "xy"})
-    monkeypatch.setattr(room, "_FASHION_SHAPE", (200, 28, 28, 1))
+    monkeypatch.setattr(room, "FASHION_SHAPE", (200, 28, 28, 1))
     return split
 
 
@@ -663,7 +666,7 @@ def test_places_in_order(tmp_path, monkeypatch, fake_fashion):
     for place in ("given", "data/fashion-mnist", "flat", "keras/datasets/fashion-mnist"):
         (tmp_path / place).mkdir(parents=True)
         idx_folder(tmp_path / place, fake_fashion, fake_fashion)
-    found = lambda path=None: room._place("fashion-mnist", path)[0]
+    found = lambda path=None: room.find_source("fashion-mnist", path)[0]
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("FASHION_CNN_DATA", raising=False)
     assert found() == tmp_path / "keras/datasets/fashion-mnist"
@@ -693,7 +696,7 @@ def test_an_unfinished_download_is_taken_up_again(tmp_path, monkeypatch, fake_fa
     def downloaded(name):
         asked.append(name)
         (cache / "t10k-labels-idx1-ubyte.gz").write_bytes(complete)
-    monkeypatch.setattr(room, "_downloaded", downloaded)
+    monkeypatch.setattr(room, "download", downloaded)
     assert load("fashion-mnist").source == "Fashion-MNIST" and asked == ["fashion-mnist"]
     (cache / "t10k-labels-idx1-ubyte.gz").write_bytes(complete[:-20])
     with pytest.raises(ValueError, match=r"(?s)t10k-labels.*truncated.*delete it there"):
@@ -703,7 +706,7 @@ def test_an_unfinished_download_is_taken_up_again(tmp_path, monkeypatch, fake_fa
 def test_a_download_that_fails_says_why(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("FASHION_CNN_DATA", str(tmp_path))
-    monkeypatch.setattr(room, "_downloaded", lambda name: "the moon is full")
+    monkeypatch.setattr(room, "download", lambda name: "the moon is full")
     with pytest.raises(FileNotFoundError, match="(?s)storage.googleapis.com: the moon is full.*Three ways out"):
         load("five-groups")
     with pytest.raises(ValueError, match="path= says where"):

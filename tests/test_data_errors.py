@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashion_cnn import data as room
 from fashion_cnn.data import Split, as_labels, as_pixels, from_arrays, load, read, save_csv, save_npy
 
 
@@ -462,7 +461,7 @@ def test_disk_full_leaves_the_old_file(tmp_path, save, name, old):
 def test_no_space_says_so(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr(room.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="a.csv could not be written and was left as it was: No space left") as caught:
         save_csv(Split(X[..., None], Y), tmp_path / "a.csv")
     assert caught.value.errno == errno.ENOSPC and not list(tmp_path.iterdir())

@@ -1,16 +1,18 @@
-"Images and labels as two arrays, three splits with three jobs, and files that are checked before they are believed"
-from .pixels import as_pixels, as_labels
-from .dataset import Split, quick, Dataset, from_arrays
-from .arrays import MAX_BYTES, CIFAR10_NAMES
-from .mapped import Mapped
-from .sources import (
-    FASHION_SHA256, CIFAR10_SHA256, CIFAR10_MD5, TITLES, FIVE_GROUPS, QUICK_IMAGES, read,
-    sources, no_connection, relabel, load)
-from .describe import duplicates, Description, describe
-from .write import save_npy, save_csv, save_arrays
+"Image data sets: reading, checking, splitting, describing and writing them"
 
-__all__ = ["as_pixels", "as_labels", "Split", "quick", "Dataset", "from_arrays", "MAX_BYTES",
-           "CIFAR10_NAMES", "Mapped", "FASHION_SHA256", "CIFAR10_SHA256", "CIFAR10_MD5",
-           "TITLES", "FIVE_GROUPS", "QUICK_IMAGES", "read", "sources", "no_connection",
-           "relabel", "load", "duplicates", "Description", "describe", "save_npy", "save_csv",
-           "save_arrays"]
+from .arrays import MAX_BYTES
+from .dataset import FIVE_GROUPS, Dataset, Split, quick, relabel
+from .describe import Description, describe, duplicates
+from .mapped import Mapped
+from .pickles import CIFAR10_NAMES
+from .pixels import as_labels, as_pixels
+from .sources import (CIFAR10_MD5, CIFAR10_SHA256, FASHION_SHA256, QUICK_IMAGES, load,
+                      no_connection)
+from .reading import TITLES, read, sources  # after the room of that name
+from .splits import from_arrays
+from .write import save_arrays, save_csv, save_npy
+
+__all__ = ["MAX_BYTES", "CIFAR10_NAMES", "FASHION_SHA256", "CIFAR10_SHA256", "CIFAR10_MD5",
+           "TITLES", "FIVE_GROUPS", "QUICK_IMAGES", "Split", "quick", "as_pixels", "as_labels",
+           "Dataset", "from_arrays", "Mapped", "read", "sources", "no_connection", "relabel",
+           "load", "duplicates", "Description", "describe", "save_npy", "save_csv", "save_arrays"]
