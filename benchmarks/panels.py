@@ -15,7 +15,7 @@ import numpy as np   # noqa: E402
 
 import results   # noqa: E402
 
-START = "from fashion_cnn.explore import CurveExplorer; CurveExplorer(); import sys; assert 'tensorflow' not in sys.modules"
+START = "from fashion_cnn.panels import CurveExplorer; CurveExplorer(); import sys; assert 'tensorflow' not in sys.modules"
 
 
 def from_nothing(code):
