@@ -127,7 +127,8 @@ def call(function,   # the student's
          nothing: bool = False,   # whether None may be returned
         ):
     "What a student's function gives for copies of the arguments, or `Wrong`."
-    if not callable(function): raise Wrong(f"A function is asked for. Received: {in_words(function)}.")
+    if not callable(function):
+        raise Wrong(f"A function is asked for. Received: {in_words(function)}.")
     data = (np.ndarray, dict, list, tuple)
     copies = [copy.deepcopy(value) if isinstance(value, data) else value for value in arguments]
     try: result = function(*copies)
