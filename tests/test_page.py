@@ -17,7 +17,7 @@ from fashion_cnn.page import (
 from fashion_cnn.plots import sheet
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, recorded
-from fashion_cnn.sweep import SWEEPS, Sweep, combinations, recorded_sweep, turned
+from fashion_cnn.sweep import SWEEPS, Sweep, combinations, recorded_sweep, with_settings
 
 ROOT = pages.ROOT
 EXPLORERS = ROOT / "nbs" / "explorers"
@@ -36,7 +36,7 @@ def made_up(grid=GRID, leave_out=()):
     "A sweep that nobody trained, each setting a little better than the one before."
     plan = Recipe("made-up", "deeper", epochs=3)
     settings = [each for number, each in enumerate(combinations(grid)) if number not in leave_out]
-    return Sweep(plan, grid, [run(turned(plan, each), [0.5, 0.6, 0.7 + number / 1000]) for number, each in enumerate(settings)], [])
+    return Sweep(plan, grid, [run(with_settings(plan, each), [0.5, 0.6, 0.7 + number / 1000]) for number, each in enumerate(settings)], [])
 
 
 # --- recorded runs -----------------------------------------------------------------------------------------------------
