@@ -39,7 +39,7 @@ from fashion_cnn.panels import ErrorExplorer
 guesses = np.random.default_rng(0).dirichlet(np.ones(10), len(data.test))
 ErrorExplorer(Evaluation(data.test.y, guesses, data.class_names), data.test, network)
 """
-NOTEBOOKS = {
+CELLS = {
     "curves": "from fashion_cnn.panels import CurveExplorer\nCurveExplorer()",
     "train": DATA + "from fashion_cnn.panels import TrainPanel\npanel = TrainPanel(data)\npanel",
     "errors": ERRORS,
@@ -50,13 +50,12 @@ NOTEBOOKS = {
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    "JupyterLab with a notebook for each panel, and nothing of anybody's settings; its address."
+    "JupyterLab with a notebook of one cell, and nothing of anybody's settings; its address."
     folder = tmp_path_factory.mktemp("lab")
-    for name, code in NOTEBOOKS.items():
-        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-        book.metadata["kernelspec"] = kernel
-        nbformat.write(book, folder / f"{name}.ipynb")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")])
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    book.metadata["kernelspec"] = kernel
+    nbformat.write(book, folder / "panels.ipynb")
     quiet = folder / ".jupyter" / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
     settings = {"fetchNews": "false", "checkForUpdates": False}
@@ -96,38 +95,50 @@ def screenshots(tmp_path_factory):
     return folder
 
 
+WINDOW = {"width": 1100, "height": 1400}
 IDLE = ".jp-Toolbar .jp-Notebook-ExecutionIndicator[data-status=idle]"
 IMAGES = ", ".join(f".jp-OutputArea {each}" for each in IMAGE.split(", "))
 STATUS = ".jp-OutputArea [role=status]"
 
 
 class Page:
-    "A notebook in a tab, and the panel in it."
+    "A notebook of one cell in a tab, and the panel that the cell shows; one kernel for all."
 
-    def __init__(self, browser, address, name):
-        self.tab, self.errors = browser.new_page(viewport={"width": 1100, "height": 1400}), []
+    def __init__(self, browser, address):
+        self.tab, self.errors = browser.new_page(viewport=WINDOW), []
         self.tab.set_default_timeout(PATIENCE)
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.goto(f"{address}/doc/tree/{name}.ipynb?token=panels&reset",
+        self.tab.goto(f"{address}/doc/tree/panels.ipynb?token=panels&reset",
                       wait_until="domcontentloaded")
         self.tab.locator(IDLE).first.wait_for(state="attached")    # a narrow window hides it
         self.images = self.tab.locator(IMAGES)
-        self.run(self.images.first if name != "train" else self.button("train"))    # not drawn yet
 
-    def run(self, part):
-        "Run the cell until this part of its panel is there: keys may go nowhere at first."
+    def show(self, name):
+        "Put the code of a panel into the cell and run it, until its first picture is there."
+        self.tab.set_viewport_size(WINDOW)
+        part = self.images.first if name != "train" else self.button("train")    # not drawn yet
         prompt = self.tab.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").first
-        for _ in range(6):
+        for _ in range(6):    # keys may go nowhere at first
+            before = prompt.inner_text()
+            self.dismiss_dialog()
             self.tab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+            self.tab.keyboard.press("Control+A")
+            self.tab.keyboard.insert_text(CELLS[name])
             self.tab.keyboard.press("Control+Enter")
             try:
-                # [*] while it runs, [1] afterwards, [ ] again where the kernel was not ready
-                sync_api.expect(prompt).not_to_have_text("[ ]:", timeout=10_000)
+                # [*] while it runs, then the next number; as before where the kernel was not ready
+                sync_api.expect(prompt).not_to_have_text(before, timeout=10_000)
                 sync_api.expect(prompt).not_to_have_text("[*]:", timeout=PATIENCE)
-                return part.wait_for(timeout=20_000)
+                part.wait_for(timeout=20_000)
+                return self
             except (AssertionError, sync_api.TimeoutError): continue
         shown = self.tab.locator(".jp-Notebook .jp-CodeCell").first.inner_text()
         raise AssertionError(f"No panel was shown. The cell and what stands below it: {shown}")
+
+    def dismiss_dialog(self):
+        "Say yes to what JupyterLab asks on a slow machine, such as whether to wait for a kernel."
+        accept = self.tab.locator(".jp-Dialog .jp-mod-accept")
+        if accept.count(): accept.first.click()
 
     def image(self, number=0):
         "The picture as it is on the screen, once it is there."
@@ -196,27 +207,23 @@ class Page:
             return place.scrollWidth - place.clientWidth }""")
         return wider <= 1 and self.errors == []
 
-    def close(self, screenshot):
-        self.tab.screenshot(path=str(screenshot))
-        self.tab.close()
+
+@pytest.fixture(scope="module")
+def page(browser, lab):
+    opened = Page(browser, lab)
+    yield opened
+    opened.tab.close()
 
 
 @pytest.fixture
-def open_page(browser, lab, screenshots, request):
-    pages = []
-    def opened(name):
-        pages.append(Page(browser, lab, name))
-        return pages[-1]
-    yield opened
-    for page in pages: page.close(screenshots / f"{request.node.name.removeprefix('test_')}.png")
-    sessions = f"{lab}/api/sessions"    # TensorFlow takes a gigabyte in each kernel
-    for session in json.load(urllib.request.urlopen(f"{sessions}?token=panels", timeout=60)):
-        delete = urllib.request.Request(f"{sessions}/{session['id']}?token=panels", method="DELETE")
-        urllib.request.urlopen(delete, timeout=60)
+def show(page, screenshots, request):
+    yield page.show
+    name = request.node.name.removeprefix("test_")
+    page.tab.screenshot(path=str(screenshots / f"{name}.png"))
 
 
-def test_curves(open_page):
-    page = open_page("curves")
+def test_curves(show):
+    page = show("curves")
     assert page.image().std() > 5
     assert page.press("smoothing", ["ArrowRight"]) > 0.001
     print("seconds from key to picture:", round(page.seconds, 2))
@@ -234,8 +241,8 @@ def test_curves(open_page):
     assert page.fits() and page.fits(480) and page.image().shape[1] <= 480, "and on a phone"
 
 
-def test_training_grows_a_curve_and_can_be_interrupted(open_page):
-    page = open_page("train")
+def test_training_grows_a_curve_and_can_be_interrupted(show):
+    page = show("train")
     page.control("network").locator("select").select_option("a3-small")
     for _ in range(3): page.slide(filters="ArrowLeft", epochs="ArrowLeft")
     page.settle()
@@ -270,8 +277,8 @@ def test_training_grows_a_curve_and_can_be_interrupted(open_page):
     assert page.button("train").is_enabled()
 
 
-def test_errors(open_page):
-    page = open_page("errors")
+def test_errors(show):
+    page = show("errors")
     page.image(2)
     before = page.message()
     cells = page.tab.locator(".jp-OutputArea .widget-gridbox button")
@@ -284,16 +291,16 @@ def test_errors(open_page):
     assert page.fits()
 
 
-def test_augmentation(open_page):
-    page = open_page("augment")
+def test_augmentation(show):
+    page = show("augment")
     assert page.press("elastic", ["ArrowRight"]) > 0.001
     assert page.press("rotation", ["ArrowRight"]) > 0.001
     assert page.change(page.button("new seed").click) > 0.01
     assert page.fits() and page.fits(480) and page.image().shape[1] <= 480, "and on a phone"
 
 
-def test_convolution(open_page):
-    page = open_page("steps")
+def test_convolution(show):
+    page = show("steps")
     page.image()
     assert page.press("row", [page.away("row")]) > 0.0005
     assert page.press("filter", [page.away("filter")]) > 0.001
