@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from small import sketches   # noqa: E402
 from fashion_cnn import panels
 from fashion_cnn.data import Split, load
 from fashion_cnn.evaluate import Evaluation
@@ -402,7 +403,7 @@ class Pretended:
 @pytest.fixture(scope="module")
 def data():
     pytest.importorskip("keras")
-    return load("sketch", limit=300)
+    return sketches(300)
 
 
 @pytest.fixture

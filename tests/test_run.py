@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from fashion_cnn.files import write_atomically
 from fashion_cnn.recipe import Recipe

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from joblib._parallel_backends import LokyBackend, ThreadingBackend
 
+from small import sketches   # noqa: E402
 from fashion_cnn.cli import main
-from fashion_cnn.data import load
 from fashion_cnn.recipes import get
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.search import objective
@@ -22,7 +22,7 @@ RECIPE = Recipe("trial", network="a3-small", network_options={"filters": 2}, bat
 
 
 @pytest.fixture(scope="module")
-def data(): return load("sketch").limited(60)
+def data(): return sketches(60)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
+from small import sketches   # noqa: E402
 from fashion_cnn import recipes   # noqa: E402
 from fashion_cnn.assemble import assemble   # noqa: E402
 from fashion_cnn.data import load   # noqa: E402
@@ -21,7 +22,7 @@ CODER = Recipe("coder", network="tiny-autoencoder", task="reconstruct", epochs=2
 
 @pytest.fixture(scope="module")
 def data():
-    return load("sketch", limit=96)
+    return sketches(96)
 
 
 @pytest.fixture(scope="module")

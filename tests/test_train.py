@@ -12,9 +12,12 @@ import threading
 import time
 
 import numpy as np
+from pathlib import Path
+
 import pytest
 
-from fashion_cnn.data import Dataset, load
+from small import sketches   # noqa: E402
+from fashion_cnn.data import Dataset
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, from_record
 
@@ -38,7 +41,7 @@ RECIPE = Recipe("trial", **TINY, epochs=3, batch_size=32, learning_rate=0.002,
 
 @pytest.fixture(scope="module")
 def data():
-    return load("sketch").limited(96)
+    return sketches(96)
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +96,13 @@ def test_weights_do_not_depend_on_what_ran_before(undisturbed, data):
     assert train(RECIPE, data, progress=False).weights_hash == undisturbed.weights_hash
 
 
-PROGRAM = """
+PROGRAM = f"""
 import sys
-from fashion_cnn.data import load
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from small import sketches
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
-train(Recipe.from_json(sys.argv[2]), load("sketch").limited(96), out=sys.argv[1])
+train(Recipe.from_json(sys.argv[2]), sketches(96), out=sys.argv[1])
 """
 
 
@@ -352,7 +356,7 @@ def test_a_run_says_on_which_graphics_processors(undisturbed, monkeypatch):
     cards = tf.config.list_physical_devices("GPU")
     assert len(accelerators()) == len(cards) and ("accelerators" in undisturbed.environment) == bool(cards)
     monkeypatch.setattr(training, "accelerators", lambda: ["one", "another"])
-    run = train(RECIPE.replace(epochs=1), load("sketch").limited(40), progress=False)
+    run = train(RECIPE.replace(epochs=1), sketches(40), progress=False)
     assert run.environment["accelerators"] == "one, another" and from_record(run.record(undisturbed.folder / "record")).environment == run.environment
 
 
@@ -577,14 +581,15 @@ def test_members_of_an_ensemble_each_need_an_image(data):
 
 ELSEWHERE = """
 import sys, keras
-from fashion_cnn.data import load
+sys.path.insert(0, sys.argv[-1])
+from small import sketches
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
 recipe = Recipe("elsewhere", network="slim-resnet", network_options={"filters": (4, 8), "residuals": (0, 1), "members": 2}, optimizer="muon", batch_size=20, epochs=2,
                 schedule={"name": "one-cycle"}, augmentation="garments", augmentation_options={"cutmix": 0.5, "alpha": 10.0}, label_smoothing=0.1, keep="last")
 class Stop(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None): raise KeyboardInterrupt
-data = load("sketch").limited(60)
+data = sketches(60)
 cut = train(recipe, data, out=sys.argv[1], progress=False, callbacks=[Stop()])
 again, whole = train(recipe, data, out=sys.argv[1], progress=False), train(recipe, data, progress=False)
 print(keras.backend.backend(), cut.stopped, again.epochs, again.weights_hash == whole.weights_hash)
@@ -595,7 +600,7 @@ for schedule in stairs: train(Recipe("moving", "a3-small", {"filters": 4}, epoch
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_trains_and_resumes(backend, tmp_path):
     if importlib.util.find_spec(backend) is None: pytest.skip(f"not installed beside the backend in use: pip install {backend}")
-    done = subprocess.run([sys.executable, "-c", ELSEWHERE, str(tmp_path / "run")], capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": backend})
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE, str(tmp_path / "run"), str(Path(__file__).parent)], capture_output=True, text=True, env={**os.environ, "KERAS_BACKEND": backend})
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.split() == [backend, "interrupted", "2", "True"]
 
@@ -607,10 +612,11 @@ import json, sys
 from dataclasses import replace
 import tensorflow as tf
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from fashion_cnn.data import load
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
-data = load("sketch").limited(98)
+sys.path.insert(0, sys.argv[-1])
+from small import sketches
+data = sketches(98)
 recipe = Recipe("shared", network="a3-small", network_options={"filters": 4}, batch_size=32, epochs=2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 runs = {"alone": train(recipe, data, progress=False)}
@@ -628,7 +634,7 @@ print("result", strategy.num_replicas_in_sync, json.dumps({name: [run.history, r
 
 def test_two_devices_give_the_curve_of_one(tmp_path):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", SHARED, str(tmp_path / "run")], capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, "-c", SHARED, str(tmp_path / "run"), str(Path(__file__).parent)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     _, devices, text = done.stdout.splitlines()[-1].split(" ", 2)
     (alone, judged_alone), (shared, judged) = json.loads(text).values()
