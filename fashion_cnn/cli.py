@@ -17,60 +17,66 @@ from .commands import (
     compare_runs, demo, describe_data, evaluate_run, grade_submissions, hand_out, record,
     report_runs, show_recipes, submit, sweep_recipe, train_recipe)
 
-# %% ../nbs/cli.ipynb #cell-024
+# %% ../nbs/cli.ipynb #positive
 def positive(text: str) -> int:
     "A whole number from 1 up, for argparse."
-    if not text.isdecimal() or int(text) < 1: raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, received {text!r}")
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, received {text!r}")
     return int(text)
 
-
+# %% ../nbs/cli.ipynb #seed-number
 def seed_number(text: str) -> int:
     "A whole number from 0 up, for argparse."
-    if not text.isdecimal(): raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, received {text!r}")
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, received {text!r}")
     return int(text)
 
-
+# %% ../nbs/cli.ipynb #above-zero
 def above_zero(text: str) -> float:
     "A number above 0, for argparse."
     try: number = float(text)
     except ValueError: number = 0.0
-    if not 0 < number < float("inf"): raise argparse.ArgumentTypeError(f"expected a number above 0, received {text!r}")
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, received {text!r}")
     return number
 
-
+# %% ../nbs/cli.ipynb #lesson-number
 def lesson_number(text: str) -> str:
     "A lesson that has exercises, for argparse."
     from fashion_cnn.exercises import names
     try: return names(text)[0].split(".")[0]
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
-
+# %% ../nbs/cli.ipynb #exercise-name
 def exercise_name(text: str) -> str:
     "The name of an exercise, for argparse."
     from fashion_cnn.exercises import get
     try: return get(text).name
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
-
+# %% ../nbs/cli.ipynb #recipe-name
 def recipe_name(text: str) -> str:
     "The name of a recipe, for argparse; a near miss is answered with the right name."
     try: return recipes.get(text).name
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
-# %% ../nbs/cli.ipynb #cell-025
+# %% ../nbs/cli.ipynb #grid-field
 def grid_field(text: str) -> tuple:
     "A field and its values, such as batch_size=32,128, for argparse."
     field, equals, values = text.partition("=")
-    if not equals: raise argparse.ArgumentTypeError(f"expected a field and its values, such as batch_size=32,128, received {text!r}")
+    if not equals:
+        raise argparse.ArgumentTypeError(
+            f"expected a field and its values, such as batch_size=32,128, received {text!r}"
+        )
     return field, [_value(each) for each in values.split(",")]
 
-
+# %% ../nbs/cli.ipynb #value
 def _value(text):
     "A number, true or false where it is one, else the text itself."
     try: return json.loads(text)
     except ValueError: return text
 
-
+# %% ../nbs/cli.ipynb #recordable
 def recordable(text: str) -> str:
     "The name of a recipe or of a planned sweep, for argparse."
     from fashion_cnn.sweep import SWEEPS
@@ -78,7 +84,9 @@ def recordable(text: str) -> str:
 
 # %% ../nbs/cli.ipynb #cell-026
 DATA_HELP = "fashion-mnist, cifar10, five-groups, sketch, or the path of a file or folder"
-WEIGHTS_HELP = "weights of a pretrained base: a file, or 'none' for random ones (default: ImageNet's)"
+WEIGHTS_HELP = (
+    "weights of a pretrained base: a file, or 'none' for random ones (default: ImageNet's)"
+)
 
 # %% ../nbs/cli.ipynb #cell-027
 def training_commands(command):
@@ -99,28 +107,56 @@ def training_commands(command):
     add("--data", help=f"{DATA_HELP} (default: the recipe's)")
     add("--out", help="folder for the run (default: runs/NAME-seedSEED)")
     add("--weights", metavar="FILE", help=WEIGHTS_HELP)
-    add("--start", metavar="RUN", help="folder of a run whose weights to go on from (default: new weights)")
-    add("--restart", action="store_true", help="start over instead of going on with what is in the folder")
+    add(
+        "--start",
+        metavar="RUN",
+        help="folder of a run whose weights to go on from (default: new weights)",
+    )
+    add(
+        "--restart",
+        action="store_true",
+        help="start over instead of going on with what is in the folder",
+    )
 
     add = command("sweep", sweep_recipe, "one recipe with many settings").add_argument
     add("name", type=recipe_name, metavar="NAME", help="a recipe; fashion-cnn recipes lists them")
-    add("--grid", type=grid_field, nargs="+", action="extend", required=True, metavar="FIELD=VALUES", help="such as learning_rate=0.001,0.01 network_options.dropout=0,0.5")
+    add(
+        "--grid",
+        type=grid_field,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="FIELD=VALUES",
+        help="such as learning_rate=0.001,0.01 network_options.dropout=0,0.5",
+    )
     add("--epochs", type=positive, help="instead of the recipe's")
     add("--seed", type=seed_number, help="instead of the recipe's")
     add("--limit", type=positive, help="at most so many images in each split")
     add("--data", help=f"{DATA_HELP} (default: the recipe's)")
     add("--weights", metavar="FILE", help=WEIGHTS_HELP)
     add("--jobs", type=positive, default=1, help="how many trainings at the same time (default: 1)")
-    add("--out", help="folder of the sweep; what is finished in it is kept (default: runs/sweep-NAME)")
+    add(
+        "--out",
+        help="folder of the sweep; what is finished in it is kept (default: runs/sweep-NAME)",
+    )
 
     add = command("record", record, "train in full and record with the package").add_argument
-    add("name", type=recordable, metavar="NAME", help="a recipe, as fashion-cnn recipes lists them, or sweep-deeper")
+    add(
+        "name",
+        type=recordable,
+        metavar="NAME",
+        help="a recipe, as fashion-cnn recipes lists them, or sweep-deeper",
+    )
     add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
     add("--data", help=f"{DATA_HELP} (default: the recipe's)")
     add("--epochs", type=positive, help="fewer than the recipe's, where time is short")
     add("--limit", type=positive, help="at most so many images in each split, where time is short")
     add("--weights", metavar="FILE", help=WEIGHTS_HELP)
-    add("--start", metavar="RUN", help="folder of a run whose weights to go on from (default: new weights)")
+    add(
+        "--start",
+        metavar="RUN",
+        help="folder of a run whose weights to go on from (default: new weights)",
+    )
     add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
 
 # %% ../nbs/cli.ipynb #cell-028
@@ -128,28 +164,73 @@ def judging_commands(command):
     "Arguments of the commands that look at what there is."
     add = command("evaluate", evaluate_run, "judge a saved run").add_argument
     add("run", metavar="RUN", help="folder of a run")
-    add("--split", choices=["validation", "test"], default="test", help="which images (default: test)")
+    add(
+        "--split",
+        choices=["validation", "test"],
+        default="test",
+        help="which images (default: test)",
+    )
     add("--data", help=f"judge on other images: {DATA_HELP}")
 
     add = command("compare", compare_runs, "runs side by side").add_argument
-    add("runs", nargs="+", metavar="RUN", help="folder of a run, file of a record, or name of a recorded recipe")
-    add("--split", choices=["validation", "test"], default="test", help="which images (default: test)")
-    add("--different-images", action="store_true", help="also compare runs judged on different images, without a test of significance")
+    add(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="folder of a run, file of a record, or name of a recorded recipe",
+    )
+    add(
+        "--split",
+        choices=["validation", "test"],
+        default="test",
+        help="which images (default: test)",
+    )
+    add(
+        "--different-images",
+        action="store_true",
+        help="also compare runs judged on different images, without a test of significance",
+    )
     add("--csv", metavar="FILE", help="also write the table, with all digits")
 
     add = command("report", report_runs, "one HTML page about runs").add_argument
-    add("runs", nargs="+", metavar="RUN", help="folder of a run, file of a record, or name of a recorded recipe")
-    add("--images", action="store_true", help="also show samples and the worst mistakes; loads the runs' own data set")
-    add("--out", metavar="FILE", default="report.html", help="file to write or replace (default: report.html)")
+    add(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="folder of a run, file of a record, or name of a recorded recipe",
+    )
+    add(
+        "--images",
+        action="store_true",
+        help="also show samples and the worst mistakes; loads the runs' own data set",
+    )
+    add(
+        "--out",
+        metavar="FILE",
+        default="report.html",
+        help="file to write or replace (default: report.html)",
+    )
 
     add = command("submit", submit, "predictions for a contest").add_argument
     add("run", metavar="RUN", help="folder of a run")
     add("data", metavar="DATA", help="unlabelled images with ids: a course file, .npy or .csv")
-    add("--format", choices=["B", "C"], default="B", help="B: id,target with classes from 1; C: Id,Label from 0 (default: B)")
+    add(
+        "--format",
+        choices=["B", "C"],
+        default="B",
+        help="B: id,target with classes from 1; C: Id,Label from 0 (default: B)",
+    )
     add("--classes", type=positive, default=5, help="how many the contest has (default: 5)")
-    add("--out", metavar="FILE", default="submission.csv", help="file to write or replace (default: submission.csv)")
+    add(
+        "--out",
+        metavar="FILE",
+        default="submission.csv",
+        help="file to write or replace (default: submission.csv)",
+    )
 
-    command("describe", describe_data, "what is in a data set").add_argument("data", metavar="DATA", help=DATA_HELP)
+    command("describe", describe_data, "what is in a data set").add_argument(
+        "data", metavar="DATA", help=DATA_HELP
+    )
 
 # %% ../nbs/cli.ipynb #cell-029
 def teaching_commands(command):
@@ -157,23 +238,61 @@ def teaching_commands(command):
     add = command("assignment", hand_out, "exercises of a lesson, to hand out").add_argument
     add("lesson", type=lesson_number, metavar="LESSON", help="its number, 1 to 9")
     add("--out", metavar="FOLDER", required=True, help="folder for the students' notebook")
-    add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME", help="only these, such as 3.1 3.4 (default: all of the lesson)")
+    add(
+        "--exercises",
+        type=exercise_name,
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="only these, such as 3.1 3.4 (default: all of the lesson)",
+    )
     add("--key", metavar="FOLDER", help="also write the same with solutions, into another folder")
     add("--force", action="store_true", help="replace notebooks that are there already")
 
     add = command("grade", grade_submissions, "points for submissions").add_argument
-    add("submissions", nargs="+", metavar="FILE", help="notebooks that were handed in, or folders of them")
-    add("--out", metavar="FILE", default="grades.csv", help="CSV file to write or replace (default: grades.csv)")
-    add("--lesson", type=lesson_number, help="whose exercises were asked for (default: those that half of the notebooks name)")
-    add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME", help="which exercises were asked for")
-    add("--seconds", type=above_zero, default=60.0, help="that each notebook may take (default: 60)")
-    add("--memory", type=above_zero, default=4.0, metavar="GB", help="that each notebook may use (default: 4)")
+    add(
+        "submissions",
+        nargs="+",
+        metavar="FILE",
+        help="notebooks that were handed in, or folders of them",
+    )
+    add(
+        "--out",
+        metavar="FILE",
+        default="grades.csv",
+        help="CSV file to write or replace (default: grades.csv)",
+    )
+    add(
+        "--lesson",
+        type=lesson_number,
+        help="whose exercises were asked for (default: those that half of the notebooks name)",
+    )
+    add(
+        "--exercises",
+        type=exercise_name,
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="which exercises were asked for",
+    )
+    add(
+        "--seconds", type=above_zero, default=60.0, help="that each notebook may take (default: 60)"
+    )
+    add(
+        "--memory",
+        type=above_zero,
+        default=4.0,
+        metavar="GB",
+        help="that each notebook may use (default: 4)",
+    )
     add("--jobs", type=positive, default=1, help="how many notebooks at the same time (default: 1)")
 
 # %% ../nbs/cli.ipynb #cell-030
 def parser() -> argparse.ArgumentParser:
     "The arguments of `fashion-cnn`."
-    main = argparse.ArgumentParser("fashion-cnn", description="Learn convolutional networks: train, judge and compare them.")
+    main = argparse.ArgumentParser(
+        "fashion-cnn", description="Learn convolutional networks: train, judge and compare them."
+    )
     commands = main.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name, function, help):
@@ -188,7 +307,7 @@ def parser() -> argparse.ArgumentParser:
 
 # %% ../nbs/cli.ipynb #cell-031
 def main(words: list[str] | None = None,  # arguments; None takes the process' own
-        ) -> int:                         # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
+        ) -> int:   # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
     "The command `fashion-cnn`."
     arguments = parser().parse_args(words)
     try: return arguments.function(arguments) or 0
