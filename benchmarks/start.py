@@ -16,8 +16,7 @@ import results
 
 PLAIN, TENSORFLOW, BAR = "(Python alone)", "import tensorflow", 2.0
 STARTS = {
-    PLAIN: "pass",
-    "import fashion_cnn": "import fashion_cnn",
+    PLAIN: "pass", "import fashion_cnn": "import fashion_cnn",
     "from fashion_cnn.data import load": "from fashion_cnn.data import load",
     "from fashion_cnn.run import recorded; recorded()": "from fashion_cnn.run import recorded; "
                                                         "recorded()",
@@ -25,8 +24,7 @@ STARTS = {
     "from fashion_cnn.plots import learning_curves": "from fashion_cnn.plots import "
                                                      "learning_curves",
     "from fashion_cnn.train import train": "from fashion_cnn.train import train",
-    TENSORFLOW: "import tensorflow",
-}
+    TENSORFLOW: "import tensorflow"}
 
 FIRST_STEP = """
 import os, sys
@@ -51,15 +49,12 @@ def commands(folder, found):
     small = save_arrays(sketch_set(1000), Path(folder) / "small")
     first = {
         "fashion-cnn train: first step, 1,000 sketches": [small],
-        **({"fashion-cnn train: first step, Fashion-MNIST": ["fashion-mnist"]} if found else {}),
-    }
+        **({"fashion-cnn train: first step, Fashion-MNIST": ["fashion-mnist"]} if found else {})}
     return {
         **{name: ([sys.executable, "-c", code], 0) for name, code in STARTS.items()},
         **{
             name: ([sys.executable, "-c", FIRST_STEP, str(data[0]), str(Path(folder) / "run")], 7)
-            for name, data in first.items()
-        },
-    }
+            for name, data in first.items()}}
 
 
 def seconds(words, code):
@@ -69,8 +64,7 @@ def seconds(words, code):
     if done.returncode != code:
         raise SystemExit(
             f"{words[2][:60]!r} ended with {done.returncode} instead of {code}: "
-            f"{done.stderr[-500:]}"
-        )
+            f"{done.stderr[-500:]}")
     return time.perf_counter() - began
 
 
@@ -97,22 +91,15 @@ def main():
         f"Medians of {asked.repeats} fresh processes each, in turns, less what starting Python "
         f"costs "
         f"({statistics.median(times[PLAIN]):.2f} s). `fashion-cnn train` may take {BAR:.0f} s "
-        f"more than TensorFlow alone, up to its first step."
-    )
+        f"more than TensorFlow alone, up to its first step.")
     less = lambda name, other: statistics.median(
-        mine - theirs for mine, theirs in zip(times[name], times[other])
-    )
+        mine - theirs for mine, theirs in zip(times[name], times[other]))
     report.table(
         [
             {
-                "start": name,
-                "seconds": f"{max(0.0, less(name, PLAIN)):.2f}",
-                "more than TensorFlow": f"{less(name, TENSORFLOW):.2f}" if "train" in name else "-",
-            }
-            for name in lines
-            if name != PLAIN
-        ]
-    )
+                "start": name, "seconds": f"{max(0.0, less(name, PLAIN)):.2f}",
+                "more than TensorFlow": f"{less(name, TENSORFLOW):.2f}" if "train" in name else "-"}
+            for name in lines if name != PLAIN])
     report.write()
 
 

@@ -48,8 +48,7 @@ def text_table(rows: list[dict]) -> str:
     widths = {key: max(map(len, cells)) for key, cells in columns.items()}
     return "\n".join(
         "  ".join(cells[line].ljust(widths[key]) for key, cells in columns.items()).rstrip()
-        for line in range(len(rows) + 1)
-    )
+        for line in range(len(rows) + 1))
 
 # %% ../nbs/commands.ipynb #cell-010
 def show_recipes(arguments):
@@ -63,24 +62,15 @@ def show_recipes(arguments):
         text_table(
             [
                 {
-                    "recipe": recipe.name,
-                    "assignment": recipe.source,
-                    "data": recipe.data,
-                    "optimizer": recipe.optimizer,
-                    "batch": recipe.batch_size,
-                    "epochs": recipe.epochs,
-                    "augmentation": recipe.augmentation or "-",
-                    "reported": reported(recipe),
-                }
-                for recipe in chosen
-            ]
-        )
-    )
+                    "recipe": recipe.name, "assignment": recipe.source, "data": recipe.data,
+                    "optimizer": recipe.optimizer, "batch": recipe.batch_size,
+                    "epochs": recipe.epochs, "augmentation": recipe.augmentation or "-",
+                    "reported": reported(recipe)}
+                for recipe in chosen]))
     print(
         "\nReported figures are the original authors'; those of A, B and C measured on private "
         "course files.\n"
-        f"These need ImageNet weights, or --weights: {', '.join(recipes.NEED_WEIGHTS)}"
-    )
+        f"These need ImageNet weights, or --weights: {', '.join(recipes.NEED_WEIGHTS)}")
 
 # %% ../nbs/commands.ipynb #cell-011
 def show_summary(run: Run):
@@ -89,20 +79,15 @@ def show_summary(run: Run):
     from fashion_cnn.evaluate import Evaluation
     if run.recipe.task == "reconstruct":
         rows = {
-            "data set": run.data["source"],
-            "network": run.recipe.network,
+            "data set": run.data["source"], "network": run.recipe.network,
             "parameters": f"{run.parameters['total']:,}",
-            "epochs": f"{run.epochs} (best: {run.best_epoch})",
-            "seconds": f"{run.seconds:,.0f}",
+            "epochs": f"{run.epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
             **{
                 f"{split} mean squared error": f"{figures['loss']:.5f}"
-                for split, figures in run.metrics.items()
-            },
-        }
+                for split, figures in run.metrics.items()}}
     else:
         rows = summary(
-            run, Evaluation.from_run(run, "test" if "test" in run.labels else "validation")
-        )
+            run, Evaluation.from_run(run, "test" if "test" in run.labels else "validation"))
     width = max(map(len, rows))
     print("\n" + "\n".join(f"{key.ljust(width)}  {value}" for key, value in rows.items()))
 
@@ -115,9 +100,7 @@ def demo_data(source: str | None):
     except FileNotFoundError as error:
         print(
             f"Fashion-MNIST could not be had, so this demo runs on drawn sketches instead. The "
-            f"reason:\n  {error}\n",
-            flush=True,
-        )
+            f"reason:\n  {error}\n", flush=True)
         return "sketch", load("sketch")
 
 # %% ../nbs/commands.ipynb #demo
@@ -126,13 +109,8 @@ def demo(arguments):
     name, data = demo_data(arguments.data)
     print(f"{data}\n", flush=True)
     recipe = recipes.get("deeper").replace(
-        name="demo",
-        data=name,
-        split="stratified",
-        epochs=arguments.epochs,
-        keep="best",
-        reported={},
-    )
+        name="demo", data=name, split="stratified", epochs=arguments.epochs, keep="best",
+        reported={})
     run = trainer()(recipe, data, seed=arguments.seed, out=arguments.out, resume=False)
     show_summary(run)
     write_report(run, data, Path(arguments.out) / "report.html")
@@ -145,10 +123,8 @@ def write_report(runs, data, path):
     from fashion_cnn.files import write_atomically
     write_atomically(path, report(runs, data).encode("utf-8"))
     images = (
-        "samples, curves, confusion and the worst mistakes"
-        if data
-        else "curves, confusion and scores"
-    )
+        "samples, curves, confusion and the worst mistakes" if data
+        else "curves, confusion and scores")
     print(f"\nThe report, with {images}: {path}", flush=True)
 
 # %% ../nbs/commands.ipynb #data-of
@@ -156,31 +132,24 @@ def data_of(arguments, recipe: Recipe, limit: int | None = None):
     "The data set for a recipe, split as the recipe says."
     from fashion_cnn.data import load
     return load(
-        arguments.data or recipe.data,
-        split=recipe.split,
-        validation_split=recipe.validation_split,
-        limit=limit,
-    )
+        arguments.data or recipe.data, split=recipe.split, validation_split=recipe.validation_split,
+        limit=limit)
 
 # %% ../nbs/commands.ipynb #settled
 def settled(arguments) -> Recipe:
     "The recipe that was asked for, with what the command line changes."
     recipe = recipes.get(arguments.name)
     changes = {
-        name: value
-        for name in ("epochs", "seed")
-        if (value := getattr(arguments, name, None)) is not None
-    }
+        name: value for name in ("epochs", "seed")
+        if (value := getattr(arguments, name, None)) is not None}
     if arguments.weights:
         if recipe.network not in recipes.NEED_WEIGHTS:
             raise ValueError(
                 f"the network {recipe.network!r} has no pretrained base. Received: --weights "
-                f"{arguments.weights}"
-            )
+                f"{arguments.weights}")
         changes["network_options"] = {
             **recipe.network_options,
-            "weights": None if arguments.weights == "none" else arguments.weights,
-        }
+            "weights": None if arguments.weights == "none" else arguments.weights}
     return recipe.replace(data=arguments.data or recipe.data, **changes)
 
 # %% ../nbs/commands.ipynb #start-of
@@ -196,13 +165,8 @@ def train_recipe(arguments):
     data = data_of(arguments, recipe, arguments.limit)
     print(data, flush=True)
     run = trainer()(
-        recipe,
-        data,
-        limit=arguments.limit,
-        out=out,
-        resume=not arguments.restart,
-        start=start_of(arguments),
-    )
+        recipe, data, limit=arguments.limit, out=out, resume=not arguments.restart,
+        start=start_of(arguments))
     show_summary(run)
     print(f"\nSaved in {out}. Look closer: fashion-cnn evaluate {out}")
     return 130 if run.stopped == "interrupted" else 0
@@ -215,18 +179,11 @@ def judge_other(run: Run, data, split: str):
         raise ValueError(
             f"this run tells {', '.join(run.data['class_names'])} apart, and {data.source} has "
             f"other classes. "
-            f"Received: {', '.join(data.class_names)}"
-        )
+            f"Received: {', '.join(data.class_names)}")
     with hushed(): probabilities = run.predict(data.split(split))
     return Evaluation(
-        data.split(split).y,
-        probabilities,
-        data.class_names,
-        data.source,
-        run.name,
-        split,
-        run.recipe.seed,
-    )
+        data.split(split).y, probabilities, data.class_names, data.source, run.name, split,
+        run.recipe.seed)
 
 # %% ../nbs/commands.ipynb #evaluate-run
 def evaluate_run(arguments):
@@ -237,8 +194,7 @@ def evaluate_run(arguments):
         if arguments.data:
             raise ValueError(
                 f"a reconstruction is judged on its own images only. Received: --data "
-                f"{arguments.data}"
-            )
+                f"{arguments.data}")
         return show_summary(run)
     print(run)
     if arguments.data: judged = judge_other(run, data_of(arguments, run.recipe), arguments.split)
@@ -259,13 +215,8 @@ def record(arguments):
     recipe, train = settled(arguments), trainer()
     for seed in arguments.seeds:
         run = train(
-            recipe,
-            data_of(arguments, recipe),
-            seed=seed,
-            limit=arguments.limit,
-            out=Path(arguments.out) / f"{recipe.name}-seed{seed}",
-            start=start_of(arguments),
-        )
+            recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
+            out=Path(arguments.out) / f"{recipe.name}-seed{seed}", start=start_of(arguments))
         if run.stopped == "interrupted": return 130
         print(f"{run}\nrecorded in {run.record().name}", flush=True)
 
@@ -276,17 +227,11 @@ def sweep_recipe(arguments):
     if len(grid) < len(arguments.grid):
         raise ValueError(
             f"each field of a grid is named once, with all its values. Received: "
-            f"{', '.join(field for field, _ in arguments.grid)}"
-        )
+            f"{', '.join(field for field, _ in arguments.grid)}")
     from fashion_cnn.sweep import sweep
     found = sweep(
-        recipe,
-        grid,
-        data_of(arguments, recipe),
-        limit=arguments.limit,
-        n_jobs=arguments.jobs,
-        out=arguments.out or f"runs/sweep-{recipe.name}",
-    )
+        recipe, grid, data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
+        out=arguments.out or f"runs/sweep-{recipe.name}")
     rows = found.table().astype(object).fillna("").astype(str).to_dict("records")
     print(f"{found}\n\n{text_table(rows)}")
     return _ended(found)
@@ -297,23 +242,16 @@ def record_sweep(arguments):
     from fashion_cnn.sweep import SWEEPS, sweep
     plan = SWEEPS[arguments.name]
     changed = [
-        f"--{name}"
-        for name in ("epochs", "limit", "data", "weights", "start")
-        if getattr(arguments, name)
-    ]
+        f"--{name}" for name in ("epochs", "limit", "data", "weights", "start")
+        if getattr(arguments, name)]
     if changed or arguments.seeds != [0]:
         raise ValueError(
             f"a sweep is recorded as it is planned; `fashion-cnn sweep` takes other settings. "
-            f"Received: {' '.join(changed or ['--seeds'])}"
-        )
+            f"Received: {' '.join(changed or ['--seeds'])}")
     trainer()
     found = sweep(
-        plan["recipe"],
-        plan["grid"],
-        plan["recipe"].data,
-        limit=plan["limit"],
-        out=Path(arguments.out) / arguments.name,
-    )
+        plan["recipe"], plan["grid"], plan["recipe"].data, limit=plan["limit"],
+        out=Path(arguments.out) / arguments.name)
     if not (ended := _ended(found)): print(f"{found}\nrecorded in {found.record().name}")
     return ended
 
@@ -360,8 +298,8 @@ def own_data(runs):
     plans = {(run.recipe.data, run.recipe.split, run.recipe.validation_split, run.data["limit"])
              for run in runs}
     if len(plans) > 1:
-        raise ValueError("runs that take, split or limit the data differently have no images in common; "
-                         "leave out --images. "
+        raise ValueError("runs that take, split or limit the data differently have no images in "
+                         "common; leave out --images. "
                          f"Received: {sorted(map(str, plans))}")
     return data_of(argparse.Namespace(data=None), runs[0].recipe, runs[0].data["limit"])
 
@@ -382,29 +320,22 @@ def submit(arguments):
     path = write_submission(table, arguments.out, arguments.classes)
     counts = ", ".join(
         f"{label}: {count:,}"
-        for label, count in table.iloc[:, 1].value_counts().sort_index().items()
-    )
+        for label, count in table.iloc[:, 1].value_counts().sort_index().items())
     print(
-        f"{len(table):,} predictions in {path}, read back and checked. Images per class: {counts}"
-    )
+        f"{len(table):,} predictions in {path}, read back and checked. Images per class: {counts}")
 
 # %% ../nbs/commands.ipynb #hand-out
 def hand_out(arguments):
     "Write a notebook with the exercises of a lesson; with --key another one with solutions."
     from fashion_cnn.grading import assignment
     path = assignment(
-        arguments.lesson,
-        arguments.out,
-        names=arguments.exercises,
-        key=arguments.key,
-        force=arguments.force,
-    )
+        arguments.lesson, arguments.out, names=arguments.exercises, key=arguments.key,
+        force=arguments.force)
     print(f"For the students: {path}")
     if arguments.key:
         print(
             f"The key, with the solutions: "
-            f"{Path(arguments.key) / f'lesson-{arguments.lesson}-key.ipynb'}"
-        )
+            f"{Path(arguments.key) / f'lesson-{arguments.lesson}-key.ipynb'}")
 
 # %% ../nbs/commands.ipynb #grade-submissions
 def grade_submissions(arguments):
@@ -412,29 +343,20 @@ def grade_submissions(arguments):
     from fashion_cnn.grading import grade, totals
     with hushed():
         grades = grade(
-            arguments.submissions,
-            lesson=arguments.lesson,
-            names=arguments.exercises,
-            out=arguments.out,
-            seconds=arguments.seconds,
-            memory=arguments.memory,
-            jobs=arguments.jobs,
-        )
+            arguments.submissions, lesson=arguments.lesson, names=arguments.exercises,
+            out=arguments.out, seconds=arguments.seconds, memory=arguments.memory,
+            jobs=arguments.jobs)
     table = totals(grades).reset_index()
     counts = [
-        name
-        for name in table.columns[4:-1]
-        if name in ("right", "wrong", "not attempted") or table[name].any()
-    ]
+        name for name in table.columns[4:-1]
+        if name in ("right", "wrong", "not attempted") or table[name].any()]
     print(
         "\n"
-        + text_table(table[["submission", "student", "points", "of", *counts]].to_dict("records"))
-    )
+        + text_table(table[["submission", "student", "points", "of", *counts]].to_dict("records")))
     remarks = [f"{row.submission}: {row.remarks}" for row in table.itertuples() if row.remarks]
     print("\n".join(["", "What happened on the way:", *remarks]) if remarks else "")
     if "Landlock" not in grades.attrs["guards"]:
         print(
             "No kernel of this machine kept compiled code from writing files (see the notebook "
-            "Grading); a container does."
-        )
+            "Grading); a container does.")
     print(f"Every answer with its reason: {arguments.out}")

@@ -27,15 +27,8 @@ def unit_field(seed: int = 0,      # another seed, another field
 
 # %% ../../nbs/page/augmentation.ipynb #cell-036
 BENT = {
-    "rotation": 12,
-    "right": 0,
-    "down": 0,
-    "zoom": 1,
-    "shear": 0,
-    "elastic": 34,
-    "mirror": False,
-    "outside": "constant",
-}  # at the beginning
+    "rotation": 12, "right": 0, "down": 0, "zoom": 1, "shear": 0, "elastic": 34, "mirror": False,
+    "outside": "constant"}  # at the beginning
 
 def bent(image: np.ndarray,    # uint8 (28, 28)
          field: np.ndarray,    # from `unit_field`
@@ -53,11 +46,8 @@ def bent(image: np.ndarray,    # uint8 (28, 28)
     rows, columns = (places + elastic * moved[None] for places, moved in zip(grid(images), field))
     matrix = affine_matrix(rotation, zoom, shear, down, right, horizontal_flip=float(mirror))
     where = apply_matrix(
-        matrix,
-        rows.astype("float32"),
-        columns.astype("float32"),
-        ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2),
-    )
+        matrix, rows.astype("float32"), columns.astype("float32"),
+        ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2))
     return np.asarray(sample(images, *where, outside))[0, :, :, 0]
 
 # %% ../../nbs/page/augmentation.ipynb #looked-up
@@ -72,8 +62,7 @@ def _bend(chart):
     folded = lambda at: f"abs(datum.{at} + 0.5 - 56 * round((datum.{at} + 0.5) / 56)) - 0.5"
     clipped = lambda at: (
         f"outside == 'reflect' ? clamp({folded(at)}, 0, 27) : outside == 'nearest' ? "
-        f"clamp(datum.{at}, 0, 27) : clamp(datum.{at}, -1, 28)"
-    )
+        f"clamp(datum.{at}, 0, 27) : clamp(datum.{at}, -1, 28)")
     corner = lambda down, right: _looked_up(f"datum.top + {down}", f"datum.left + {right}")
     steps = [
         ("u", "floor(datum.p / 28) + elastic * fieldRows[datum.p] - 13.5 - down"),
@@ -82,16 +71,12 @@ def _bend(chart):
         (
             "x0",
             "(mirror ? -1 : 1) * ((lean * cos(turn) - sin(turn)) * datum.u + (cos(turn) + lean * "
-            "sin(turn)) * datum.v) / zoom + 13.5",
-        ),
-        ("y", clipped("y0")),
-        ("x", clipped("x0")),
-        ("top", "floor(datum.y)"),
+            "sin(turn)) * datum.v) / zoom + 13.5"),
+        ("y", clipped("y0")), ("x", clipped("x0")), ("top", "floor(datum.y)"),
         ("left", "floor(datum.x)"),
         ("upper", f"{corner(0, 0)} + (datum.x - datum.left) * ({corner(0, 1)} - {corner(0, 0)})"),
         ("lower", f"{corner(1, 0)} + (datum.x - datum.left) * ({corner(1, 1)} - {corner(1, 0)})"),
-        ("value", "datum.upper + (datum.y - datum.top) * (datum.lower - datum.upper)"),
-    ]
+        ("value", "datum.upper + (datum.y - datum.top) * (datum.lower - datum.upper)")]
     for name, expression in steps: chart = chart.transform_calculate(**{name: expression})
     return chart
 
@@ -101,15 +86,11 @@ def pixel_chart(chart, side, cell, title, name):
     alt = altair()
     x, y = (
         alt.X(f"{at}:Q", axis=None, scale=alt.Scale(domain=[0, side], nice=False))
-        for at in ("left0", "top0")
-    )
+        for at in ("left0", "top0"))
     y = alt.Y("top0:Q", axis=None, scale=alt.Scale(domain=[side, 0], nice=False))
     chart = chart.transform_calculate(
-        left0=f"datum.p % {side}",
-        right0=f"datum.p % {side} + 1",
-        top0=f"floor(datum.p / {side})",
-        bottom0=f"floor(datum.p / {side}) + 1",
-    )
+        left0=f"datum.p % {side}", right0=f"datum.p % {side} + 1", top0=f"floor(datum.p / {side})",
+        bottom0=f"floor(datum.p / {side}) + 1")
     return (
         chart.mark_rect(aria=False)
         .encode(
@@ -125,12 +106,8 @@ def pixel_chart(chart, side, cell, title, name):
             tooltip=[alt.Tooltip("value:Q", title="grey level", format=".0f")],
         )
         .properties(
-            name=name,
-            width=side * cell,
-            height=side * cell,
-            view=alt.ViewConfig(stroke=FAINT, strokeWidth=1),
-            **({"title": title} if title else {}),
-        )
+            name=name, width=side * cell, height=side * cell,
+            view=alt.ViewConfig(stroke=FAINT, strokeWidth=1), **({"title": title} if title else {}))
     )
 
 # %% ../../nbs/page/augmentation.ipynb #garments
@@ -145,9 +122,7 @@ def augment_chart(images: np.ndarray = None,   # uint8 (10, 28, 28); None draws 
                  ):                            # an Altair chart
     "A garment before and after: rotation, shift, zoom, shear, mirror and elastic warp."
     alt, images, field = (
-        altair(),
-        garments() if images is None else images,
-        unit_field() if field is None else field,
+        altair(), garments() if images is None else images, unit_field() if field is None else field
     )
     knobs = [
         choice("garment", "garment", CLASS_NAMES, CLASS_NAMES[0]),
@@ -158,47 +133,35 @@ def augment_chart(images: np.ndarray = None,   # uint8 (10, 28, 28); None draws 
         slider("shear", "shear (degrees)", -30, 30, 1, 0),
         slider("elastic", "elastic warp (alpha)", 0, 100, 2, BENT["elastic"]),
         tick("mirror", "mirror", False),
-        choice("outside", "outside of the image", ["constant", "nearest", "reflect"], "constant"),
-    ]
+        choice("outside", "outside of the image", ["constant", "nearest", "reflect"], "constant")]
     rest = [
         known("images", images.reshape(len(images), -1).tolist()),
         known("fieldRows", field[0].ravel().tolist()),
         known("fieldColumns", field[1].ravel().tolist()),
         follows("image", f"images[indexof({json.dumps(list(CLASS_NAMES))}, garment)]"),
-        follows("turn", "rotation * PI / 180"),
-        follows("lean", "tan(shear * PI / 180)"),
+        follows("turn", "rotation * PI / 180"), follows("lean", "tan(shear * PI / 180)"),
         follows(
             "said",
             "garment + ': rotation ' + rotation + ', shift ' + right + ' and ' + down + ', zoom "
-            "' + zoom + ', shear ' + shear + ', elastic ' + elastic + (mirror ? ', mirrored' : '')",
-        ),
-    ]
+            "' + zoom + ', shear ' + shear + ', elastic ' + elastic + (mirror ? ', mirrored' : '')"
+        )]
     pixel, cell = alt.Chart(alt.sequence(0, 784, as_="p")), 10 if width >= WIDE else 5
     before = pixel_chart(
-        pixel.transform_calculate(value="image[datum.p]"), 28, cell, "before", "before"
-    )
+        pixel.transform_calculate(value="image[datum.p]"), 28, cell, "before", "before")
     return dress(
         alt.hconcat(before, pixel_chart(_bend(pixel), 28, cell, "after", "after"), spacing=20),
-        [*knobs, *rest],
-    )
+        [*knobs, *rest])
 
 # %% ../../nbs/page/augmentation.ipynb #cell-041
 def augment_figure(images: np.ndarray = None, field: np.ndarray = None) -> Figure:
     "How `augment_chart` begins, as a still picture."
     images, field = (
-        garments() if images is None else images,
-        unit_field() if field is None else field,
-    )
+        garments() if images is None else images, unit_field() if field is None else field)
     figure = sheet(
-        "Before and after",
-        "one drawn garment of the sketch set: "
-        + ", ".join(f"{name} {value}" for name, value in BENT.items() if value),
-        6,
-        3.5,
-    )
+        "Before and after", "one drawn garment of the sketch set: "
+        + ", ".join(f"{name} {value}" for name, value in BENT.items() if value), 6, 3.5)
     for axis, title, picture in zip(
-        figure.subplots(1, 2), ("before", "after"), (images[0], bent(images[0], field, **BENT))
-    ):
+        figure.subplots(1, 2), ("before", "after"), (images[0], bent(images[0], field, **BENT))):
         axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         axis.set(xticks=[], yticks=[], title=title)
     return figure

@@ -37,8 +37,7 @@ def slider(name: str,        # of the parameter, for expressions
     "A number from a range."
     alt = altair()
     return alt.param(
-        name=name, value=value, bind=alt.binding_range(min=low, max=high, step=step, name=label)
-    )
+        name=name, value=value, bind=alt.binding_range(min=low, max=high, step=step, name=label))
 
 # %% ../../nbs/page/charts.ipynb #tick
 def tick(name: str, label: str, value: bool):
@@ -76,11 +75,8 @@ def dress(chart, params, rows=None, groups=None, **more):
     "What all charts share: parameters, data, paper, fonts of 11 pixels and more, notes."
     if rows is not None: chart = chart.properties(datasets={"rows": rows})
     chart = chart.properties(
-        params=[getattr(each, "param", each) for each in params],
-        background="white",
-        padding=4,
-        usermeta={"said": "said", "groups": groups or {}, **more},
-    )
+        params=[getattr(each, "param", each) for each in params], background="white", padding=4,
+        usermeta={"said": "said", "groups": groups or {}, **more})
     font = "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif"
     chart = (
         chart.configure(font=font)
@@ -118,8 +114,7 @@ def specification(wide,     # an Altair chart for pages of 620 pixels and more
             "both forms of a chart must have the same data and the same knobs, and differ in "
             "their views only. "
             f"Received: two that differ in "
-            f"{', '.join(sorted({*differs, *set(first) ^ set(second)}))}"
-        )
+            f"{', '.join(sorted({*differs, *set(first) ^ set(second)}))}")
     first["usermeta"] = {**first["usermeta"], "from": WIDE + 20, "narrow": differs}
     return first
 
@@ -136,11 +131,8 @@ def embed(name: str,            # of the file, without .json
     "Write a chart to `folder`/`name`.json, and show the still picture that it will replace."
     from IPython.display import HTML
     content = json.dumps(
-        specification(chart(width=WIDE), chart(width=NARROW), alt),
-        separators=(",", ":"),
-        sort_keys=True,
-        ensure_ascii=False,
-    )
+        specification(chart(width=WIDE), chart(width=NARROW), alt), separators=(",", ":"),
+        sort_keys=True, ensure_ascii=False)
     write_atomically(Path(folder) / f"{name}.json", content.encode())
     picture = base64.b64encode(png(figure)).decode()
     place = escape(Path(folder).name)
@@ -148,5 +140,4 @@ def embed(name: str,            # of the file, without .json
         f'<figure class="explorer" data-explorer="{escape(name)}.json"><img alt="{escape(alt)}" '
         f'src="data:image/png;base64,{picture}">'
         f'<figcaption>{STILL}</figcaption></figure>\n<script defer '
-        f'src="{place}/explorers.js"></script>'
-    )
+        f'src="{place}/explorers.js"></script>')

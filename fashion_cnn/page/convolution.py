@@ -17,21 +17,17 @@ from ..plots import COLOURS, FAINT, INK, sheet
 
 # %% ../../nbs/page/convolution.ipynb #cell-044
 KERNELS = {
-    "vertical edges": [[1, 0, -1]] * 3,
-    "horizontal edges": [[1, 1, 1], [0, 0, 0], [-1, -1, -1]],
+    "vertical edges": [[1, 0, -1]] * 3, "horizontal edges": [[1, 1, 1], [0, 0, 0], [-1, -1, -1]],
     "spots": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
-    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
-    "blur": [[1 / 9] * 3] * 3,
-    "copy": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
-}
+    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], "blur": [[1 / 9] * 3] * 3,
+    "copy": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]}
 OWN_KERNEL = [[1, 2, 1], [0, 0, 0], [-1, -2, -1]]
 
 def halved(image: np.ndarray,   # uint8 (28, 28)
           ) -> np.ndarray:      # uint8 (14, 14)
     "Half the size: the mean of each 2 x 2 block."
     return np.rint(np.asarray(image, float).reshape(14, 2, 14, 2).mean(axis=(1, 3))).astype(
-        np.uint8
-    )
+        np.uint8)
 
 # %% ../../nbs/page/convolution.ipynb #window
 def _window():
@@ -39,18 +35,12 @@ def _window():
     alt = altair()
     bind = {
         name: alt.binding_range(min=1, max=12, step=1, name=f"{name} of the output")
-        for name in ("row", "column")
-    }
+        for name in ("row", "column")}
     pointing = alt.PointSelectionConfig(
-        type="point", fields=["row", "column"], on="click", clear=False
-    )
+        type="point", fields=["row", "column"], on="click", clear=False)
     return alt.TopLevelSelectionParameter(
-        name="at",
-        select=pointing,
-        bind=bind,
-        value=[{"row": 5, "column": 6}],
-        views=["image_0", "map_1"],
-    )
+        name="at", select=pointing, bind=bind, value=[{"row": 5, "column": 6}],
+        views=["image_0", "map_1"])
 
 # %% ../../nbs/page/convolution.ipynb #frame
 def _frame(left, top, size, side, colour):
@@ -60,16 +50,11 @@ def _frame(left, top, size, side, colour):
     return (
         alt.Chart(alt.Data(values=[{}]))
         .transform_calculate(
-            left0=left, right0=f"{left} + {size}", top0=top, bottom0=f"{top} + {size}"
-        )
+            left0=left, right0=f"{left} + {size}", top0=top, bottom0=f"{top} + {size}")
         .mark_rect(fillOpacity=0, stroke=colour, strokeWidth=3, aria=False)
         .encode(
-            x=alt.X("left0:Q", axis=None, scale=scale([0, side])),
-            x2="right0:Q",
-            y=alt.Y("top0:Q", axis=None, scale=scale([side, 0])),
-            y2="bottom0:Q",
-        )
-    )
+            x=alt.X("left0:Q", axis=None, scale=scale([0, side])), x2="right0:Q",
+            y=alt.Y("top0:Q", axis=None, scale=scale([side, 0])), y2="bottom0:Q"))
 
 # %% ../../nbs/page/convolution.ipynb #numbers
 def _numbers(chart, field, side, colour=None):
@@ -78,16 +63,12 @@ def _numbers(chart, field, side, colour=None):
     scale = lambda domain: alt.Scale(domain=domain, nice=False)
     return (
         chart.transform_calculate(
-            middle=f"datum.p % {side} + 0.5", centre=f"floor(datum.p / {side}) + 0.5"
-        )
+            middle=f"datum.p % {side} + 0.5", centre=f"floor(datum.p / {side}) + 0.5")
         .mark_text(fontSize=11, aria=False)
         .encode(
             x=alt.X("middle:Q", axis=None, scale=scale([0, side])),
-            y=alt.Y("centre:Q", axis=None, scale=scale([side, 0])),
-            text=field,
-            color=colour or alt.value(INK),
-        )
-    )
+            y=alt.Y("centre:Q", axis=None, scale=scale([side, 0])), text=field,
+            color=colour or alt.value(INK)))
 
 # %% ../../nbs/page/convolution.ipynb #image
 BLUE_ORANGE = ["#D55E00", "#ffffff", "#0072B2"]
@@ -97,19 +78,14 @@ def _image(cell):
     "The image with its numbers and the frame."
     alt = altair()
     base = alt.Chart(alt.sequence(0, 196, as_="p")).transform_calculate(
-        value="image[datum.p]",
-        row="clamp(floor(datum.p / 14), 1, 12)",
-        column="clamp(datum.p % 14, 1, 12)",
-    )
+        value="image[datum.p]", row="clamp(floor(datum.p / 14), 1, 12)",
+        column="clamp(datum.p % 14, 1, 12)")
     ink = alt.condition("datum.value > 137", alt.value("#ffffff"), alt.value(INK))
     pixels = pixel_chart(base, 14, cell, None, "image")
     return alt.layer(
-        pixels,
-        _numbers(base, "value:Q", 14, ink).properties(name="numbers"),
-        _frame("at_column - 1", "at_row - 1", 3, 14, COLOURS[1]),
-    ).properties(
-        title="image, 14 x 14 grey levels", view=alt.ViewConfig(stroke=FAINT, strokeWidth=1)
-    )
+        pixels, _numbers(base, "value:Q", 14, ink).properties(name="numbers"),
+        _frame("at_column - 1", "at_row - 1", 3, 14, COLOURS[1])).properties(
+        title="image, 14 x 14 grey levels", view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
 
 # %% ../../nbs/page/convolution.ipynb #feature-map
 def _feature_map(cell):
@@ -122,22 +98,17 @@ def _feature_map(cell):
         .transform_calculate(row="floor(datum.p / 12) + 1", column="datum.p % 12 + 1")
         .transform_calculate(total=total)
         .transform_calculate(
-            value="relu ? max(0, datum.total) : datum.total", size="abs(datum.value)"
-        )
+            value="relu ? max(0, datum.total) : datum.total", size="abs(datum.value)")
         .transform_joinaggregate(most="max(size)")
-        .transform_calculate(share="datum.most > 0 ? datum.value / datum.most : 0")
-    )
+        .transform_calculate(share="datum.most > 0 ? datum.value / datum.most : 0"))
     colour = alt.Color(
-        "share:Q",
-        legend=None,
-        scale=alt.Scale(domain=[-1, 0, 1], range=BLUE_ORANGE, interpolate="rgb"),
-    )
+        "share:Q", legend=None,
+        scale=alt.Scale(domain=[-1, 0, 1], range=BLUE_ORANGE, interpolate="rgb"))
     told = [alt.Tooltip("row:Q"), alt.Tooltip("column:Q"), alt.Tooltip("value:Q", format=".5~g")]
     cells = pixel_chart(base, 12, cell, None, "map").encode(color=colour, tooltip=told)
     return alt.layer(cells, _frame("at_column - 1", "at_row - 1", 1, 12, INK)).properties(
         title="feature map, 12 x 12 (blue above 0)",
-        view=alt.ViewConfig(stroke=FAINT, strokeWidth=1),
-    )
+        view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
 
 # %% ../../nbs/page/convolution.ipynb #nine
 def _nine(name, expression, most, text, cell):
@@ -148,15 +119,11 @@ def _nine(name, expression, most, text, cell):
         .transform_calculate(value=expression)
         .transform_calculate(
             share=f"clamp(datum.value / ({most}), -1, 1)",
-            text=f"replace(format(datum.value, '{text}'), '−', '-')",
-        )
-    )
+            text=f"replace(format(datum.value, '{text}'), '−', '-')"))
     tint = alt.Color(
-        "share:Q", legend=None, scale=alt.Scale(domain=[-1, 0, 1], range=PALE, interpolate="rgb")
-    )
+        "share:Q", legend=None, scale=alt.Scale(domain=[-1, 0, 1], range=PALE, interpolate="rgb"))
     cells = pixel_chart(base, 3, cell, None, name.strip("=x ")).encode(
-        color=tint, tooltip=alt.Tooltip("value:Q", format=".5~g")
-    )
+        color=tint, tooltip=alt.Tooltip("value:Q", format=".5~g"))
     return alt.layer(
         cells, _numbers(base, "text:N", 3).properties(name=f"{name.strip('=x ')} numbers")
     ).properties(title=name, view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
@@ -165,26 +132,18 @@ def _nine(name, expression, most, text, cell):
 def _calculation(cell, gap):
     "Patch, kernel and products side by side, their sum above."
     alt, pixel = (
-        altair(),
-        "image[(at_row - 1 + floor(datum.p / 3)) * 14 + at_column - 1 + datum.p % 3]",
-    )
+        altair(), "image[(at_row - 1 + floor(datum.p / 3)) * 14 + at_column - 1 + datum.p % 3]")
     limit = (
-        "max(1e-9, 255 * max(abs(min("
-        + ", ".join(f"kernel[{n}]" for n in range(9))
-        + ")), abs(max("
-        + ", ".join(f"kernel[{n}]" for n in range(9))
-        + "))))"
-    )
+        "max(1e-9, 255 * max(abs(min(" + ", ".join(f"kernel[{n}]" for n in range(9))
+        + ")), abs(max(" + ", ".join(f"kernel[{n}]" for n in range(9)) + "))))")
     parts = [
         _nine("patch", pixel, "510", "d", cell),
         _nine("x kernel", "kernel[datum.p]", f"{limit} / 255", ".3~g", cell),
-        _nine("= products", f"{pixel} * kernel[datum.p]", limit, ".4~g", cell),
-    ]
+        _nine("= products", f"{pixel} * kernel[datum.p]", limit, ".4~g", cell)]
     return (
         alt.hconcat(*parts, spacing=gap)
         .resolve_scale(color="independent")
-        .properties(title=alt.TitleParams(text=alt.ExprRef("heading")))
-    )
+        .properties(title=alt.TitleParams(text=alt.ExprRef("heading"))))
 
 # %% ../../nbs/page/convolution.ipynb #cell-049
 def convolution_chart(image: np.ndarray = None,   # uint8 (14, 14); None takes a drawn ankle boot
@@ -192,34 +151,25 @@ def convolution_chart(image: np.ndarray = None,   # uint8 (14, 14); None takes a
                      ):                           # an Altair chart
     "A 3 x 3 kernel on a small image: patch, products, sum and feature map, where you choose."
     alt, wide, image = (
-        altair(),
-        width >= WIDE,
-        halved(garments()[9]) if image is None else np.asarray(image),
-    )
+        altair(), width >= WIDE, halved(garments()[9]) if image is None else np.asarray(image))
     if image.shape != (14, 14):
         raise ValueError(
             f"this chart is laid out for an image of 14 x 14 grey levels. Received: shape "
-            f"{image.shape}"
-        )
+            f"{image.shape}")
     cells = [
         alt.param(
-            name=f"k{n}",
-            value=value,
-            bind=alt.BindInput(input="number", name=f"row {n // 3 + 1}, column {n % 3 + 1}"),
-        )
-        for n, value in enumerate(np.ravel(KERNELS["vertical edges"]).tolist())
-    ]
+            name=f"k{n}", value=value,
+            bind=alt.BindInput(input="number", name=f"row {n // 3 + 1}, column {n % 3 + 1}"))
+        for n, value in enumerate(np.ravel(KERNELS["vertical edges"]).tolist())]
     typed = ", ".join(f"(isFinite(toNumber(k{n})) ? toNumber(k{n}) : 0)" for n in range(9))
     ready = json.dumps([np.ravel(kernel).tolist() for kernel in KERNELS.values()])
     names, window = [*KERNELS, "own"], _window()
     products = " + ".join(
         f"image[(at_row - 1 + {n // 3}) * 14 + at_column - 1 + {n % 3}] * kernel[{n}]"
-        for n in range(9)
-    )
+        for n in range(9))
     knobs = [
         choice("preset", "kernel", names, "vertical edges"),
-        tick("relu", "ReLU (negative sums become 0)", False),
-    ]
+        tick("relu", "ReLU (negative sums become 0)", False)]
     rest = [
         known("image", image.ravel().tolist()),
         follows(
@@ -229,10 +179,8 @@ def convolution_chart(image: np.ndarray = None,   # uint8 (14, 14); None takes a
         follows(
             "heading",
             "'sum of the products: ' + format(total, '.5~g') + (relu ? ', after ReLU ' + "
-            "format(max(0, total), '.5~g') : '')",
-        ),
-        follows("said", "'Row ' + at_row + ', column ' + at_column + ', ' + heading + '.'"),
-    ]
+            "format(max(0, total), '.5~g') : '')"),
+        follows("said", "'Row ' + at_row + ', column ' + at_column + ', ' + heading + '.'")]
     above = (alt.hconcat if wide else alt.vconcat)(
         _image(23 if wide else 22), _feature_map(19 if wide else 22), spacing=18
     ).resolve_scale(color="independent")
@@ -242,17 +190,11 @@ def convolution_chart(image: np.ndarray = None,   # uint8 (14, 14); None takes a
     fills = {
         "preset": {
             name: {f"k{n}": round(value, 4) for n, value in enumerate(np.ravel(kernel).tolist())}
-            for name, kernel in KERNELS.items()
-        }
-    }
+            for name, kernel in KERNELS.items()}}
     return dress(
-        chart,
-        [*knobs, window, *cells, *rest],
-        None,
+        chart, [*knobs, window, *cells, *rest], None,
         {"position": ["at_row", "at_column"], "own kernel": [cell.name for cell in cells]},
-        fills=fills,
-        own={"own kernel": ["preset", "own"]},
-    )
+        fills=fills, own={"own kernel": ["preset", "own"]})
 
 # %% ../../nbs/page/convolution.ipynb #convolution-figure
 def convolution_figure(image: np.ndarray = None) -> Figure:
@@ -260,32 +202,22 @@ def convolution_figure(image: np.ndarray = None) -> Figure:
     from scipy.signal import correlate2d
     image, kernel = (
         (halved(garments()[9]) if image is None else np.asarray(image)).astype(float),
-        np.array(KERNELS["vertical edges"], float),
-    )
+        np.array(KERNELS["vertical edges"], float))
     seen, patch = correlate2d(image, kernel, "valid"), image[4:7, 5:8]
     figure = sheet(
         f"Sum of the products: {(patch * kernel).sum():.0f}",
         "one drawn ankle boot of the sketch set, half its size; kernel for vertical edges, row "
-        "5, column 6",
-        7,
-        5,
-    )
+        "5, column 6", 7, 5)
     upper, lower = figure.subfigures(2, 1, height_ratios=[1.6, 1])
     for axis, title, values, colours, at, size in zip(
-        upper.subplots(1, 2),
-        ("image", "feature map"),
-        (image, seen),
-        ("gray_r", "PuOr"),
-        ((4.5, 3.5), (4.5, 3.5)),
-        (3, 1),
-    ):
+        upper.subplots(1, 2), ("image", "feature map"), (image, seen), ("gray_r", "PuOr"),
+        ((4.5, 3.5), (4.5, 3.5)), (3, 1)):
         most = abs(values).max()
         axis.imshow(values, cmap=colours, vmin=0 if size == 3 else -most, vmax=most)
         axis.add_patch(_rectangle(at, size))
         axis.set(xticks=[], yticks=[], title=title)
     for axis, title, values in zip(
-        lower.subplots(1, 3), ("patch", "x kernel", "= products"), (patch, kernel, patch * kernel)
-    ):
+        lower.subplots(1, 3), ("patch", "x kernel", "= products"), (patch, kernel, patch * kernel)):
         axis.imshow(values, cmap="PuOr", vmin=-2 * abs(values).max(), vmax=2 * abs(values).max())
         for (row, column), value in np.ndenumerate(values):
             axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=9, color=INK)

@@ -20,12 +20,8 @@ from ..plots import COLOURS, INK, percent_axis, sheet, tidy_axes
 def option_label(value) -> str:
     "A setting as the reader sees it."
     return (
-        "none"
-        if value in ("", None)
-        else f"{value:g}"
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-        else str(value)
-    )
+        "none" if value in ("", None) else f"{value:g}"
+        if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value))
 
 # %% ../../nbs/page/sweep.ipynb #knob-label
 def knob_label(place: str) -> str:   # 'field' or 'field.option'
@@ -43,8 +39,7 @@ def place_expression(grid: dict) -> str:   # field -> values
 
 # %% ../../nbs/page/sweep.ipynb #cell-024
 SWEPT = {
-    name: METRICS[name] for name in ("validation accuracy", "training accuracy", "validation loss")
-}
+    name: METRICS[name] for name in ("validation accuracy", "training accuracy", "validation loss")}
 
 def swept(sweep) -> list[dict]:   # a `Sweep`; rows for JSON, one for each setting that was recorded
     "Each setting with its curves, where it ended, and its rank among all."
@@ -58,13 +53,8 @@ def swept(sweep) -> list[dict]:   # a `Sweep`; rows for JSON, one for each setti
         curves = [np.round(run.history[key], 4).tolist() for key in SWEPT.values()]
         rows.append(
             {
-                "i": place,
-                "s": labels,
-                "v": curves,
-                "end": curves[0][-1],
-                "e": list(range(1, len(curves[0]) + 1)),
-            }
-        )
+                "i": place, "s": labels, "v": curves, "end": curves[0][-1],
+                "e": list(range(1, len(curves[0]) + 1))})
     for row in rows: row["rank"] = 1 + sum(other["end"] > row["end"] for other in rows)
     return sorted(rows, key=lambda row: row["i"])
 
@@ -75,15 +65,13 @@ def told(sweep) -> list:   # text for each place of the list, None where nothing
     texts = [None] * int(np.prod([len(values) for values in sweep.grid.values()]))
     for row in rows:
         setting = ", ".join(
-            f"{knob_label(place)} {label}" for place, label in zip(sweep.grid, row["s"])
-        )
+            f"{knob_label(place)} {label}" for place, label in zip(sweep.grid, row["s"]))
         low, high = wilson(round(row["end"] * images), images)
         texts[row["i"]] = (
             f"{setting[:1].upper()}{setting[1:]}: {percent(row['end'])} of {images:,} validation "
             f"images recognised after {len(row['e'])} epochs "
             f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %), rank {row['rank']} of "
-            f"{len(rows)}."
-        )
+            f"{len(rows)}.")
     return texts
 
 # %% ../../nbs/page/sweep.ipynb #cell-027
@@ -93,37 +81,24 @@ def _all_and_one(rows, width):
     base = (
         alt.Chart(alt.NamedData("rows"))
         .transform_flatten(["e"])
-        .transform_calculate(y="datum.v[which][datum.e - 1]")
-    )
+        .transform_calculate(y="datum.v[which][datum.e - 1]"))
     x = alt.X(
-        "e:Q",
-        title="epoch",
-        scale=alt.Scale(nice=False, zero=False),
-        axis=alt.Axis(tickMinStep=1, format="d", grid=False),
-    )
+        "e:Q", title="epoch", scale=alt.Scale(nice=False, zero=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False))
     y = alt.Y(
-        "y:Q",
-        title=None,
-        scale=alt.Scale(zero=False),
-        axis=alt.Axis(labelExpr=AXIS_LABEL, minExtent=60),
-    )
+        "y:Q", title=None, scale=alt.Scale(zero=False),
+        axis=alt.Axis(labelExpr=AXIS_LABEL, minExtent=60))
     one = base.transform_filter("datum.i == place")
     return alt.layer(
         base.mark_line(color="#b4b8bc", strokeWidth=1, opacity=0.7, aria=False).encode(
             x=x, y=y, detail="i:N"
         ),
         one.mark_line(
-            color=COLOURS[1],
-            strokeWidth=3,
-            point=alt.OverlayMarkDef(size=70, color=COLOURS[1]),
-            aria=False,
-        ).encode(x=x, y=y),
+            color=COLOURS[1], strokeWidth=3, point=alt.OverlayMarkDef(size=70, color=COLOURS[1]),
+            aria=False).encode(x=x, y=y),
     ).properties(
-        name="curves",
-        width=width - 80,
-        height=210,
-        title=alt.TitleParams(text=alt.ExprRef("heading")),
-    )
+        name="curves", width=width - 80, height=210,
+        title=alt.TitleParams(text=alt.ExprRef("heading")))
 
 # %% ../../nbs/page/sweep.ipynb #cell-028
 def _strip(rows, grid, width):
@@ -134,53 +109,31 @@ def _strip(rows, grid, width):
         alt.Chart(alt.NamedData("rows"))
         .transform_calculate(by=f"indexof({json.dumps(names)}, rows)")
         .transform_calculate(
-            row="datum.s[datum.by]",
-            order=f"indexof({labels}[datum.by], datum.s[datum.by])",
-            setting="join(datum.s, ', ')",
-        )
-    )
+            row="datum.s[datum.by]", order=f"indexof({labels}[datum.by], datum.s[datum.by])",
+            setting="join(datum.s, ', ')"))
     y = alt.Y(
-        "row:N",
-        title=None,
-        sort=alt.EncodingSortField("order", "min", "ascending"),
-        axis=alt.Axis(minExtent=60),
-    )
+        "row:N", title=None, sort=alt.EncodingSortField("order", "min", "ascending"),
+        axis=alt.Axis(minExtent=60))
     x = alt.X(
-        "end:Q",
-        title="validation accuracy after the last epoch",
-        scale=alt.Scale(zero=False),
-        axis=alt.Axis(labelExpr="format(100 * datum.value, '.4~g') + ' %'", tickCount=5),
-    )
+        "end:Q", title="validation accuracy after the last epoch", scale=alt.Scale(zero=False),
+        axis=alt.Axis(labelExpr="format(100 * datum.value, '.4~g') + ' %'", tickCount=5))
     about = [
         alt.Tooltip("setting:N", title=", ".join(names)),
-        alt.Tooltip("end:Q", title="validation accuracy", format=".2%"),
-        alt.Tooltip("rank:Q"),
-    ]
+        alt.Tooltip("end:Q", title="validation accuracy", format=".2%"), alt.Tooltip("rank:Q")]
     return alt.layer(
         base.mark_circle(size=60, color="#8a9096", opacity=0.6, aria=False).encode(
             x=x, y=y, tooltip=about
         ),
         base.mark_tick(color=INK, thickness=2.5, size=20, aria=False).encode(
-            x=alt.X("mean(end):Q"), y=y
-        ),
+            x=alt.X("mean(end):Q"), y=y),
         base.transform_filter("datum.i == place")
         .mark_point(
-            shape="diamond",
-            size=190,
-            filled=True,
-            opacity=1,
-            color=COLOURS[1],
-            stroke="white",
-            strokeWidth=1.5,
-            aria=False,
-        )
+            shape="diamond", size=190, filled=True, opacity=1, color=COLOURS[1], stroke="white",
+            strokeWidth=1.5, aria=False)
         .encode(x=x, y=y),
     ).properties(
-        name="strip",
-        width=width - 80,
-        height=alt.Step(30),
-        title=alt.TitleParams(text=alt.ExprRef("'rows by ' + rows + '; bar: mean of the row'")),
-    )
+        name="strip", width=width - 80, height=alt.Step(30),
+        title=alt.TitleParams(text=alt.ExprRef("'rows by ' + rows + '; bar: mean of the row'")))
 
 # %% ../../nbs/page/sweep.ipynb #cell-029
 def sweep_chart(sweep,              # a `Sweep`, such as `recorded_sweep()`
@@ -196,15 +149,12 @@ def sweep_chart(sweep,              # a `Sweep`, such as `recorded_sweep()`
              for i, (name, values) in enumerate(zip(names, sweep.grid.values()))]
     rest = [
         choice("metric", "figure", SWEPT, "validation accuracy"),
-        choice("rows", "rows of points by", names, names[0]),
-        known("texts", told(sweep)),
+        choice("rows", "rows of points by", names, names[0]), known("texts", told(sweep)),
         known(
             "ranks",
             [
                 next((row["rank"] for row in rows if row["i"] == i), None)
-                for i in range(len(told(sweep)))
-            ],
-        ),
+                for i in range(len(told(sweep)))]),
         follows("place", place_expression(sweep.grid)),
         follows("which", f"indexof({json.dumps(list(SWEPT))}, metric)"),
         follows("percents", "which < 2"),
@@ -212,9 +162,7 @@ def sweep_chart(sweep,              # a `Sweep`, such as `recorded_sweep()`
         follows(
             "heading",
             f"metric + (ranks[place] ? ', rank ' + ranks[place] + ' of {len(rows)}' : ', this "
-            f"setting was not recorded')",
-        ),
-    ]
+            f"setting was not recorded')")]
     chart = alt.vconcat(
         _all_and_one(rows, width), _strip(rows, sweep.grid, width), spacing=16
     ).resolve_scale(y="independent", x="independent")
@@ -224,23 +172,16 @@ def sweep_chart(sweep,              # a `Sweep`, such as `recorded_sweep()`
 def sweep_figure(sweep) -> Figure:
     "How `sweep_chart` begins, as a still picture."
     rows, names, values = (
-        swept(sweep),
-        [knob_label(place) for place in sweep.grid],
-        [list(map(option_label, each)) for each in sweep.grid.values()],
-    )
+        swept(sweep), [knob_label(place) for place in sweep.grid],
+        [list(map(option_label, each)) for each in sweep.grid.values()])
     middle = max(
-        rows, key=lambda row: row["end"] == sorted(row["end"] for row in rows)[len(rows) // 2]
-    )
+        rows, key=lambda row: row["end"] == sorted(row["end"] for row in rows)[len(rows) // 2])
     data = sweep.runs[0].data
     about = (f"{data['source']}, {data['images']['train']:,} training images, "
              f"{len(rows)} settings of {sweep.recipe.name!r}")
     figure = sheet(
         f"Rank {middle['rank']} of {len(rows)}: "
-        + ", ".join(f"{name} {label}" for name, label in zip(names, middle["s"])),
-        about,
-        7.5,
-        3.4,
-    )
+        + ", ".join(f"{name} {label}" for name, label in zip(names, middle["s"])), about, 7.5, 3.4)
     left, right = figure.subplots(1, 2)
     for row in rows:
         left.plot(row["e"], row["v"][0], color="#c8ccd0", linewidth=0.8)
@@ -251,11 +192,7 @@ def sweep_figure(sweep) -> Figure:
     right.plot(middle["end"], values[0].index(middle["s"][0]), "D", color=COLOURS[1], markersize=9)
     tidy_axes(left).set(xlabel="epoch", ylabel="validation accuracy", xticks=middle["e"])
     tidy_axes(right, "x").set(
-        xlabel="validation accuracy after the last epoch",
-        ylabel=names[0],
-        yticks=range(len(values[0])),
-        yticklabels=values[0],
-        ylim=(len(values[0]) - 0.5, -0.5),
-    )
+        xlabel="validation accuracy after the last epoch", ylabel=names[0],
+        yticks=range(len(values[0])), yticklabels=values[0], ylim=(len(values[0]) - 0.5, -0.5))
     for axis in (left.yaxis, right.xaxis): percent_axis(axis)
     return figure
