@@ -1,8 +1,9 @@
 """How long a reader waits before anything happens: python benchmarks/start.py
 
-Each line is a fresh process, all of them in turns; seconds are medians, less what starting Python alone costs. `fashion-cnn train` is
-stopped when its first step is done: loading, building and compiling included, once with 1,000 sketches from a file and once with
-Fashion-MNIST, where it can be found. It may take 2 s more than importing TensorFlow alone, which it cannot do without.
+Each line is a fresh process, all of them in turns; seconds are medians, less what starting Python
+alone costs. `fashion-cnn train` is stopped when its first step is done: loading, building and
+compiling included, once with 1,000 sketches from a file and once with Fashion-MNIST, where it can
+be found. It may take 2 s more than importing TensorFlow alone, which it cannot do without.
 """
 import os
 import statistics
@@ -28,16 +29,17 @@ STARTS = {
 
 FIRST_STEP = """
 import os, sys
-from fashion_cnn import cli
-ordinary = cli.trainer
+from fashion_cnn import cli, commands
+ordinary = commands.trainer
 
 def trainer():
     "The same, and the process ends with the first step."
     train = ordinary()
-    sys.modules["fashion_cnn.train"].Keeper.on_train_batch_end = lambda self, batch, logs=None: os._exit(7)
+    from fashion_cnn.checkpoint import CheckpointCallback
+    CheckpointCallback.on_train_batch_end = lambda self, batch, logs=None: os._exit(7)
     return train
 
-cli.trainer = trainer
+commands.trainer = trainer
 cli.main(["train", "deeper", "--data", sys.argv[1], "--out", sys.argv[2], "--restart"])
 """
 

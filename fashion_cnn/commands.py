@@ -209,7 +209,8 @@ def describe_data(arguments):
 
 # %% ../nbs/commands.ipynb #record
 def record(arguments):
-    "Train a recipe in full for each seed and record the runs; what is cut short is said there."
+    """Train a recipe in full for each seed, and record the runs with the package;
+    what is cut short is said in the record."""
     from fashion_cnn.sweep import SWEEPS
     if arguments.name in SWEEPS: return record_sweep(arguments)
     recipe, train = settled(arguments), trainer()
@@ -222,7 +223,8 @@ def record(arguments):
 
 # %% ../nbs/commands.ipynb #sweep-recipe
 def sweep_recipe(arguments):
-    "Train a recipe with every combination of settings; print them, best on validation first."
+    """Train a recipe with every combination of settings, and print them,
+    the best on the validation images first."""
     recipe, _, grid = settled(arguments), trainer(), dict(arguments.grid)
     if len(grid) < len(arguments.grid):
         raise ValueError(
@@ -281,7 +283,8 @@ def runs_of(words: list[str]   # folders of runs, files of records, names of rec
 
 # %% ../nbs/commands.ipynb #compare-runs
 def compare_runs(arguments):
-    "Print runs side by side: cost, accuracy with interval, F1, difference from the first."
+    """Print runs side by side: cost, accuracy with its interval, F1,
+    and whether they differ from the first."""
     from fashion_cnn.compare import compare, styled
     runs = runs_of(arguments.runs)
     table = compare(runs, arguments.split, significance=not arguments.different_images)
@@ -305,7 +308,8 @@ def own_data(runs):
 
 # %% ../nbs/commands.ipynb #report-runs
 def report_runs(arguments):
-    "Write one HTML page about one or several runs; --images adds samples and worst mistakes."
+    """Write one HTML page about a run, or about several side by side;
+    with --images also samples and the worst mistakes."""
     runs = runs_of(arguments.runs)
     write_report(runs, own_data(runs) if arguments.images else None, Path(arguments.out))
 
@@ -326,7 +330,8 @@ def submit(arguments):
 
 # %% ../nbs/commands.ipynb #hand-out
 def hand_out(arguments):
-    "Write a notebook with the exercises of a lesson; with --key another one with solutions."
+    """Write a notebook with the exercises of a lesson, without their solutions;
+    with --key another one with them."""
     from fashion_cnn.grading import assignment
     path = assignment(
         arguments.lesson, arguments.out, names=arguments.exercises, key=arguments.key,
@@ -339,7 +344,8 @@ def hand_out(arguments):
 
 # %% ../nbs/commands.ipynb #grade-submissions
 def grade_submissions(arguments):
-    "Run submissions, each in a limited process, and write points for answers, with reasons."
+    """Run submissions, each in a limited process of its own,
+    and write the points for their answers, with reasons."""
     from fashion_cnn.grading import grade, totals
     with hushed():
         grades = grade(

@@ -1,4 +1,4 @@
-"The charts of the in-page explorers: what they carry, what they compute in Python, and that the files beside the site are up to date."
+"The in-page explorers: what they carry and compute, and that the files of the site are up to date."
 import json
 import re
 import sys
@@ -9,9 +9,8 @@ import pytest
 
 import pages
 from fashion_cnn import page
-from fashion_cnn.augment import garments
 from fashion_cnn.page import (
-    NARROW, WIDE, augment_chart, bent, convolution_chart, embed, halved, place_expression,
+    NARROW, WIDE, augment_chart, bent, convolution_chart, embed, garments, halved, place_expression,
     runs_chart, runs_figure, specification, summarised, sweep_chart, swept, told, totals,
     unit_field)
 from fashion_cnn.plots import sheet
@@ -49,7 +48,7 @@ def made_up(grid=GRID, leave_out=()):
         [])
 
 
-# --- recorded runs -----------------------------------------------------------------------------------------------------
+# --- recorded runs --------------------------------------------------------------------------------
 
 def test_a_mean_over_any_window_is_a_difference_of_totals():
     values = np.random.default_rng(0).random(20)
@@ -91,7 +90,7 @@ def test_every_recorded_recipe_has_a_box_and_says_its_seeds_and_images():
     assert all(row["seeds"] >= 1 and row["images"] > 0 and row["source"] for row in rows)
 
 
-# --- the sweep ----------------------------------------------------------------------------------------------------------
+# --- the sweep ------------------------------------------------------------------------------------
 
 def test_the_still_picture_begins_as_the_chart_does():
     for runs in (
@@ -147,7 +146,7 @@ def test_the_knobs_of_the_real_sweep_have_short_names():
         ["none", "garments"]]
 
 
-# --- images ---------------------------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------
 
 def test_bending_by_nothing_changes_nothing_and_a_shift_moves_whole_pixels():
     image, field = garments()[8], unit_field()
@@ -170,7 +169,7 @@ def test_half_the_size():
         convolution_chart(image)
 
 
-# --- into the page ------------------------------------------------------------------------------------------------------------
+# --- into the page --------------------------------------------------------------------------------
 
 CHARTS = {
     "runs": lambda width: runs_chart(recorded(), width=width),
@@ -245,7 +244,7 @@ def test_importing_the_module_needs_no_altair_and_no_tensorflow():
         == "[]\n")
 
 
-# --- the files beside the site ----------------------------------------------------------------------------------------------------
+# --- the files beside the site --------------------------------------------------------------------
 
 def alike(first, second):
     "Equal, numbers up to the rounding of another machine."

@@ -1,4 +1,5 @@
-"""The explorers in a headless Chromium, on a plain server: knobs are turned as a person would, and what the page computed is compared with Python.
+"""The explorers in a headless Chromium, on a plain server: knobs are turned as a person would,
+and what the page computed is compared with Python.
 
 Screenshots are kept where FASHION_CNN_SCREENSHOTS says, else nowhere.
 """
@@ -18,8 +19,7 @@ pytest.importorskip("vl_convert")
 import pages
 import preview
 import vega
-from fashion_cnn.augment import garments
-from fashion_cnn.page import BENT, bent, halved, summarised, swept, told, unit_field
+from fashion_cnn.page import BENT, bent, garments, halved, summarised, swept, told, unit_field
 from fashion_cnn.run import recorded
 from fashion_cnn.sketch import CLASS_NAMES
 from fashion_cnn.sweep import recorded_sweep
