@@ -20,7 +20,7 @@ from . import recipes
 from .recipe import Recipe
 from .run import Run
 
-# %% ../nbs/commands.ipynb #cell-005
+# %% ../nbs/commands.ipynb #hushed
 @contextlib.contextmanager
 def hushed():
     "Keep TensorFlow's start-up messages, which it writes past Python, off the terminal."
@@ -32,7 +32,7 @@ def hushed():
         try: yield
         finally: os.dup2(kept, 2); os.close(kept)
 
-
+# %% ../nbs/commands.ipynb #trainer
 def trainer():
     "The function `train`, imported late and quietly: it brings TensorFlow with it."
     with hushed():
@@ -46,8 +46,9 @@ def text_table(rows: list[dict]) -> str:
     "Rows with the same keys as aligned text, the keys on top."
     columns = {key: [key, *(str(row[key]) for row in rows)] for key in rows[0]}
     widths = {key: max(map(len, cells)) for key, cells in columns.items()}
-    return "\n".join("  ".join(cells[line].ljust(widths[key]) for key, cells in columns.items()).rstrip()
-                     for line in range(len(rows) + 1))
+    return "\n".join(
+        "  ".join(cells[line].ljust(widths[key]) for key, cells in columns.items()).rstrip()
+        for line in range(len(rows) + 1))
 
 # %% ../nbs/commands.ipynb #cell-010
 def show_recipes(arguments):
@@ -57,11 +58,19 @@ def show_recipes(arguments):
             if name in recipe.reported: return f"{name} {recipe.reported[name]:.4f}"
         return "-"
     chosen = [recipes.get(name) for name in recipes.names()]
-    print(text_table([{"recipe": recipe.name, "assignment": recipe.source, "data": recipe.data, "optimizer": recipe.optimizer,
-                       "batch": recipe.batch_size, "epochs": recipe.epochs, "augmentation": recipe.augmentation or "-",
-                       "reported": reported(recipe)} for recipe in chosen]))
-    print("\nReported figures are the original authors'; those of A, B and C measured on private course files.\n"
-          f"These need ImageNet weights, or --weights: {', '.join(recipes.NEED_WEIGHTS)}")
+    print(
+        text_table(
+            [
+                {
+                    "recipe": recipe.name, "assignment": recipe.source, "data": recipe.data,
+                    "optimizer": recipe.optimizer, "batch": recipe.batch_size,
+                    "epochs": recipe.epochs, "augmentation": recipe.augmentation or "-",
+                    "reported": reported(recipe)}
+                for recipe in chosen]))
+    print(
+        "\nReported figures are the original authors'; those of A, B and C measured on private "
+        "course files.\n"
+        f"These need ImageNet weights, or --weights: {', '.join(recipes.NEED_WEIGHTS)}")
 
 # %% ../nbs/commands.ipynb #cell-011
 def show_summary(run: Run):
@@ -69,185 +78,238 @@ def show_summary(run: Run):
     from fashion_cnn.compare import summary
     from fashion_cnn.evaluate import Evaluation
     if run.recipe.task == "reconstruct":
-        rows = {"data set": run.data["source"], "network": run.recipe.network, "parameters": f"{run.parameters['total']:,}",
-                "epochs": f"{run.epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
-                **{f"{split} mean squared error": f"{figures['loss']:.5f}" for split, figures in run.metrics.items()}}
-    else: rows = summary(run, Evaluation.from_run(run, "test" if "test" in run.labels else "validation"))
+        rows = {
+            "data set": run.data["source"], "network": run.recipe.network,
+            "parameters": f"{run.parameters['total']:,}",
+            "epochs": f"{run.epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
+            **{
+                f"{split} mean squared error": f"{figures['loss']:.5f}"
+                for split, figures in run.metrics.items()}}
+    else:
+        rows = summary(
+            run, Evaluation.from_run(run, "test" if "test" in run.labels else "validation"))
     width = max(map(len, rows))
     print("\n" + "\n".join(f"{key.ljust(width)}  {value}" for key, value in rows.items()))
 
-# %% ../nbs/commands.ipynb #cell-013
+# %% ../nbs/commands.ipynb #demo-data
 def demo_data(source: str | None):
-    "Name and data set: the one asked for; without a wish Fashion-MNIST, or sketches where it cannot be had (said aloud)."
+    "Name and data set: the one asked for, else Fashion-MNIST, else sketches, with the reason."
     from fashion_cnn.data import load
     if source: return source, load(source)
     try: return "fashion-mnist", load("fashion-mnist")
     except FileNotFoundError as error:
-        print(f"Fashion-MNIST could not be had, so this demo runs on drawn sketches instead. The reason:\n  {error}\n", flush=True)
+        print(
+            f"Fashion-MNIST could not be had, so this demo runs on drawn sketches instead. The "
+            f"reason:\n  {error}\n", flush=True)
         return "sketch", load("sketch")
 
-
+# %% ../nbs/commands.ipynb #demo
 def demo(arguments):
     "Train a small network, judge it, and write a report that opens in a browser."
     name, data = demo_data(arguments.data)
     print(f"{data}\n", flush=True)
-    recipe = recipes.get("deeper").replace(name="demo", data=name, split="stratified", epochs=arguments.epochs, keep="best", reported={})
+    recipe = recipes.get("deeper").replace(
+        name="demo", data=name, split="stratified", epochs=arguments.epochs, keep="best",
+        reported={})
     run = trainer()(recipe, data, seed=arguments.seed, out=arguments.out, resume=False)
     show_summary(run)
     write_report(run, data, Path(arguments.out) / "report.html")
     return 130 if run.stopped == "interrupted" else 0
 
-
+# %% ../nbs/commands.ipynb #write-report
 def write_report(runs, data, path):
     "Write the report and say where it is."
     from fashion_cnn.report import report
     from fashion_cnn.files import write_atomically
     write_atomically(path, report(runs, data).encode("utf-8"))
-    images = "samples, curves, confusion and the worst mistakes" if data else "curves, confusion and scores"
+    images = (
+        "samples, curves, confusion and the worst mistakes" if data
+        else "curves, confusion and scores")
     print(f"\nThe report, with {images}: {path}", flush=True)
 
-# %% ../nbs/commands.ipynb #cell-014
+# %% ../nbs/commands.ipynb #data-of
 def data_of(arguments, recipe: Recipe, limit: int | None = None):
     "The data set for a recipe, split as the recipe says."
     from fashion_cnn.data import load
-    return load(arguments.data or recipe.data, split=recipe.split, validation_split=recipe.validation_split, limit=limit)
+    return load(
+        arguments.data or recipe.data, split=recipe.split, validation_split=recipe.validation_split,
+        limit=limit)
 
-
+# %% ../nbs/commands.ipynb #settled
 def settled(arguments) -> Recipe:
     "The recipe that was asked for, with what the command line changes."
     recipe = recipes.get(arguments.name)
-    changes = {name: value for name in ("epochs", "seed") if (value := getattr(arguments, name, None)) is not None}
+    changes = {
+        name: value for name in ("epochs", "seed")
+        if (value := getattr(arguments, name, None)) is not None}
     if arguments.weights:
-        if recipe.network not in recipes.NEED_WEIGHTS: raise ValueError(
-            f"the network {recipe.network!r} has no pretrained base. Received: --weights {arguments.weights}")
-        changes["network_options"] = {**recipe.network_options, "weights": None if arguments.weights == "none" else arguments.weights}
+        if recipe.network not in recipes.NEED_WEIGHTS:
+            raise ValueError(
+                f"the network {recipe.network!r} has no pretrained base. Received: --weights "
+                f"{arguments.weights}")
+        changes["network_options"] = {
+            **recipe.network_options,
+            "weights": None if arguments.weights == "none" else arguments.weights}
     return recipe.replace(data=arguments.data or recipe.data, **changes)
 
-
+# %% ../nbs/commands.ipynb #start-of
 def start_of(arguments):
     "The run whose weights to go on from, or None."
     return Run.load(arguments.start) if arguments.start else None
 
-
+# %% ../nbs/commands.ipynb #train-recipe
 def train_recipe(arguments):
     "Train a recipe, or go on with it, and save the run."
     recipe = settled(arguments)
     out = Path(arguments.out or f"runs/{recipe.name}-seed{recipe.seed}")
     data = data_of(arguments, recipe, arguments.limit)
     print(data, flush=True)
-    run = trainer()(recipe, data, limit=arguments.limit, out=out, resume=not arguments.restart, start=start_of(arguments))
+    run = trainer()(
+        recipe, data, limit=arguments.limit, out=out, resume=not arguments.restart,
+        start=start_of(arguments))
     show_summary(run)
     print(f"\nSaved in {out}. Look closer: fashion-cnn evaluate {out}")
     return 130 if run.stopped == "interrupted" else 0
 
-# %% ../nbs/commands.ipynb #cell-015
+# %% ../nbs/commands.ipynb #judge-other
 def judge_other(run: Run, data, split: str):
     "The evaluation of a run on another data set, which must have the same classes."
     from fashion_cnn.evaluate import Evaluation
     if list(data.class_names) != list(run.data["class_names"]):
-        raise ValueError(f"this run tells {', '.join(run.data['class_names'])} apart, and {data.source} has other classes. "
-                         f"Received: {', '.join(data.class_names)}")
+        raise ValueError(
+            f"this run tells {', '.join(run.data['class_names'])} apart, and {data.source} has "
+            f"other classes. "
+            f"Received: {', '.join(data.class_names)}")
     with hushed(): probabilities = run.predict(data.split(split))
-    return Evaluation(data.split(split).y, probabilities, data.class_names, data.source, run.name, split, run.recipe.seed)
+    return Evaluation(
+        data.split(split).y, probabilities, data.class_names, data.source, run.name, split,
+        run.recipe.seed)
 
-
+# %% ../nbs/commands.ipynb #evaluate-run
 def evaluate_run(arguments):
     "Print how a saved run does on a split, class by class."
     from fashion_cnn.evaluate import Evaluation
     run = Run.load(arguments.run)
     if run.recipe.task == "reconstruct":
-        if arguments.data: raise ValueError(f"a reconstruction is judged on its own images only. Received: --data {arguments.data}")
+        if arguments.data:
+            raise ValueError(
+                f"a reconstruction is judged on its own images only. Received: --data "
+                f"{arguments.data}")
         return show_summary(run)
     print(run)
     if arguments.data: judged = judge_other(run, data_of(arguments, run.recipe), arguments.split)
     else: judged = Evaluation.from_run(run, arguments.split)
     print(f"\n{judged}\n\n{judged.report().round(4).to_string()}")
 
-
+# %% ../nbs/commands.ipynb #describe-data
 def describe_data(arguments):
     "Print what is in a data set."
     from fashion_cnn.data import describe, load
     print(describe(load(arguments.data)))
 
-
+# %% ../nbs/commands.ipynb #record
 def record(arguments):
-    "Train a recipe in full for each seed, and record the runs with the package; what is cut short is said in the record."
+    """Train a recipe in full for each seed, and record the runs with the package;
+    what is cut short is said in the record."""
     from fashion_cnn.sweep import SWEEPS
     if arguments.name in SWEEPS: return record_sweep(arguments)
     recipe, train = settled(arguments), trainer()
     for seed in arguments.seeds:
-        run = train(recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
-                    out=Path(arguments.out) / f"{recipe.name}-seed{seed}", start=start_of(arguments))
+        run = train(
+            recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
+            out=Path(arguments.out) / f"{recipe.name}-seed{seed}", start=start_of(arguments))
         if run.stopped == "interrupted": return 130
         print(f"{run}\nrecorded in {run.record().name}", flush=True)
 
-# %% ../nbs/commands.ipynb #cell-017
+# %% ../nbs/commands.ipynb #sweep-recipe
 def sweep_recipe(arguments):
-    "Train a recipe with every combination of settings, and print them, the best on the validation images first."
+    """Train a recipe with every combination of settings, and print them,
+    the best on the validation images first."""
     recipe, _, grid = settled(arguments), trainer(), dict(arguments.grid)
     if len(grid) < len(arguments.grid):
-        raise ValueError(f"each field of a grid is named once, with all its values. Received: {', '.join(field for field, _ in arguments.grid)}")
+        raise ValueError(
+            f"each field of a grid is named once, with all its values. Received: "
+            f"{', '.join(field for field, _ in arguments.grid)}")
     from fashion_cnn.sweep import sweep
-    found = sweep(recipe, grid, data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
-                  out=arguments.out or f"runs/sweep-{recipe.name}")
-    print(f"{found}\n\n{text_table(found.table().astype(object).fillna('').astype(str).to_dict('records'))}")
+    found = sweep(
+        recipe, grid, data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
+        out=arguments.out or f"runs/sweep-{recipe.name}")
+    rows = found.table().astype(object).fillna("").astype(str).to_dict("records")
+    print(f"{found}\n\n{text_table(rows)}")
     return _ended(found)
 
-
+# %% ../nbs/commands.ipynb #record-sweep
 def record_sweep(arguments):
     "Train a planned sweep and record it with the package."
     from fashion_cnn.sweep import SWEEPS, sweep
     plan = SWEEPS[arguments.name]
-    changed = [f"--{name}" for name in ("epochs", "limit", "data", "weights", "start") if getattr(arguments, name)]
-    if changed or arguments.seeds != [0]: raise ValueError(
-        f"a sweep is recorded as it is planned; `fashion-cnn sweep` takes other settings. Received: {' '.join(changed or ['--seeds'])}")
+    changed = [
+        f"--{name}" for name in ("epochs", "limit", "data", "weights", "start")
+        if getattr(arguments, name)]
+    if changed or arguments.seeds != [0]:
+        raise ValueError(
+            f"a sweep is recorded as it is planned; `fashion-cnn sweep` takes other settings. "
+            f"Received: {' '.join(changed or ['--seeds'])}")
     trainer()
-    found = sweep(plan["recipe"], plan["grid"], plan["recipe"].data, limit=plan["limit"], out=Path(arguments.out) / arguments.name)
+    found = sweep(
+        plan["recipe"], plan["grid"], plan["recipe"].data, limit=plan["limit"],
+        out=Path(arguments.out) / arguments.name)
     if not (ended := _ended(found)): print(f"{found}\nrecorded in {found.record().name}")
     return ended
 
-
+# %% ../nbs/commands.ipynb #ended
 def _ended(sweep):
     "How a sweep ended, for the shell."
     if any(run.stopped == "interrupted" for run in sweep.runs): return 130
     return 0 if sweep.runs else 1
 
-# %% ../nbs/commands.ipynb #cell-019
-def runs_of(words: list[str]) -> list[Run]:
-    "The runs that are meant by folders, by record files, or by the names of recorded recipes."
+# %% ../nbs/commands.ipynb #runs-of
+def runs_of(words: list[str]   # folders of runs, files of records, names of recorded recipes
+           ) -> list[Run]:     # all that are meant, in this order
+    "The runs that words mean; a recipe's name stands for all of its seeds."
     from fashion_cnn.run import from_record, recorded
-    found = []
+    runs = []
     for word in words:
         path = Path(word)
-        if path.is_dir() or path.suffix == ".json": found.append(Run.load(path) if path.is_dir() else from_record(path))
-        elif runs := recorded(word): found.extend(runs)
-        else: raise FileNotFoundError(f"{word!r} is neither the folder of a run, nor the file of a record, nor a recipe that is recorded. "
-                                      f"Recorded: {', '.join(dict.fromkeys(run.name for run in recorded()))}. Received: {word!r}")
-    return found
+        if path.is_dir(): runs.append(Run.load(path))
+        elif path.suffix == ".json": runs.append(from_record(path))
+        elif recorded(word): runs.extend(recorded(word))
+        else:
+            names = ", ".join(dict.fromkeys(run.name for run in recorded()))
+            raise FileNotFoundError(
+                f"{word!r} is neither the folder of a run, nor the file of a record, nor a recipe "
+                f"that is recorded. Recorded: {names}. Received: {word!r}")
+    return runs
 
-
+# %% ../nbs/commands.ipynb #compare-runs
 def compare_runs(arguments):
-    "Print runs side by side: cost, accuracy with its interval, F1, and whether they differ from the first."
+    """Print runs side by side: cost, accuracy with its interval, F1,
+    and whether they differ from the first."""
     from fashion_cnn.compare import compare, styled
-    table = compare(runs_of(arguments.runs), arguments.split, significance=not arguments.different_images)
+    runs = runs_of(arguments.runs)
+    table = compare(runs, arguments.split, significance=not arguments.different_images)
     shown = styled(table)
     print(shown.data.T.to_string(), f"\n\n{shown.caption}")
     if arguments.csv:
         from fashion_cnn.files import write_atomically
-        print(f"As a table: {write_atomically(arguments.csv, table.to_csv(index_label='recipe').encode())}")
+        content = table.to_csv(index_label="recipe").encode()
+        print(f"As a table: {write_atomically(arguments.csv, content)}")
 
-
+# %% ../nbs/commands.ipynb #own-data
 def own_data(runs):
-    "The data set that all runs were trained on; runs that split or limit it differently have none in common."
-    plans = {(run.recipe.data, run.recipe.split, run.recipe.validation_split, run.data["limit"]) for run in runs}
+    "The data set that all runs share; those that split or limit it differently have none."
+    plans = {(run.recipe.data, run.recipe.split, run.recipe.validation_split, run.data["limit"])
+             for run in runs}
     if len(plans) > 1:
-        raise ValueError("runs that take, split or limit the data differently have no images in common; leave out --images. "
+        raise ValueError("runs that take, split or limit the data differently have no images in "
+                         "common; leave out --images. "
                          f"Received: {sorted(map(str, plans))}")
     return data_of(argparse.Namespace(data=None), runs[0].recipe, runs[0].data["limit"])
 
-
+# %% ../nbs/commands.ipynb #report-runs
 def report_runs(arguments):
-    "Write one HTML page about a run, or about several side by side; with --images also samples and the worst mistakes."
+    """Write one HTML page about a run, or about several side by side;
+    with --images also samples and the worst mistakes."""
     runs = runs_of(arguments.runs)
     write_report(runs, own_data(runs) if arguments.images else None, Path(arguments.out))
 
@@ -260,29 +322,47 @@ def submit(arguments):
     trainer()    # TensorFlow starts up quietly
     table = submission(run, images, arguments.format, arguments.classes)
     path = write_submission(table, arguments.out, arguments.classes)
-    counts = ", ".join(f"{label}: {count:,}" for label, count in table.iloc[:, 1].value_counts().sort_index().items())
-    print(f"{len(table):,} predictions in {path}, read back and checked. Images per class: {counts}")
+    counts = ", ".join(
+        f"{label}: {count:,}"
+        for label, count in table.iloc[:, 1].value_counts().sort_index().items())
+    print(
+        f"{len(table):,} predictions in {path}, read back and checked. Images per class: {counts}")
 
-# %% ../nbs/commands.ipynb #cell-022
+# %% ../nbs/commands.ipynb #hand-out
 def hand_out(arguments):
-    "Write a notebook with the exercises of a lesson, without their solutions; with --key another one with them."
+    """Write a notebook with the exercises of a lesson, without their solutions;
+    with --key another one with them."""
     from fashion_cnn.grading import assignment
-    path = assignment(arguments.lesson, arguments.out, names=arguments.exercises, key=arguments.key, force=arguments.force)
+    path = assignment(
+        arguments.lesson, arguments.out, names=arguments.exercises, key=arguments.key,
+        force=arguments.force)
     print(f"For the students: {path}")
-    if arguments.key: print(f"The key, with the solutions: {Path(arguments.key) / f'lesson-{arguments.lesson}-key.ipynb'}")
+    if arguments.key:
+        print(
+            f"The key, with the solutions: "
+            f"{Path(arguments.key) / f'lesson-{arguments.lesson}-key.ipynb'}")
 
-
+# %% ../nbs/commands.ipynb #grade-submissions
 def grade_submissions(arguments):
-    "Run submissions, each in a limited process of its own, and write the points for their answers, with reasons."
+    """Run submissions, each in a limited process of its own,
+    and write the points for their answers, with reasons."""
     from fashion_cnn.grading import grade, totals
     with hushed():
-        grades = grade(arguments.submissions, lesson=arguments.lesson, names=arguments.exercises, out=arguments.out,
-                       seconds=arguments.seconds, memory=arguments.memory, jobs=arguments.jobs)
+        grades = grade(
+            arguments.submissions, lesson=arguments.lesson, names=arguments.exercises,
+            out=arguments.out, seconds=arguments.seconds, memory=arguments.memory,
+            jobs=arguments.jobs)
     table = totals(grades).reset_index()
-    counts = [name for name in table.columns[4:-1] if name in ("right", "wrong", "not attempted") or table[name].any()]
-    print("\n" + text_table(table[["submission", "student", "points", "of", *counts]].to_dict("records")))
+    counts = [
+        name for name in table.columns[4:-1]
+        if name in ("right", "wrong", "not attempted") or table[name].any()]
+    print(
+        "\n"
+        + text_table(table[["submission", "student", "points", "of", *counts]].to_dict("records")))
     remarks = [f"{row.submission}: {row.remarks}" for row in table.itertuples() if row.remarks]
     print("\n".join(["", "What happened on the way:", *remarks]) if remarks else "")
     if "Landlock" not in grades.attrs["guards"]:
-        print("No kernel of this machine kept compiled code from writing files (see the notebook Grading); a container does.")
+        print(
+            "No kernel of this machine kept compiled code from writing files (see the notebook "
+            "Grading); a container does.")
     print(f"Every answer with its reason: {arguments.out}")

@@ -23,7 +23,8 @@ TINY = ["--data", "sketch", "--limit", "150", "--epochs", "1"]
 def shell(*words, **environment):
     "Run the command in a process of its own, with no data at hand."
     plain = {name: value for name, value in os.environ.items() if name != "FASHION_CNN_DATA"}
-    return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, env={**plain, **environment})
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, env={**plain, **environment})
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def run_folder(tmp_path_factory):
 def test_recipes_are_listed_without_tensorflow():
     code = "from fashion_cnn.cli import main; import sys; main(['recipes']); print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert all(name in done.stdout for name in recipes.names()) and done.stdout.endswith("False False\n")
+    assert all(name in done.stdout for name in recipes.names()) and done.stdout.endswith(
+        "False False\n")
 
 
 @pytest.mark.parametrize("words, says", [
@@ -66,7 +68,9 @@ def test_failures_end_with_1_and_one_message(words, says, tmp_path):
 
 
 def test_help_of_every_command(capsys):
-    for name in ("demo", "recipes", "train", "evaluate", "compare", "report", "submit", "describe", "record", "sweep"):
+    for name in (
+        "demo", "recipes", "train", "evaluate", "compare", "report", "submit", "describe", "record",
+        "sweep"):
         with pytest.raises(SystemExit) as ended:
             main([name, "--help"])
         assert ended.value.code == 0 and name in capsys.readouterr().out
@@ -76,7 +80,9 @@ def test_train_then_evaluate(run_folder, capsys):
     assert json.loads((run_folder / "run.json").read_text())["recipe"]["epochs"] == 1
     assert main(["evaluate", str(run_folder)]) == 0
     printed = capsys.readouterr().out
-    assert "sketches" in printed and "Ankle boot" in printed and re.search(r"accuracy \d+\.\d+ % \(", printed)
+    assert (
+        "sketches" in printed and "Ankle boot" in printed
+        and re.search(r"accuracy \d+\.\d+ % \(", printed))
     assert main(["evaluate", str(run_folder), "--split", "validation", "--data", "sketch"]) == 0
     assert "macro average" in capsys.readouterr().out
 
@@ -84,13 +90,16 @@ def test_train_then_evaluate(run_folder, capsys):
 def test_evaluating_on_other_classes_is_refused(run_folder, capsys):
     assert main(["evaluate", str(run_folder), "--data", "five-groups"]) == 1
     printed = capsys.readouterr().err
-    assert "other classes" in printed or "could not be found" in printed or "Fashion-MNIST" in printed
+    assert (
+        "other classes" in printed or "could not be found" in printed or "Fashion-MNIST" in printed)
 
 
 def test_training_again_goes_on_and_restart_starts_over(run_folder, capsys, tmp_path):
     folder = shutil.copytree(run_folder, tmp_path / "run")
     before = (folder / "run.json").read_bytes()
-    assert main(["train", "deeper", *TINY, "--out", str(folder)]) == 0 and (folder / "run.json").read_bytes() == before
+    assert (
+        main(["train", "deeper", *TINY, "--out", str(folder)]) == 0
+        and (folder / "run.json").read_bytes() == before)
     assert main(["train", "deeper", *TINY, "--seed", "1", "--out", str(folder)]) == 1
     assert "another experiment (seed 0 there, 1 here)" in capsys.readouterr().err
     assert main(["train", "deeper", *TINY, "--seed", "1", "--restart", "--out", str(folder)]) == 0
@@ -105,31 +114,48 @@ def test_going_on_from_trained_weights(run_folder, capsys, tmp_path):
 
 
 def test_compare_prints_what_compare_says_without_tensorflow(tmp_path):
-    code = ("from fashion_cnn.cli import main; import sys; main(sys.argv[1:]); print('tensorflow' in sys.modules)")
-    done = subprocess.run([sys.executable, "-c", code, "compare", "hw2-cnn", "--csv", str(tmp_path / "table.csv")],
-                          capture_output=True, text=True, check=True)
-    table, written = compare(recorded("hw2-cnn")), pd.read_csv(tmp_path / "table.csv", index_col="recipe")
-    assert written.loc["hw2-cnn", "test accuracy"] == pytest.approx(table.loc["hw2-cnn", "test accuracy"])
-    assert f"{100 * table.loc['hw2-cnn', 'test accuracy']:.2f} %" in done.stdout and done.stdout.endswith("False\n")
+    code = "from fashion_cnn.cli import main; import sys; main(sys.argv[1:]); print('tensorflow' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "compare", "hw2-cnn", "--csv", str(tmp_path / "table.csv")],
+        capture_output=True, text=True, check=True)
+    table, written = (
+        compare(recorded("hw2-cnn")), pd.read_csv(tmp_path / "table.csv", index_col="recipe"))
+    assert written.loc["hw2-cnn", "test accuracy"] == pytest.approx(
+        table.loc["hw2-cnn", "test accuracy"])
+    assert (
+        f"{100 * table.loc['hw2-cnn', 'test accuracy']:.2f} %" in done.stdout
+        and done.stdout.endswith("False\n"))
 
 
 def test_compare_takes_folders_and_records_and_minds_the_images(run_folder, tmp_path, capsys):
     record = Run.load(run_folder).record(tmp_path)
     assert main(["compare", str(record)]) == 0 and "sketches" in capsys.readouterr().out
-    assert main(["compare", str(run_folder), str(record)]) == 1 and "may stand in a comparison once" in capsys.readouterr().err
-    assert main(["compare", str(run_folder), "hw2-cnn"]) == 1 and "same images" in capsys.readouterr().err
+    assert (
+        main(["compare", str(run_folder), str(record)]) == 1
+        and "may stand in a comparison once" in capsys.readouterr().err)
+    assert (
+        main(["compare", str(run_folder), "hw2-cnn"]) == 1
+        and "same images" in capsys.readouterr().err)
     assert main(["compare", str(run_folder), "hw2-cnn", "--different-images"]) == 0
     assert "Fashion-MNIST" in capsys.readouterr().out
 
 
 def test_report_of_records_and_folders(run_folder, tmp_path, capsys):
     out = tmp_path / "report.html"
-    assert main(["report", "hw2-cnn", "--out", str(out)]) == 0 and "curves, confusion and scores" in capsys.readouterr().out
+    assert (
+        main(["report", "hw2-cnn", "--out", str(out)]) == 0
+        and "curves, confusion and scores" in capsys.readouterr().out)
     assert "hw2-cnn on Fashion-MNIST" in out.read_text(encoding="utf-8")
-    assert main(["report", str(run_folder), "--images", "--out", str(out)]) == 0    # finds data and limit again
-    assert "most confident mistakes" in (page := out.read_text(encoding="utf-8")) and "sketches" in page
+    assert (
+        main(["report", str(run_folder), "--images", "--out", str(out)]) == 0
+    )  # finds data and limit again
+    assert (
+        "most confident mistakes" in (page := out.read_text(encoding="utf-8"))
+        and "sketches" in page)
     before = out.read_bytes()
-    assert main(["report", str(run_folder), "hw2-cnn", "--out", str(out)]) == 1 and "same images" in capsys.readouterr().err
+    assert (
+        main(["report", str(run_folder), "hw2-cnn", "--out", str(out)]) == 1
+        and "same images" in capsys.readouterr().err)
     assert out.read_bytes() == before
 
 
@@ -137,9 +163,15 @@ def test_report_of_records_and_folders(run_folder, tmp_path, capsys):
 def test_submit_keeps_ids_in_order(format, header, first, run_folder, tmp_path, capsys):
     images = load("sketch", limit=150).test.x[..., 0]
     ids = np.random.default_rng(0).permutation(len(images)) + 500
-    np.save(tmp_path / "unlabelled.npy", {"features": images.astype(float), "id": ids}, allow_pickle=True)
-    words = ["submit", run_folder, tmp_path / "unlabelled.npy", "--format", format, "--out", tmp_path / "mine.csv"]
-    assert main([*map(str, words), "--classes", "10"]) == 0 and "read back and checked" in capsys.readouterr().out
+    np.save(
+        tmp_path / "unlabelled.npy", {"features": images.astype(float), "id": ids},
+        allow_pickle=True)
+    words = [
+        "submit", run_folder, tmp_path / "unlabelled.npy", "--format", format, "--out",
+        tmp_path / "mine.csv"]
+    assert (
+        main([*map(str, words), "--classes", "10"]) == 0
+        and "read back and checked" in capsys.readouterr().out)
     lines = (tmp_path / "mine.csv").read_text().splitlines()
     expected = Run.load(run_folder).predict(images[..., None]).argmax(1) + first
     assert lines == [header, *(f"{name},{label}" for name, label in zip(ids, expected))]
@@ -165,7 +197,9 @@ def demo(tmp_path_factory):
 def test_demo_without_data_says_that_it_draws(demo):
     done, report = demo
     assert "Fashion-MNIST could not be had" in done.stdout and "sketches" in done.stdout
-    for row in ("data set", "network", "parameters", "epochs", "seconds", "accuracy (95 % interval)", "macro F1"):
+    for row in (
+        "data set", "network", "parameters", "epochs", "seconds", "accuracy (95 % interval)",
+        "macro F1"):
         assert row in done.stdout
     assert done.stderr == ""                                   # no start-up noise of TensorFlow
     page = report.read_text(encoding="utf-8")
@@ -179,5 +213,6 @@ def test_report_opens_offline_in_a_browser(demo, browser):
     page.goto(demo[1].as_uri())
     widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
     assert len(widths) >= 5 and min(widths) > 100 and problems == []
-    assert "Confusion" in page.inner_text("main") and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "Confusion" in page.inner_text("main") and page.evaluate(
+        "document.documentElement.scrollWidth <= innerWidth")
     page.context.close()

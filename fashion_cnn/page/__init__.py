@@ -1,4 +1,4 @@
-"Charts with knobs that work in a published page: no kernel, no server, a still picture where no script may run"
+"Charts with knobs that work in a published page: no kernel, no server, else a still picture"
 from .charts import (
     ALTAIR, WIDE, NARROW, STILL, altair, slider, tick, choice, known, follows, shorter,
     specification, embed)

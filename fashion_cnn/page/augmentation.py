@@ -19,90 +19,149 @@ from ..sketch import CLASS_NAMES, draw
 def unit_field(seed: int = 0,      # another seed, another field
                size: int = 28,     # pixels
                sigma: float = 4.0, # smoothness, pixels
-              ) -> np.ndarray:     # float (2, size, size), rounded: rows and columns that each pixel looks aside, per unit of alpha
+              ) -> np.ndarray:     # float (2, size, size), rows and columns, per unit of alpha
     "An elastic displacement of strength 1 (Simard et al., 2003)."
     from fashion_cnn.augment import displacement
     noise = np.random.default_rng(seed).uniform(-1, 1, (2, 1, size, size))
     return np.round(np.asarray(displacement(noise.astype("float32"), sigma, 1.0), float)[:, 0], 4)
 
 # %% ../../nbs/page/augmentation.ipynb #cell-036
-BENT = {"rotation": 12, "right": 0, "down": 0, "zoom": 1, "shear": 0, "elastic": 34, "mirror": False, "outside": "constant"}    # at the beginning
+BENT = {
+    "rotation": 12, "right": 0, "down": 0, "zoom": 1, "shear": 0, "elastic": 34, "mirror": False,
+    "outside": "constant"}  # at the beginning
 
 def bent(image: np.ndarray,    # uint8 (28, 28)
          field: np.ndarray,    # from `unit_field`
-         rotation=0, right=0, down=0, zoom=1, shear=0, elastic=0, mirror=False, outside="constant",   # degrees, pixels, factor, degrees, alpha
+         rotation=0,           # degrees
+         right=0, down=0,      # shift, pixels
+         zoom=1,               # factor
+         shear=0,              # degrees
+         elastic=0,            # strength of the warp
+         mirror=False,         # left and right exchanged
+         outside="constant",   # or 'nearest', 'reflect'
         ) -> np.ndarray:       # float32 (28, 28)
     "What the chart computes, computed by the library."
     from fashion_cnn.augment import affine_matrix, apply_matrix, grid, sample
     images = np.asarray(image)[None, :, :, None]
     rows, columns = (places + elastic * moved[None] for places, moved in zip(grid(images), field))
     matrix = affine_matrix(rotation, zoom, shear, down, right, horizontal_flip=float(mirror))
-    where = apply_matrix(matrix, rows.astype("float32"), columns.astype("float32"), ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2))
+    where = apply_matrix(
+        matrix, rows.astype("float32"), columns.astype("float32"),
+        ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2))
     return np.asarray(sample(images, *where, outside))[0, :, :, 0]
 
-# %% ../../nbs/page/augmentation.ipynb #cell-037
+# %% ../../nbs/page/augmentation.ipynb #looked-up
 def _looked_up(row, column):
     "The expression for a pixel of the image; 0 beside it."
-    return f"(inrange({row}, [0, 27]) && inrange({column}, [0, 27]) ? image[({row}) * 28 + {column}] : 0)"
+    inside = f"inrange({row}, [0, 27]) && inrange({column}, [0, 27])"
+    return f"({inside} ? image[({row}) * 28 + {column}] : 0)"
 
-
+# %% ../../nbs/page/augmentation.ipynb #bend
 def _bend(chart):
-    "Add the calculation, step by step: where to look, what to do outside, the four neighbours, the value."
+    "Add the calculation: where to look, what to do outside, the four neighbours, the value."
     folded = lambda at: f"abs(datum.{at} + 0.5 - 56 * round((datum.{at} + 0.5) / 56)) - 0.5"
-    clipped = lambda at: f"outside == 'reflect' ? clamp({folded(at)}, 0, 27) : outside == 'nearest' ? clamp(datum.{at}, 0, 27) : clamp(datum.{at}, -1, 28)"
+    clipped = lambda at: (
+        f"outside == 'reflect' ? clamp({folded(at)}, 0, 27) : outside == 'nearest' ? "
+        f"clamp(datum.{at}, 0, 27) : clamp(datum.{at}, -1, 28)")
     corner = lambda down, right: _looked_up(f"datum.top + {down}", f"datum.left + {right}")
-    steps = [("u", "floor(datum.p / 28) + elastic * fieldRows[datum.p] - 13.5 - down"), ("v", "datum.p % 28 + elastic * fieldColumns[datum.p] - 13.5 - right"),
-             ("y0", "(cos(turn) * datum.u + sin(turn) * datum.v) / zoom + 13.5"),
-             ("x0", "(mirror ? -1 : 1) * ((lean * cos(turn) - sin(turn)) * datum.u + (cos(turn) + lean * sin(turn)) * datum.v) / zoom + 13.5"),
-             ("y", clipped("y0")), ("x", clipped("x0")), ("top", "floor(datum.y)"), ("left", "floor(datum.x)"),
-             ("upper", f"{corner(0, 0)} + (datum.x - datum.left) * ({corner(0, 1)} - {corner(0, 0)})"),
-             ("lower", f"{corner(1, 0)} + (datum.x - datum.left) * ({corner(1, 1)} - {corner(1, 0)})"),
-             ("value", "datum.upper + (datum.y - datum.top) * (datum.lower - datum.upper)")]
+    steps = [
+        ("u", "floor(datum.p / 28) + elastic * fieldRows[datum.p] - 13.5 - down"),
+        ("v", "datum.p % 28 + elastic * fieldColumns[datum.p] - 13.5 - right"),
+        ("y0", "(cos(turn) * datum.u + sin(turn) * datum.v) / zoom + 13.5"),
+        (
+            "x0",
+            "(mirror ? -1 : 1) * ((lean * cos(turn) - sin(turn)) * datum.u + (cos(turn) + lean * "
+            "sin(turn)) * datum.v) / zoom + 13.5"),
+        ("y", clipped("y0")), ("x", clipped("x0")), ("top", "floor(datum.y)"),
+        ("left", "floor(datum.x)"),
+        ("upper", f"{corner(0, 0)} + (datum.x - datum.left) * ({corner(0, 1)} - {corner(0, 0)})"),
+        ("lower", f"{corner(1, 0)} + (datum.x - datum.left) * ({corner(1, 1)} - {corner(1, 0)})"),
+        ("value", "datum.upper + (datum.y - datum.top) * (datum.lower - datum.upper)")]
     for name, expression in steps: chart = chart.transform_calculate(**{name: expression})
     return chart
 
 # %% ../../nbs/page/augmentation.ipynb #cell-039
 def pixel_chart(chart, side, cell, title, name):
-    "A square picture from rows with 'p' (number of the pixel) and 'value' (0 to 255), dark on white."
+    "A square picture from rows with 'p' (the pixel's number) and 'value' (0 to 255, dark)."
     alt = altair()
-    x, y = (alt.X(f"{at}:Q", axis=None, scale=alt.Scale(domain=[0, side], nice=False)) for at in ("left0", "top0"))
+    x, y = (
+        alt.X(f"{at}:Q", axis=None, scale=alt.Scale(domain=[0, side], nice=False))
+        for at in ("left0", "top0"))
     y = alt.Y("top0:Q", axis=None, scale=alt.Scale(domain=[side, 0], nice=False))
-    chart = chart.transform_calculate(left0=f"datum.p % {side}", right0=f"datum.p % {side} + 1", top0=f"floor(datum.p / {side})", bottom0=f"floor(datum.p / {side}) + 1")
-    return chart.mark_rect(aria=False).encode(
-        x=x, x2="right0:Q", y=y, y2="bottom0:Q", color=alt.Color("value:Q", legend=None, scale=alt.Scale(domain=[0, 255], range=["#ffffff", "#000000"], clamp=True)),
-        tooltip=[alt.Tooltip("value:Q", title="grey level", format=".0f")]).properties(
-            name=name, width=side * cell, height=side * cell, view=alt.ViewConfig(stroke=FAINT, strokeWidth=1), **({"title": title} if title else {}))
+    chart = chart.transform_calculate(
+        left0=f"datum.p % {side}", right0=f"datum.p % {side} + 1", top0=f"floor(datum.p / {side})",
+        bottom0=f"floor(datum.p / {side}) + 1")
+    return (
+        chart.mark_rect(aria=False)
+        .encode(
+            x=x,
+            x2="right0:Q",
+            y=y,
+            y2="bottom0:Q",
+            color=alt.Color(
+                "value:Q",
+                legend=None,
+                scale=alt.Scale(domain=[0, 255], range=["#ffffff", "#000000"], clamp=True),
+            ),
+            tooltip=[alt.Tooltip("value:Q", title="grey level", format=".0f")],
+        )
+        .properties(
+            name=name, width=side * cell, height=side * cell,
+            view=alt.ViewConfig(stroke=FAINT, strokeWidth=1), **({"title": title} if title else {}))
+    )
 
-# %% ../../nbs/page/augmentation.ipynb #cell-040
+# %% ../../nbs/page/augmentation.ipynb #garments
 def garments(seed: int = 3) -> np.ndarray:   # uint8 (10, 28, 28)
     "One drawn garment of each class."
     return draw(range(10), seed=seed)[..., 0]
 
-
+# %% ../../nbs/page/augmentation.ipynb #augment-chart
 def augment_chart(images: np.ndarray = None,   # uint8 (10, 28, 28); None draws garments
                   field: np.ndarray = None,    # from `unit_field`
                   width: int = WIDE,           # pixels
                  ):                            # an Altair chart
     "A garment before and after: rotation, shift, zoom, shear, mirror and elastic warp."
-    alt, images, field = altair(), garments() if images is None else images, unit_field() if field is None else field
-    knobs = [choice("garment", "garment", CLASS_NAMES, CLASS_NAMES[0]), slider("rotation", "rotation (degrees)", -45, 45, 1, BENT["rotation"]),
-             slider("right", "shift to the right (pixels)", -10, 10, 0.5, 0), slider("down", "shift down (pixels)", -10, 10, 0.5, 0),
-             slider("zoom", "zoom (factor)", 0.5, 1.5, 0.05, 1), slider("shear", "shear (degrees)", -30, 30, 1, 0),
-             slider("elastic", "elastic warp (alpha)", 0, 100, 2, BENT["elastic"]), tick("mirror", "mirror", False),
-             choice("outside", "outside of the image", ["constant", "nearest", "reflect"], "constant")]
-    rest = [known("images", images.reshape(len(images), -1).tolist()), known("fieldRows", field[0].ravel().tolist()), known("fieldColumns", field[1].ravel().tolist()),
-            follows("image", f"images[indexof({json.dumps(list(CLASS_NAMES))}, garment)]"), follows("turn", "rotation * PI / 180"), follows("lean", "tan(shear * PI / 180)"),
-            follows("said", "garment + ': rotation ' + rotation + ', shift ' + right + ' and ' + down + ', zoom ' + zoom + ', shear ' + shear + ', elastic ' + elastic + (mirror ? ', mirrored' : '')")]
+    alt, images, field = (
+        altair(), garments() if images is None else images, unit_field() if field is None else field
+    )
+    knobs = [
+        choice("garment", "garment", CLASS_NAMES, CLASS_NAMES[0]),
+        slider("rotation", "rotation (degrees)", -45, 45, 1, BENT["rotation"]),
+        slider("right", "shift to the right (pixels)", -10, 10, 0.5, 0),
+        slider("down", "shift down (pixels)", -10, 10, 0.5, 0),
+        slider("zoom", "zoom (factor)", 0.5, 1.5, 0.05, 1),
+        slider("shear", "shear (degrees)", -30, 30, 1, 0),
+        slider("elastic", "elastic warp (alpha)", 0, 100, 2, BENT["elastic"]),
+        tick("mirror", "mirror", False),
+        choice("outside", "outside of the image", ["constant", "nearest", "reflect"], "constant")]
+    rest = [
+        known("images", images.reshape(len(images), -1).tolist()),
+        known("fieldRows", field[0].ravel().tolist()),
+        known("fieldColumns", field[1].ravel().tolist()),
+        follows("image", f"images[indexof({json.dumps(list(CLASS_NAMES))}, garment)]"),
+        follows("turn", "rotation * PI / 180"), follows("lean", "tan(shear * PI / 180)"),
+        follows(
+            "said",
+            "garment + ': rotation ' + rotation + ', shift ' + right + ' and ' + down + ', zoom "
+            "' + zoom + ', shear ' + shear + ', elastic ' + elastic + (mirror ? ', mirrored' : '')"
+        )]
     pixel, cell = alt.Chart(alt.sequence(0, 784, as_="p")), 10 if width >= WIDE else 5
-    before = pixel_chart(pixel.transform_calculate(value="image[datum.p]"), 28, cell, "before", "before")
-    return dress(alt.hconcat(before, pixel_chart(_bend(pixel), 28, cell, "after", "after"), spacing=20), [*knobs, *rest])
+    before = pixel_chart(
+        pixel.transform_calculate(value="image[datum.p]"), 28, cell, "before", "before")
+    return dress(
+        alt.hconcat(before, pixel_chart(_bend(pixel), 28, cell, "after", "after"), spacing=20),
+        [*knobs, *rest])
 
 # %% ../../nbs/page/augmentation.ipynb #cell-041
 def augment_figure(images: np.ndarray = None, field: np.ndarray = None) -> Figure:
     "How `augment_chart` begins, as a still picture."
-    images, field = garments() if images is None else images, unit_field() if field is None else field
-    figure = sheet("Before and after", "one drawn garment of the sketch set: " + ", ".join(f"{name} {value}" for name, value in BENT.items() if value), 6, 3.5)
-    for axis, title, picture in zip(figure.subplots(1, 2), ("before", "after"), (images[0], bent(images[0], field, **BENT))):
+    images, field = (
+        garments() if images is None else images, unit_field() if field is None else field)
+    figure = sheet(
+        "Before and after", "one drawn garment of the sketch set: "
+        + ", ".join(f"{name} {value}" for name, value in BENT.items() if value), 6, 3.5)
+    for axis, title, picture in zip(
+        figure.subplots(1, 2), ("before", "after"), (images[0], bent(images[0], field, **BENT))):
         axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         axis.set(xticks=[], yticks=[], title=title)
     return figure

@@ -23,10 +23,12 @@ def altair():   # the module, imported when a chart is asked for
     "Altair, or an error that says how to get it."
     try: import altair as found
     except ImportError as error:
-        raise ImportError(f"these charts are made with Altair, which is not installed here: pip install {ALTAIR}") from error
+        raise ImportError(
+            f"these charts are made with Altair, which is not installed here: pip install {ALTAIR}"
+        ) from error
     return found
 
-# %% ../../nbs/page/charts.ipynb #cell-007
+# %% ../../nbs/page/charts.ipynb #slider
 def slider(name: str,        # of the parameter, for expressions
            label: str,       # what the reader sees
            low: float, high: float, step: float,
@@ -34,15 +36,16 @@ def slider(name: str,        # of the parameter, for expressions
           ):
     "A number from a range."
     alt = altair()
-    return alt.param(name=name, value=value, bind=alt.binding_range(min=low, max=high, step=step, name=label))
+    return alt.param(
+        name=name, value=value, bind=alt.binding_range(min=low, max=high, step=step, name=label))
 
-
+# %% ../../nbs/page/charts.ipynb #tick
 def tick(name: str, label: str, value: bool):
     "Yes or no."
     alt = altair()
     return alt.param(name=name, value=value, bind=alt.binding_checkbox(name=label))
 
-
+# %% ../../nbs/page/charts.ipynb #choice
 def choice(name: str, label: str,
            options: list,         # what can be chosen
            value,                 # one of them
@@ -53,12 +56,12 @@ def choice(name: str, label: str,
     kind = alt.binding_radio if radio else alt.binding_select
     return alt.param(name=name, value=value, bind=kind(options=list(options), name=label))
 
-
+# %% ../../nbs/page/charts.ipynb #known
 def known(name: str, value):
     "Numbers that expressions can look up."
     return altair().param(name=name, value=value)
 
-
+# %% ../../nbs/page/charts.ipynb #follows
 def follows(name: str,
             expression: str,   # in Vega's language
            ):
@@ -69,23 +72,36 @@ def follows(name: str,
 WIDE, NARROW = 600, 320    # pixels: beside a sidebar, and on a phone
 
 def dress(chart, params, rows=None, groups=None, **more):
-    "What all charts share: parameters and data on top, paper, fonts of at least 11 pixels, and notes for the page."
+    "What all charts share: parameters, data, paper, fonts of 11 pixels and more, notes."
     if rows is not None: chart = chart.properties(datasets={"rows": rows})
-    chart = chart.properties(params=[getattr(each, "param", each) for each in params], background="white", padding=4,
-                             usermeta={"said": "said", "groups": groups or {}, **more})
+    chart = chart.properties(
+        params=[getattr(each, "param", each) for each in params], background="white", padding=4,
+        usermeta={"said": "said", "groups": groups or {}, **more})
     font = "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif"
-    chart = chart.configure(font=font).configure_view(strokeWidth=0).configure_axis(
-        labelFontSize=11, titleFontSize=12, labelColor=INK, titleColor=INK, titleFontWeight="normal", gridColor="#dddddd", domainColor=FAINT, tickColor=FAINT)
+    chart = (
+        chart.configure(font=font)
+        .configure_view(strokeWidth=0)
+        .configure_axis(
+            labelFontSize=11,
+            titleFontSize=12,
+            labelColor=INK,
+            titleColor=INK,
+            titleFontWeight="normal",
+            gridColor="#dddddd",
+            domainColor=FAINT,
+            tickColor=FAINT,
+        )
+    )
     return chart.configure_title(fontSize=12.5, anchor="start", color=INK, offset=8)
 
-# %% ../../nbs/page/charts.ipynb #cell-053
+# %% ../../nbs/page/charts.ipynb #shorter
 def shorter(value):
     "JSON with numbers of at most six digits."
     if isinstance(value, dict): return {key: shorter(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)): return [shorter(each) for each in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
-
+# %% ../../nbs/page/charts.ipynb #specification
 def specification(wide,     # an Altair chart for pages of 620 pixels and more
                   narrow,   # the same for a phone
                   alt: str, # what it shows, for those who do not see it
@@ -94,13 +110,17 @@ def specification(wide,     # an Altair chart for pages of 620 pixels and more
     first, second = ({**shorter(chart.to_dict()), "description": alt} for chart in (wide, narrow))
     differs = {key: value for key, value in second.items() if first.get(key) != value}
     if set(first) != set(second) or {"datasets", "params"} & set(differs):
-        raise ValueError("both forms of a chart must have the same data and the same knobs, and differ in their views only. "
-                         f"Received: two that differ in {', '.join(sorted({*differs, *set(first) ^ set(second)}))}")
+        raise ValueError(
+            "both forms of a chart must have the same data and the same knobs, and differ in "
+            "their views only. "
+            f"Received: two that differ in "
+            f"{', '.join(sorted({*differs, *set(first) ^ set(second)}))}")
     first["usermeta"] = {**first["usermeta"], "from": WIDE + 20, "narrow": differs}
     return first
 
 # %% ../../nbs/page/charts.ipynb #cell-054
-STILL = ("A still picture. Where the page may run its script, knobs appear here; if they do not, the script could not be loaded.")
+STILL = ("A still picture. Where the page may run its script, knobs appear here; "
+         "if they do not, the script could not be loaded.")
 
 def embed(name: str,            # of the file, without .json
           chart,                # function (width=...) -> Altair chart
@@ -108,11 +128,16 @@ def embed(name: str,            # of the file, without .json
           alt: str,             # what it shows, for those who do not see it
           folder: str | Path = "explorers",   # beside the page, with explorers.js in it
          ):                     # to be shown as the last line of a cell
-    "Write a chart to `folder`/`name`.json, and show its still picture, which the page replaces by the chart."
+    "Write a chart to `folder`/`name`.json, and show the still picture that it will replace."
     from IPython.display import HTML
-    content = json.dumps(specification(chart(width=WIDE), chart(width=NARROW), alt), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    content = json.dumps(
+        specification(chart(width=WIDE), chart(width=NARROW), alt), separators=(",", ":"),
+        sort_keys=True, ensure_ascii=False)
     write_atomically(Path(folder) / f"{name}.json", content.encode())
     picture = base64.b64encode(png(figure)).decode()
     place = escape(Path(folder).name)
-    return HTML(f'<figure class="explorer" data-explorer="{escape(name)}.json"><img alt="{escape(alt)}" src="data:image/png;base64,{picture}">'
-                f'<figcaption>{STILL}</figcaption></figure>\n<script defer src="{place}/explorers.js"></script>')
+    return HTML(
+        f'<figure class="explorer" data-explorer="{escape(name)}.json"><img alt="{escape(alt)}" '
+        f'src="data:image/png;base64,{picture}">'
+        f'<figcaption>{STILL}</figcaption></figure>\n<script defer '
+        f'src="{place}/explorers.js"></script>')

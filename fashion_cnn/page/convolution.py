@@ -16,129 +16,215 @@ from .charts import WIDE, altair, choice, dress, follows, known, tick
 from ..plots import COLOURS, FAINT, INK, sheet
 
 # %% ../../nbs/page/convolution.ipynb #cell-044
-KERNELS = {"vertical edges": [[1, 0, -1]] * 3, "horizontal edges": [[1, 1, 1], [0, 0, 0], [-1, -1, -1]], "spots": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
-           "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], "blur": [[1 / 9] * 3] * 3, "copy": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]}
+KERNELS = {
+    "vertical edges": [[1, 0, -1]] * 3, "horizontal edges": [[1, 1, 1], [0, 0, 0], [-1, -1, -1]],
+    "spots": [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]], "blur": [[1 / 9] * 3] * 3,
+    "copy": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]}
 OWN_KERNEL = [[1, 2, 1], [0, 0, 0], [-1, -2, -1]]
 
 def halved(image: np.ndarray,   # uint8 (28, 28)
           ) -> np.ndarray:      # uint8 (14, 14)
     "Half the size: the mean of each 2 x 2 block."
-    return np.rint(np.asarray(image, float).reshape(14, 2, 14, 2).mean(axis=(1, 3))).astype(np.uint8)
+    return np.rint(np.asarray(image, float).reshape(14, 2, 14, 2).mean(axis=(1, 3))).astype(
+        np.uint8)
 
-# %% ../../nbs/page/convolution.ipynb #cell-046
+# %% ../../nbs/page/convolution.ipynb #window
 def _window():
     "The position of the window: row and column of the output, from 1, by pointing or by slider."
     alt = altair()
-    bind = {name: alt.binding_range(min=1, max=12, step=1, name=f"{name} of the output") for name in ("row", "column")}
-    pointing = alt.PointSelectionConfig(type="point", fields=["row", "column"], on="click", clear=False)
-    return alt.TopLevelSelectionParameter(name="at", select=pointing, bind=bind, value=[{"row": 5, "column": 6}], views=["image_0", "map_1"])
+    bind = {
+        name: alt.binding_range(min=1, max=12, step=1, name=f"{name} of the output")
+        for name in ("row", "column")}
+    pointing = alt.PointSelectionConfig(
+        type="point", fields=["row", "column"], on="click", clear=False)
+    return alt.TopLevelSelectionParameter(
+        name="at", select=pointing, bind=bind, value=[{"row": 5, "column": 6}],
+        views=["image_0", "map_1"])
 
-
+# %% ../../nbs/page/convolution.ipynb #frame
 def _frame(left, top, size, side, colour):
     "A frame around some pixels; the corner as expressions."
     alt = altair()
     scale = lambda domain: alt.Scale(domain=domain, nice=False)
-    return alt.Chart(alt.Data(values=[{}])).transform_calculate(left0=left, right0=f"{left} + {size}", top0=top, bottom0=f"{top} + {size}").mark_rect(
-        fillOpacity=0, stroke=colour, strokeWidth=3, aria=False).encode(
-        x=alt.X("left0:Q", axis=None, scale=scale([0, side])), x2="right0:Q", y=alt.Y("top0:Q", axis=None, scale=scale([side, 0])), y2="bottom0:Q")
+    return (
+        alt.Chart(alt.Data(values=[{}]))
+        .transform_calculate(
+            left0=left, right0=f"{left} + {size}", top0=top, bottom0=f"{top} + {size}")
+        .mark_rect(fillOpacity=0, stroke=colour, strokeWidth=3, aria=False)
+        .encode(
+            x=alt.X("left0:Q", axis=None, scale=scale([0, side])), x2="right0:Q",
+            y=alt.Y("top0:Q", axis=None, scale=scale([side, 0])), y2="bottom0:Q"))
 
-
+# %% ../../nbs/page/convolution.ipynb #numbers
 def _numbers(chart, field, side, colour=None):
     "The numbers in the middle of their cells."
     alt = altair()
     scale = lambda domain: alt.Scale(domain=domain, nice=False)
-    return chart.transform_calculate(middle=f"datum.p % {side} + 0.5", centre=f"floor(datum.p / {side}) + 0.5").mark_text(fontSize=11, aria=False).encode(
-        x=alt.X("middle:Q", axis=None, scale=scale([0, side])), y=alt.Y("centre:Q", axis=None, scale=scale([side, 0])), text=field, color=colour or alt.value(INK))
+    return (
+        chart.transform_calculate(
+            middle=f"datum.p % {side} + 0.5", centre=f"floor(datum.p / {side}) + 0.5")
+        .mark_text(fontSize=11, aria=False)
+        .encode(
+            x=alt.X("middle:Q", axis=None, scale=scale([0, side])),
+            y=alt.Y("centre:Q", axis=None, scale=scale([side, 0])), text=field,
+            color=colour or alt.value(INK)))
 
-# %% ../../nbs/page/convolution.ipynb #cell-047
+# %% ../../nbs/page/convolution.ipynb #image
 BLUE_ORANGE = ["#D55E00", "#ffffff", "#0072B2"]
 PALE = ["#f2a76b", "#ffffff", "#80bbde"]
 
 def _image(cell):
     "The image with its numbers and the frame."
     alt = altair()
-    base = alt.Chart(alt.sequence(0, 196, as_="p")).transform_calculate(value="image[datum.p]", row="clamp(floor(datum.p / 14), 1, 12)", column="clamp(datum.p % 14, 1, 12)")
+    base = alt.Chart(alt.sequence(0, 196, as_="p")).transform_calculate(
+        value="image[datum.p]", row="clamp(floor(datum.p / 14), 1, 12)",
+        column="clamp(datum.p % 14, 1, 12)")
     ink = alt.condition("datum.value > 137", alt.value("#ffffff"), alt.value(INK))
     pixels = pixel_chart(base, 14, cell, None, "image")
-    return alt.layer(pixels, _numbers(base, "value:Q", 14, ink).properties(name="numbers"), _frame("at_column - 1", "at_row - 1", 3, 14, COLOURS[1])).properties(
+    return alt.layer(
+        pixels, _numbers(base, "value:Q", 14, ink).properties(name="numbers"),
+        _frame("at_column - 1", "at_row - 1", 3, 14, COLOURS[1])).properties(
         title="image, 14 x 14 grey levels", view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
 
-
+# %% ../../nbs/page/convolution.ipynb #feature-map
 def _feature_map(cell):
     "The sums at all positions, blue above 0 and orange below."
     alt = altair()
     pixel = "image[(datum.row - 1 + {0}) * 14 + datum.column - 1 + {1}] * kernel[{2}]"
     total = " + ".join(pixel.format(n // 3, n % 3, n) for n in range(9))
-    base = alt.Chart(alt.sequence(0, 144, as_="p")).transform_calculate(row="floor(datum.p / 12) + 1", column="datum.p % 12 + 1").transform_calculate(
-        total=total).transform_calculate(value="relu ? max(0, datum.total) : datum.total", size="abs(datum.value)").transform_joinaggregate(
-        most="max(size)").transform_calculate(share="datum.most > 0 ? datum.value / datum.most : 0")
-    colour = alt.Color("share:Q", legend=None, scale=alt.Scale(domain=[-1, 0, 1], range=BLUE_ORANGE, interpolate="rgb"))
+    base = (
+        alt.Chart(alt.sequence(0, 144, as_="p"))
+        .transform_calculate(row="floor(datum.p / 12) + 1", column="datum.p % 12 + 1")
+        .transform_calculate(total=total)
+        .transform_calculate(
+            value="relu ? max(0, datum.total) : datum.total", size="abs(datum.value)")
+        .transform_joinaggregate(most="max(size)")
+        .transform_calculate(share="datum.most > 0 ? datum.value / datum.most : 0"))
+    colour = alt.Color(
+        "share:Q", legend=None,
+        scale=alt.Scale(domain=[-1, 0, 1], range=BLUE_ORANGE, interpolate="rgb"))
     told = [alt.Tooltip("row:Q"), alt.Tooltip("column:Q"), alt.Tooltip("value:Q", format=".5~g")]
     cells = pixel_chart(base, 12, cell, None, "map").encode(color=colour, tooltip=told)
     return alt.layer(cells, _frame("at_column - 1", "at_row - 1", 1, 12, INK)).properties(
-        title="feature map, 12 x 12 (blue above 0)", view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
+        title="feature map, 12 x 12 (blue above 0)",
+        view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
 
-# %% ../../nbs/page/convolution.ipynb #cell-048
+# %% ../../nbs/page/convolution.ipynb #nine
 def _nine(name, expression, most, text, cell):
     "A 3 x 3 grid of numbers, tinted by their share of the largest."
     alt = altair()
-    base = alt.Chart(alt.sequence(0, 9, as_="p")).transform_calculate(value=expression).transform_calculate(
-        share=f"clamp(datum.value / ({most}), -1, 1)", text=f"replace(format(datum.value, '{text}'), '−', '-')")
-    tint = alt.Color("share:Q", legend=None, scale=alt.Scale(domain=[-1, 0, 1], range=PALE, interpolate="rgb"))
-    cells = pixel_chart(base, 3, cell, None, name.strip("=x ")).encode(color=tint, tooltip=alt.Tooltip("value:Q", format=".5~g"))
-    return alt.layer(cells, _numbers(base, "text:N", 3).properties(name=f"{name.strip('=x ')} numbers")).properties(title=name, view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
+    base = (
+        alt.Chart(alt.sequence(0, 9, as_="p"))
+        .transform_calculate(value=expression)
+        .transform_calculate(
+            share=f"clamp(datum.value / ({most}), -1, 1)",
+            text=f"replace(format(datum.value, '{text}'), '−', '-')"))
+    tint = alt.Color(
+        "share:Q", legend=None, scale=alt.Scale(domain=[-1, 0, 1], range=PALE, interpolate="rgb"))
+    cells = pixel_chart(base, 3, cell, None, name.strip("=x ")).encode(
+        color=tint, tooltip=alt.Tooltip("value:Q", format=".5~g"))
+    return alt.layer(
+        cells, _numbers(base, "text:N", 3).properties(name=f"{name.strip('=x ')} numbers")
+    ).properties(title=name, view=alt.ViewConfig(stroke=FAINT, strokeWidth=1))
 
-
+# %% ../../nbs/page/convolution.ipynb #calculation
 def _calculation(cell, gap):
     "Patch, kernel and products side by side, their sum above."
-    alt, pixel = altair(), "image[(at_row - 1 + floor(datum.p / 3)) * 14 + at_column - 1 + datum.p % 3]"
-    limit = "max(1e-9, 255 * max(abs(min(" + ", ".join(f"kernel[{n}]" for n in range(9)) + ")), abs(max(" + ", ".join(f"kernel[{n}]" for n in range(9)) + "))))"
-    parts = [_nine("patch", pixel, "510", "d", cell), _nine("x kernel", "kernel[datum.p]", f"{limit} / 255", ".3~g", cell),
-             _nine("= products", f"{pixel} * kernel[datum.p]", limit, ".4~g", cell)]
-    return alt.hconcat(*parts, spacing=gap).resolve_scale(color="independent").properties(title=alt.TitleParams(text=alt.ExprRef("heading")))
+    alt, pixel = (
+        altair(), "image[(at_row - 1 + floor(datum.p / 3)) * 14 + at_column - 1 + datum.p % 3]")
+    limit = (
+        "max(1e-9, 255 * max(abs(min(" + ", ".join(f"kernel[{n}]" for n in range(9))
+        + ")), abs(max(" + ", ".join(f"kernel[{n}]" for n in range(9)) + "))))")
+    parts = [
+        _nine("patch", pixel, "510", "d", cell),
+        _nine("x kernel", "kernel[datum.p]", f"{limit} / 255", ".3~g", cell),
+        _nine("= products", f"{pixel} * kernel[datum.p]", limit, ".4~g", cell)]
+    return (
+        alt.hconcat(*parts, spacing=gap)
+        .resolve_scale(color="independent")
+        .properties(title=alt.TitleParams(text=alt.ExprRef("heading"))))
 
 # %% ../../nbs/page/convolution.ipynb #cell-049
 def convolution_chart(image: np.ndarray = None,   # uint8 (14, 14); None takes a drawn ankle boot
                       width: int = WIDE,          # pixels
                      ):                           # an Altair chart
-    "A 3 x 3 kernel on a small image: patch, products, sum and feature map, at a position of your choice."
-    alt, wide, image = altair(), width >= WIDE, halved(garments()[9]) if image is None else np.asarray(image)
-    if image.shape != (14, 14): raise ValueError(f"this chart is laid out for an image of 14 x 14 grey levels. Received: shape {image.shape}")
-    cells = [alt.param(name=f"k{n}", value=value, bind=alt.BindInput(input="number", name=f"row {n // 3 + 1}, column {n % 3 + 1}"))
-             for n, value in enumerate(np.ravel(KERNELS["vertical edges"]).tolist())]
+    "A 3 x 3 kernel on a small image: patch, products, sum and feature map, where you choose."
+    alt, wide, image = (
+        altair(), width >= WIDE, halved(garments()[9]) if image is None else np.asarray(image))
+    if image.shape != (14, 14):
+        raise ValueError(
+            f"this chart is laid out for an image of 14 x 14 grey levels. Received: shape "
+            f"{image.shape}")
+    cells = [
+        alt.param(
+            name=f"k{n}", value=value,
+            bind=alt.BindInput(input="number", name=f"row {n // 3 + 1}, column {n % 3 + 1}"))
+        for n, value in enumerate(np.ravel(KERNELS["vertical edges"]).tolist())]
     typed = ", ".join(f"(isFinite(toNumber(k{n})) ? toNumber(k{n}) : 0)" for n in range(9))
     ready = json.dumps([np.ravel(kernel).tolist() for kernel in KERNELS.values()])
     names, window = [*KERNELS, "own"], _window()
-    products = " + ".join(f"image[(at_row - 1 + {n // 3}) * 14 + at_column - 1 + {n % 3}] * kernel[{n}]" for n in range(9))
-    knobs = [choice("preset", "kernel", names, "vertical edges"), tick("relu", "ReLU (negative sums become 0)", False)]
-    rest = [known("image", image.ravel().tolist()), follows("kernel", f"preset == 'own' ? [{typed}] : {ready}[indexof({json.dumps(names)}, preset)]"),
-            follows("total", products), follows("heading", "'sum of the products: ' + format(total, '.5~g') + (relu ? ', after ReLU ' + format(max(0, total), '.5~g') : '')"),
-            follows("said", "'Row ' + at_row + ', column ' + at_column + ', ' + heading + '.'")]
-    above = (alt.hconcat if wide else alt.vconcat)(_image(23 if wide else 22), _feature_map(19 if wide else 22), spacing=18).resolve_scale(color="independent")
-    chart = alt.vconcat(above, _calculation(44 if wide else 32, 24 if wide else 10), spacing=20).resolve_scale(x="independent", y="independent", color="independent")
-    fills = {"preset": {name: {f"k{n}": round(value, 4) for n, value in enumerate(np.ravel(kernel).tolist())} for name, kernel in KERNELS.items()}}
-    return dress(chart, [*knobs, window, *cells, *rest], None, {"position": ["at_row", "at_column"], "own kernel": [cell.name for cell in cells]}, fills=fills, own={"own kernel": ["preset", "own"]})
+    products = " + ".join(
+        f"image[(at_row - 1 + {n // 3}) * 14 + at_column - 1 + {n % 3}] * kernel[{n}]"
+        for n in range(9))
+    knobs = [
+        choice("preset", "kernel", names, "vertical edges"),
+        tick("relu", "ReLU (negative sums become 0)", False)]
+    rest = [
+        known("image", image.ravel().tolist()),
+        follows(
+            "kernel", f"preset == 'own' ? [{typed}] : {ready}[indexof({json.dumps(names)}, preset)]"
+        ),
+        follows("total", products),
+        follows(
+            "heading",
+            "'sum of the products: ' + format(total, '.5~g') + (relu ? ', after ReLU ' + "
+            "format(max(0, total), '.5~g') : '')"),
+        follows("said", "'Row ' + at_row + ', column ' + at_column + ', ' + heading + '.'")]
+    above = (alt.hconcat if wide else alt.vconcat)(
+        _image(23 if wide else 22), _feature_map(19 if wide else 22), spacing=18
+    ).resolve_scale(color="independent")
+    chart = alt.vconcat(
+        above, _calculation(44 if wide else 32, 24 if wide else 10), spacing=20
+    ).resolve_scale(x="independent", y="independent", color="independent")
+    fills = {
+        "preset": {
+            name: {f"k{n}": round(value, 4) for n, value in enumerate(np.ravel(kernel).tolist())}
+            for name, kernel in KERNELS.items()}}
+    return dress(
+        chart, [*knobs, window, *cells, *rest], None,
+        {"position": ["at_row", "at_column"], "own kernel": [cell.name for cell in cells]},
+        fills=fills, own={"own kernel": ["preset", "own"]})
 
-# %% ../../nbs/page/convolution.ipynb #cell-050
+# %% ../../nbs/page/convolution.ipynb #convolution-figure
 def convolution_figure(image: np.ndarray = None) -> Figure:
     "How `convolution_chart` begins, as a still picture."
     from scipy.signal import correlate2d
-    image, kernel = (halved(garments()[9]) if image is None else np.asarray(image)).astype(float), np.array(KERNELS["vertical edges"], float)
+    image, kernel = (
+        (halved(garments()[9]) if image is None else np.asarray(image)).astype(float),
+        np.array(KERNELS["vertical edges"], float))
     seen, patch = correlate2d(image, kernel, "valid"), image[4:7, 5:8]
-    figure = sheet(f"Sum of the products: {(patch * kernel).sum():.0f}", "one drawn ankle boot of the sketch set, half its size; kernel for vertical edges, row 5, column 6", 7, 5)
+    figure = sheet(
+        f"Sum of the products: {(patch * kernel).sum():.0f}",
+        "one drawn ankle boot of the sketch set, half its size; kernel for vertical edges, row "
+        "5, column 6", 7, 5)
     upper, lower = figure.subfigures(2, 1, height_ratios=[1.6, 1])
-    for axis, title, values, colours, at, size in zip(upper.subplots(1, 2), ("image", "feature map"), (image, seen), ("gray_r", "PuOr"), ((4.5, 3.5), (4.5, 3.5)), (3, 1)):
+    for axis, title, values, colours, at, size in zip(
+        upper.subplots(1, 2), ("image", "feature map"), (image, seen), ("gray_r", "PuOr"),
+        ((4.5, 3.5), (4.5, 3.5)), (3, 1)):
         most = abs(values).max()
         axis.imshow(values, cmap=colours, vmin=0 if size == 3 else -most, vmax=most)
         axis.add_patch(_rectangle(at, size))
         axis.set(xticks=[], yticks=[], title=title)
-    for axis, title, values in zip(lower.subplots(1, 3), ("patch", "x kernel", "= products"), (patch, kernel, patch * kernel)):
+    for axis, title, values in zip(
+        lower.subplots(1, 3), ("patch", "x kernel", "= products"), (patch, kernel, patch * kernel)):
         axis.imshow(values, cmap="PuOr", vmin=-2 * abs(values).max(), vmax=2 * abs(values).max())
-        for (row, column), value in np.ndenumerate(values): axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=9, color=INK)
+        for (row, column), value in np.ndenumerate(values):
+            axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=9, color=INK)
         axis.set(xticks=[], yticks=[], title=title)
     return figure
 
-
+# %% ../../nbs/page/convolution.ipynb #rectangle
 def _rectangle(at, size):
     from matplotlib.patches import Rectangle
     return Rectangle(at, size, size, fill=False, edgecolor=COLOURS[1], linewidth=2.5)

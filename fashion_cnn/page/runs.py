@@ -16,7 +16,9 @@ from .charts import WIDE, altair, choice, dress, follows, slider, tick
 from ..plots import COLOURS, INK, stack_histories, validation_curves
 
 # %% ../../nbs/page/runs.ipynb #cell-011
-METRICS = {"validation accuracy": "val_accuracy", "training accuracy": "accuracy", "validation loss": "val_loss", "training loss": "loss"}
+METRICS = {
+    "validation accuracy": "val_accuracy", "training accuracy": "accuracy",
+    "validation loss": "val_loss", "training loss": "loss"}
 SCALE = 10_000    # figures are written as whole numbers of ten-thousandths
 
 def totals(values: np.ndarray,   # float (epochs,)
@@ -27,23 +29,33 @@ def totals(values: np.ndarray,   # float (epochs,)
 # %% ../../nbs/page/runs.ipynb #cell-012
 def summarised(runs: list,     # of `Run`; those without accuracy (reconstructions) are left out
               ) -> list[dict]: # one row per recipe, ready for JSON
-    "Each recipe with the mean, lowest and highest of its seeds, as running totals, as far as all seeds go."
+    "Mean, lowest and highest of each recipe's seeds as running totals, as far as all seeds go."
     rows = []
-    for title, group in by_recipe([run for run in runs if set(METRICS.values()) <= set(run.history)]).items():
+    for title, group in by_recipe(
+        [run for run in runs if set(METRICS.values()) <= set(run.history)]).items():
         stacks = [stack_histories([run.history for run in group], key) for key in METRICS.values()]
         epochs = int(min(stack.count(axis=1).min() for stack in stacks))
-        if not epochs: continue
+        if not epochs:
+            continue
         stacks = [stack.data[:, :epochs] for stack in stacks]
         means = [stack.mean(0) for stack in stacks]
-        best = [int(mean.argmax() if "accuracy" in name else mean.argmin()) for name, mean in zip(METRICS, means)]
-        rows.append({"r": len(rows), "name": title, "seeds": len(group), "images": group[0].data["images"]["train"],
-                     "source": group[0].data["source"], "e": list(range(1, epochs + 1)), "mean": [totals(mean) for mean in means],
-                     "low": [totals(stack.min(0)) for stack in stacks], "high": [totals(stack.max(0)) for stack in stacks],
-                     "best": [round(float(mean[at]), 4) for mean, at in zip(means, best)], "at": [at + 1 for at in best]})
-        if len(group) == 1: rows[-1] |= {"low": [], "high": []}
+        best = [
+            int(mean.argmax() if "accuracy" in name else mean.argmin())
+            for name, mean in zip(METRICS, means)]
+        rows.append(
+            {
+                "r": len(rows), "name": title, "seeds": len(group),
+                "images": group[0].data["images"]["train"], "source": group[0].data["source"],
+                "e": list(range(1, epochs + 1)), "mean": [totals(mean) for mean in means],
+                "low": [totals(stack.min(0)) for stack in stacks],
+                "high": [totals(stack.max(0)) for stack in stacks],
+                "best": [round(float(mean[at]), 4) for mean, at in zip(means, best)],
+                "at": [at + 1 for at in best]})
+        if len(group) == 1:
+            rows[-1] |= {"low": [], "high": []}
     return rows
 
-# %% ../../nbs/page/runs.ipynb #cell-015
+# %% ../../nbs/page/runs.ipynb #in-words
 SHOWN = ("deeper", "cm6-cnn", "augment-none", "augment-garments")    # those on at the beginning
 DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3]]
 
@@ -53,54 +65,78 @@ def _in_words(value):
     "The expression for a figure as text: an accuracy in per cent, or a loss."
     return f"(percents ? format(100 * {value}, '.2f') + ' %' : format({value}, '.4f'))"
 
-
+# %% ../../nbs/page/runs.ipynb #mean-of
 def _mean_of(name):
     "The expression for the trailing mean of one of the running totals."
-    return f"(datum.{name}[which][datum.e] - datum.{name}[which][datum.e - datum.w]) / datum.w / {SCALE}"
+    series = f"datum.{name}[which]"
+    return f"({series}[datum.e] - {series}[datum.e - datum.w]) / datum.w / {SCALE}"
 
-
+# %% ../../nbs/page/runs.ipynb #look-of
 def _look_of(rows):
     "Colour and dashes of each recipe, as two encodings without legends."
     alt, names = altair(), [row["name"] for row in rows]
-    colour = alt.Color("name:N", legend=None, scale=alt.Scale(domain=names, range=[COLOURS[i % 7] for i in range(len(names))]))
-    dash = alt.StrokeDash("name:N", legend=None, scale=alt.Scale(domain=names, range=[DASHES[i % 4] for i in range(len(names))]))
+    colour = alt.Color(
+        "name:N", legend=None,
+        scale=alt.Scale(domain=names, range=[COLOURS[i % 7] for i in range(len(names))]))
+    dash = alt.StrokeDash(
+        "name:N", legend=None,
+        scale=alt.Scale(domain=names, range=[DASHES[i % 4] for i in range(len(names))]))
     return colour, dash
 
 # %% ../../nbs/page/runs.ipynb #cell-016
 def _curves(rows, width):
     "The curves, with a band where there are several seeds."
     alt, (colour, dash) = altair(), _look_of(rows)
-    base = alt.Chart(alt.NamedData("rows")).transform_filter("chosen[datum.r]").transform_flatten(["e"]).transform_filter(
-        "datum.e >= min(first, last) && datum.e <= max(first, last)").transform_calculate(w="min(smoothing, datum.e)").transform_calculate(
-        y=_mean_of("mean"), shown=_in_words("datum.y"))
-    x = alt.X("e:Q", title="epoch", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(tickMinStep=1, format="d", grid=False))
-    y = alt.Y("y:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(labelExpr=AXIS_LABEL, minExtent=48))
+    base = (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_filter("chosen[datum.r]")
+        .transform_flatten(["e"])
+        .transform_filter("datum.e >= min(first, last) && datum.e <= max(first, last)")
+        .transform_calculate(w="min(smoothing, datum.e)")
+        .transform_calculate(y=_mean_of("mean"), shown=_in_words("datum.y")))
+    x = alt.X(
+        "e:Q", title="epoch", scale=alt.Scale(nice=False, zero=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    y = alt.Y(
+        "y:Q", title=None, scale=alt.Scale(zero=False),
+        axis=alt.Axis(labelExpr=AXIS_LABEL, minExtent=48))
     spread = lambda name: f"bands && datum.seeds > 1 ? {_mean_of(name)} : datum.y"
     band = base.transform_calculate(low=spread("low"), high=spread("high"))
-    told = [alt.Tooltip("name:N", title="recipe"), alt.Tooltip("e:Q", title="epoch"), alt.Tooltip("shown:N", title="mean")]
+    told = [
+        alt.Tooltip("name:N", title="recipe"), alt.Tooltip("e:Q", title="epoch"),
+        alt.Tooltip("shown:N", title="mean")]
     return alt.layer(
-        band.mark_area(opacity=0.2, aria=False).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
+        band.mark_area(opacity=0.2, aria=False).encode(
+            x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour, strokeDash=dash),
         base.mark_circle(size=60, opacity=0, aria=False).encode(x=x, y=y, tooltip=told)).properties(
-            name="curves", width=width - 64, height=260, title=alt.TitleParams(text=alt.ExprRef("heading")))
+        name="curves", width=width - 64, height=260,
+        title=alt.TitleParams(text=alt.ExprRef("heading")))
 
 # %% ../../nbs/page/runs.ipynb #cell-017
 def _key(rows, width):
-    "What is what, the best on top: a piece of the curve, the recipe, its best epoch, images and seeds."
+    "What is what, the best on top: a piece of the curve, recipe, best epoch, images and seeds."
     alt, (colour, dash), phone = altair(), _look_of(rows), width < WIDE
-    told = (f"'best ' + {_in_words('datum.best[which]')} + ', epoch ' + datum.at[which] + ' of ' + length(datum.e)",
-            "format(datum.images, ',') + ' images, ' + datum.seeds + (datum.seeds > 1 ? ' seeds' : ' seed')",
-            "replace(datum.source, 'Fashion-MNIST in five', 'five')")
-    lines = f"[{told[0]}, {told[1]} + ', ' + {told[2]}]" if phone else f"{told[0]} + '; ' + {told[1]} + '; ' + {told[2]}"
+    told = (
+        f"'best ' + {_in_words('datum.best[which]')} + ', epoch ' + datum.at[which] + ' of ' + "
+        f"length(datum.e)",
+        "format(datum.images, ',') + ' images, ' + datum.seeds + (datum.seeds > 1 ? ' seeds' : ' "
+        "seed')", "replace(datum.source, 'Fashion-MNIST in five', 'five')")
+    lines = (
+        f"[{told[0]}, {told[1]} + ', ' + {told[2]}]" if phone
+        else f"{told[0]} + '; ' + {told[1]} + '; ' + {told[2]}")
     base = alt.Chart(alt.NamedData("rows")).transform_filter("chosen[datum.r]").transform_calculate(
         key="percents ? -datum.best[which] : datum.best[which]", about=lines, end="1").encode(
         y=alt.Y("name:N", axis=None, sort=alt.EncodingSortField("key", "min", "ascending")))
     text = {"align": "left", "color": INK, "aria": False}
     return alt.layer(
-        base.mark_rule(strokeWidth=2.5, aria=False).encode(x=alt.value(-40), x2=alt.value(-8), color=colour, strokeDash=dash),
-        base.mark_text(fontSize=12, fontWeight="bold", dy=-16 if phone else 0, **text).encode(x=alt.value(0), text="name:N"),
-        base.mark_text(fontSize=11, dy=-1 if phone else 0, lineHeight=14, **text).encode(x=alt.value(0 if phone else 150), text="about:N")
-    ).properties(name="key", width=width - 64, height=alt.Step(54 if phone else 20))
+        base.mark_rule(strokeWidth=2.5, aria=False).encode(
+            x=alt.value(-40), x2=alt.value(-8), color=colour, strokeDash=dash),
+        base.mark_text(fontSize=12, fontWeight="bold", dy=-16 if phone else 0, **text).encode(
+            x=alt.value(0), text="name:N"),
+        base.mark_text(fontSize=11, dy=-1 if phone else 0, lineHeight=14, **text).encode(
+            x=alt.value(0 if phone else 150), text="about:N"
+        )).properties(name="key", width=width - 64, height=alt.Step(54 if phone else 20))
 
 # %% ../../nbs/page/runs.ipynb #cell-018
 def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
@@ -108,20 +144,44 @@ def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
                width: int = WIDE,     # pixels
               ):                      # an Altair chart
     "Learning curves of recorded runs, with knobs for recipes, figure, smoothing, epochs and bands."
-    alt, rows = altair(), sorted(summarised(runs), key=lambda row: shown.index(row["name"]) if row["name"] in shown else len(shown))
-    if not rows: raise ValueError(f"there is no run with an accuracy and a loss to show. Received: {len(runs)} runs")
-    for number, row in enumerate(rows): row["r"] = number    # the first ones get the plainest colours and lines
+    alt, rows = (
+        altair(),
+        sorted(
+            summarised(runs),
+            key=lambda row: shown.index(row["name"]) if row["name"] in shown else len(shown)))
+    if not rows:
+        raise ValueError(
+            f"there is no run with an accuracy and a loss to show. Received: {len(runs)} runs")
+    for number, row in enumerate(rows):
+        row["r"] = number  # the first ones get the plainest colours and lines
     on = [row["name"] in shown for row in rows]
     if not any(on): on[:4] = [True] * len(on[:4])
     boxes = [tick(f"recipe{i}", row["name"], on[i]) for i, row in enumerate(rows)]
-    epochs, begin = max(len(row["e"]) for row in rows), max(len(row["e"]) for row, shows in zip(rows, on) if shows)
-    knobs = [choice("metric", "figure", METRICS, "validation accuracy"), slider("smoothing", "mean over so many epochs", 1, 9, 1, 1),
-             slider("first", "from epoch", 1, epochs, 1, 1), slider("last", "to epoch", 1, epochs, 1, begin), tick("bands", "band from lowest to highest seed", True)]
+    epochs, begin = (
+        max(len(row["e"]) for row in rows),
+        max(len(row["e"]) for row, shows in zip(rows, on) if shows))
+    knobs = [
+        choice("metric", "figure", METRICS, "validation accuracy"),
+        slider("smoothing", "mean over so many epochs", 1, 9, 1, 1),
+        slider("first", "from epoch", 1, epochs, 1, 1),
+        slider("last", "to epoch", 1, epochs, 1, begin),
+        tick("bands", "band from lowest to highest seed", True)]
     names = ", ".join(box.name for box in boxes)
-    rest = [follows("which", f"indexof({json.dumps(list(METRICS))}, metric)"), follows("percents", "which < 2"), follows("chosen", f"[{names}]"),
-            follows("heading", "(indexof(chosen, true) < 0 ? 'Choose at least one recipe' : metric + (smoothing > 1 ? ', mean of ' + smoothing + ' epochs' : ''))"),
-            follows("said", f"upper(slice(heading, 0, 1)) + slice(heading, 1) + ', epochs ' + min(first, last) + ' to ' + max(first, last) + ', ' + ({' + '.join(f'({box.name} ? 1 : 0)' for box in boxes)}) + ' of {len(rows)} recipes.'")]
-    chart = alt.vconcat(_curves(rows, width), _key(rows, width), spacing=10).resolve_scale(color="independent", strokeDash="independent", y="independent")
+    rest = [
+        follows("which", f"indexof({json.dumps(list(METRICS))}, metric)"),
+        follows("percents", "which < 2"), follows("chosen", f"[{names}]"),
+        follows(
+            "heading",
+            "(indexof(chosen, true) < 0 ? 'Choose at least one recipe' : metric + (smoothing > 1 "
+            "? ', mean of ' + smoothing + ' epochs' : ''))"),
+        follows(
+            "said",
+            f"upper(slice(heading, 0, 1)) + slice(heading, 1) + ', epochs ' + min(first, last) + "
+            f"' to ' + max(first, last) + ', ' + "
+            f"({' + '.join(f'({box.name} ? 1 : 0)' for box in boxes)}) + ' of {len(rows)} "
+            f"recipes.'")]
+    chart = alt.vconcat(_curves(rows, width), _key(rows, width), spacing=10).resolve_scale(
+        color="independent", strokeDash="independent", y="independent")
     return dress(chart, [*knobs, *boxes, *rest], rows, {"recipes": [box.name for box in boxes]})
 
 # %% ../../nbs/page/runs.ipynb #cell-020

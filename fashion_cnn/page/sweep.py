@@ -16,26 +16,30 @@ from .charts import WIDE, altair, choice, dress, follows, known
 from .runs import AXIS_LABEL, METRICS
 from ..plots import COLOURS, INK, percent_axis, sheet, tidy_axes
 
-# %% ../../nbs/page/sweep.ipynb #cell-023
+# %% ../../nbs/page/sweep.ipynb #option-label
 def option_label(value) -> str:
     "A setting as the reader sees it."
-    return "none" if value in ("", None) else f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    return (
+        "none" if value in ("", None) else f"{value:g}"
+        if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value))
 
-
+# %% ../../nbs/page/sweep.ipynb #knob-label
 def knob_label(place: str) -> str:   # 'field' or 'field.option'
     "A knob as the reader sees it."
     return place.rpartition(".")[2].replace("_", " ")
 
-
+# %% ../../nbs/page/sweep.ipynb #place-expression
 def place_expression(grid: dict) -> str:   # field -> values
-    "The expression that finds the place of a setting in the list: knob0, knob1, ... hold the labels of the chosen values."
+    "The expression for the place of a setting; knob0, knob1, ... hold the chosen labels."
     expression = "0"
     for number, values in enumerate(grid.values()):
-        expression = f"({expression}) * {len(values)} + indexof({json.dumps(list(map(option_label, values)))}, knob{number})"
+        labels = json.dumps(list(map(option_label, values)))
+        expression = f"({expression}) * {len(values)} + indexof({labels}, knob{number})"
     return expression
 
 # %% ../../nbs/page/sweep.ipynb #cell-024
-SWEPT = {name: METRICS[name] for name in ("validation accuracy", "training accuracy", "validation loss")}
+SWEPT = {
+    name: METRICS[name] for name in ("validation accuracy", "training accuracy", "validation loss")}
 
 def swept(sweep) -> list[dict]:   # a `Sweep`; rows for JSON, one for each setting that was recorded
     "Each setting with its curves, where it ended, and its rank among all."
@@ -44,9 +48,13 @@ def swept(sweep) -> list[dict]:   # a `Sweep`; rows for JSON, one for each setti
     for run in sweep.runs:
         labels = [option_label(value) for value in sweep.settings(run).values()]
         place = 0
-        for label, known_labels in zip(labels, places): place = place * len(known_labels) + known_labels.index(label)
+        for label, known_labels in zip(labels, places):
+            place = place * len(known_labels) + known_labels.index(label)
         curves = [np.round(run.history[key], 4).tolist() for key in SWEPT.values()]
-        rows.append({"i": place, "s": labels, "v": curves, "end": curves[0][-1], "e": list(range(1, len(curves[0]) + 1))})
+        rows.append(
+            {
+                "i": place, "s": labels, "v": curves, "end": curves[0][-1],
+                "e": list(range(1, len(curves[0]) + 1))})
     for row in rows: row["rank"] = 1 + sum(other["end"] > row["end"] for other in rows)
     return sorted(rows, key=lambda row: row["i"])
 
@@ -56,39 +64,76 @@ def told(sweep) -> list:   # text for each place of the list, None where nothing
     rows, images = swept(sweep), sweep.runs[0].data["images"]["validation"]
     texts = [None] * int(np.prod([len(values) for values in sweep.grid.values()]))
     for row in rows:
-        setting = ", ".join(f"{knob_label(place)} {label}" for place, label in zip(sweep.grid, row["s"]))
+        setting = ", ".join(
+            f"{knob_label(place)} {label}" for place, label in zip(sweep.grid, row["s"]))
         low, high = wilson(round(row["end"] * images), images)
-        texts[row["i"]] = (f"{setting[:1].upper()}{setting[1:]}: {percent(row['end'])} of {images:,} validation images recognised after {len(row['e'])} epochs "
-                           f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %), rank {row['rank']} of {len(rows)}.")
+        texts[row["i"]] = (
+            f"{setting[:1].upper()}{setting[1:]}: {percent(row['end'])} of {images:,} validation "
+            f"images recognised after {len(row['e'])} epochs "
+            f"(95 % interval {100 * low:.1f} to {100 * high:.1f} %), rank {row['rank']} of "
+            f"{len(rows)}.")
     return texts
 
 # %% ../../nbs/page/sweep.ipynb #cell-027
 def _all_and_one(rows, width):
     "The curves of all settings in grey, the chosen one on top."
     alt = altair()
-    base = alt.Chart(alt.NamedData("rows")).transform_flatten(["e"]).transform_calculate(y="datum.v[which][datum.e - 1]")
-    x = alt.X("e:Q", title="epoch", scale=alt.Scale(nice=False, zero=False), axis=alt.Axis(tickMinStep=1, format="d", grid=False))
-    y = alt.Y("y:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(labelExpr=AXIS_LABEL, minExtent=60))
+    base = (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_flatten(["e"])
+        .transform_calculate(y="datum.v[which][datum.e - 1]"))
+    x = alt.X(
+        "e:Q", title="epoch", scale=alt.Scale(nice=False, zero=False),
+        axis=alt.Axis(tickMinStep=1, format="d", grid=False))
+    y = alt.Y(
+        "y:Q", title=None, scale=alt.Scale(zero=False),
+        axis=alt.Axis(labelExpr=AXIS_LABEL, minExtent=60))
     one = base.transform_filter("datum.i == place")
-    return alt.layer(base.mark_line(color="#b4b8bc", strokeWidth=1, opacity=0.7, aria=False).encode(x=x, y=y, detail="i:N"),
-                     one.mark_line(color=COLOURS[1], strokeWidth=3, point=alt.OverlayMarkDef(size=70, color=COLOURS[1]), aria=False).encode(x=x, y=y)
-                     ).properties(name="curves", width=width - 80, height=210, title=alt.TitleParams(text=alt.ExprRef("heading")))
+    return alt.layer(
+        base.mark_line(color="#b4b8bc", strokeWidth=1, opacity=0.7, aria=False).encode(
+            x=x, y=y, detail="i:N"
+        ),
+        one.mark_line(
+            color=COLOURS[1], strokeWidth=3, point=alt.OverlayMarkDef(size=70, color=COLOURS[1]),
+            aria=False).encode(x=x, y=y),
+    ).properties(
+        name="curves", width=width - 80, height=210,
+        title=alt.TitleParams(text=alt.ExprRef("heading")))
 
 # %% ../../nbs/page/sweep.ipynb #cell-028
 def _strip(rows, grid, width):
     "A point for each setting, in rows by the value of one knob; a bar at the mean of each row."
     alt, names = altair(), [knob_label(place) for place in grid]
     labels = json.dumps([list(map(option_label, values)) for values in grid.values()])
-    base = alt.Chart(alt.NamedData("rows")).transform_calculate(by=f"indexof({json.dumps(names)}, rows)").transform_calculate(
-        row="datum.s[datum.by]", order=f"indexof({labels}[datum.by], datum.s[datum.by])", setting="join(datum.s, ', ')")
-    y = alt.Y("row:N", title=None, sort=alt.EncodingSortField("order", "min", "ascending"), axis=alt.Axis(minExtent=60))
-    x = alt.X("end:Q", title="validation accuracy after the last epoch", scale=alt.Scale(zero=False), axis=alt.Axis(labelExpr="format(100 * datum.value, '.4~g') + ' %'", tickCount=5))
-    about = [alt.Tooltip("setting:N", title=", ".join(names)), alt.Tooltip("end:Q", title="validation accuracy", format=".2%"), alt.Tooltip("rank:Q")]
-    return alt.layer(base.mark_circle(size=60, color="#8a9096", opacity=0.6, aria=False).encode(x=x, y=y, tooltip=about),
-                     base.mark_tick(color=INK, thickness=2.5, size=20, aria=False).encode(x=alt.X("mean(end):Q"), y=y),
-                     base.transform_filter("datum.i == place").mark_point(shape="diamond", size=190, filled=True, opacity=1, color=COLOURS[1], stroke="white",
-                                                                            strokeWidth=1.5, aria=False).encode(x=x, y=y)
-                     ).properties(name="strip", width=width - 80, height=alt.Step(30), title=alt.TitleParams(text=alt.ExprRef("'rows by ' + rows + '; bar: mean of the row'")))
+    base = (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_calculate(by=f"indexof({json.dumps(names)}, rows)")
+        .transform_calculate(
+            row="datum.s[datum.by]", order=f"indexof({labels}[datum.by], datum.s[datum.by])",
+            setting="join(datum.s, ', ')"))
+    y = alt.Y(
+        "row:N", title=None, sort=alt.EncodingSortField("order", "min", "ascending"),
+        axis=alt.Axis(minExtent=60))
+    x = alt.X(
+        "end:Q", title="validation accuracy after the last epoch", scale=alt.Scale(zero=False),
+        axis=alt.Axis(labelExpr="format(100 * datum.value, '.4~g') + ' %'", tickCount=5))
+    about = [
+        alt.Tooltip("setting:N", title=", ".join(names)),
+        alt.Tooltip("end:Q", title="validation accuracy", format=".2%"), alt.Tooltip("rank:Q")]
+    return alt.layer(
+        base.mark_circle(size=60, color="#8a9096", opacity=0.6, aria=False).encode(
+            x=x, y=y, tooltip=about
+        ),
+        base.mark_tick(color=INK, thickness=2.5, size=20, aria=False).encode(
+            x=alt.X("mean(end):Q"), y=y),
+        base.transform_filter("datum.i == place")
+        .mark_point(
+            shape="diamond", size=190, filled=True, opacity=1, color=COLOURS[1], stroke="white",
+            strokeWidth=1.5, aria=False)
+        .encode(x=x, y=y),
+    ).properties(
+        name="strip", width=width - 80, height=alt.Step(30),
+        title=alt.TitleParams(text=alt.ExprRef("'rows by ' + rows + '; bar: mean of the row'")))
 
 # %% ../../nbs/page/sweep.ipynb #cell-029
 def sweep_chart(sweep,              # a `Sweep`, such as `recorded_sweep()`
@@ -97,31 +142,57 @@ def sweep_chart(sweep,              # a `Sweep`, such as `recorded_sweep()`
     "A recorded sweep: turn its knobs, see the curve of that setting among all, and where it ends."
     alt, rows, names = altair(), swept(sweep), [knob_label(place) for place in sweep.grid]
     if not rows: raise ValueError(f"this sweep has no finished run. Received: {sweep!r}")
-    begin = max(rows, key=lambda row: row["end"] == sorted(row["end"] for row in rows)[len(rows) // 2])["s"]    # one in the middle
+    begin = max(
+        rows, key=lambda row: row["end"] == sorted(row["end"] for row in rows)[len(rows) // 2]
+    )["s"]  # one in the middle
     knobs = [choice(f"knob{i}", name, list(map(option_label, values)), begin[i], radio=True)
              for i, (name, values) in enumerate(zip(names, sweep.grid.values()))]
-    rest = [choice("metric", "figure", SWEPT, "validation accuracy"), choice("rows", "rows of points by", names, names[0]),
-            known("texts", told(sweep)), known("ranks", [next((row["rank"] for row in rows if row["i"] == i), None) for i in range(len(told(sweep)))]),
-            follows("place", place_expression(sweep.grid)), follows("which", f"indexof({json.dumps(list(SWEPT))}, metric)"), follows("percents", "which < 2"),
-            follows("said", "texts[place] || 'This setting was not recorded.'"),
-            follows("heading", f"metric + (ranks[place] ? ', rank ' + ranks[place] + ' of {len(rows)}' : ', this setting was not recorded')")]
-    chart = alt.vconcat(_all_and_one(rows, width), _strip(rows, sweep.grid, width), spacing=16).resolve_scale(y="independent", x="independent")
+    rest = [
+        choice("metric", "figure", SWEPT, "validation accuracy"),
+        choice("rows", "rows of points by", names, names[0]), known("texts", told(sweep)),
+        known(
+            "ranks",
+            [
+                next((row["rank"] for row in rows if row["i"] == i), None)
+                for i in range(len(told(sweep)))]),
+        follows("place", place_expression(sweep.grid)),
+        follows("which", f"indexof({json.dumps(list(SWEPT))}, metric)"),
+        follows("percents", "which < 2"),
+        follows("said", "texts[place] || 'This setting was not recorded.'"),
+        follows(
+            "heading",
+            f"metric + (ranks[place] ? ', rank ' + ranks[place] + ' of {len(rows)}' : ', this "
+            f"setting was not recorded')")]
+    chart = alt.vconcat(
+        _all_and_one(rows, width), _strip(rows, sweep.grid, width), spacing=16
+    ).resolve_scale(y="independent", x="independent")
     return dress(chart, [*knobs, *rest], rows)
 
 # %% ../../nbs/page/sweep.ipynb #cell-030
 def sweep_figure(sweep) -> Figure:
     "How `sweep_chart` begins, as a still picture."
-    rows, names, values = swept(sweep), [knob_label(place) for place in sweep.grid], [list(map(option_label, each)) for each in sweep.grid.values()]
-    middle = max(rows, key=lambda row: row["end"] == sorted(row["end"] for row in rows)[len(rows) // 2])
-    about = f"{sweep.runs[0].data['source']}, {sweep.runs[0].data['images']['train']:,} training images, {len(rows)} settings of {sweep.recipe.name!r}"
-    figure = sheet(f"Rank {middle['rank']} of {len(rows)}: " + ", ".join(f"{name} {label}" for name, label in zip(names, middle["s"])), about, 7.5, 3.4)
+    rows, names, values = (
+        swept(sweep), [knob_label(place) for place in sweep.grid],
+        [list(map(option_label, each)) for each in sweep.grid.values()])
+    middle = max(
+        rows, key=lambda row: row["end"] == sorted(row["end"] for row in rows)[len(rows) // 2])
+    data = sweep.runs[0].data
+    about = (f"{data['source']}, {data['images']['train']:,} training images, "
+             f"{len(rows)} settings of {sweep.recipe.name!r}")
+    figure = sheet(
+        f"Rank {middle['rank']} of {len(rows)}: "
+        + ", ".join(f"{name} {label}" for name, label in zip(names, middle["s"])), about, 7.5, 3.4)
     left, right = figure.subplots(1, 2)
     for row in rows:
         left.plot(row["e"], row["v"][0], color="#c8ccd0", linewidth=0.8)
-        right.plot(row["end"], values[0].index(row["s"][0]), "o", color="#8a9096", alpha=0.6, markersize=5)
+        right.plot(
+            row["end"], values[0].index(row["s"][0]), "o", color="#8a9096", alpha=0.6, markersize=5
+        )
     left.plot(middle["e"], middle["v"][0], "o-", color=COLOURS[1], linewidth=2.5)
     right.plot(middle["end"], values[0].index(middle["s"][0]), "D", color=COLOURS[1], markersize=9)
     tidy_axes(left).set(xlabel="epoch", ylabel="validation accuracy", xticks=middle["e"])
-    tidy_axes(right, "x").set(xlabel="validation accuracy after the last epoch", ylabel=names[0], yticks=range(len(values[0])), yticklabels=values[0], ylim=(len(values[0]) - 0.5, -0.5))
+    tidy_axes(right, "x").set(
+        xlabel="validation accuracy after the last epoch", ylabel=names[0],
+        yticks=range(len(values[0])), yticklabels=values[0], ylim=(len(values[0]) - 0.5, -0.5))
     for axis in (left.yaxis, right.xaxis): percent_axis(axis)
     return figure
