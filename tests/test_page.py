@@ -40,16 +40,12 @@ def made_up(grid=GRID, leave_out=()):
     "A sweep that nobody trained, each setting a little better than the one before."
     plan = Recipe("made-up", "deeper", epochs=3)
     settings = [each for number, each in enumerate(combinations(grid)) if number not in leave_out]
-<<<<<<< HEAD
-    return Sweep(plan, grid, [run(with_settings(plan, each), [0.5, 0.6, 0.7 + number / 1000]) for number, each in enumerate(settings)], [])
-=======
     return Sweep(
         plan, grid,
         [
             run(with_settings(plan, each), [0.5, 0.6, 0.7 + number / 1000])
             for number, each in enumerate(settings)],
         [])
->>>>>>> fin-pagecli
 
 
 # --- recorded runs --------------------------------------------------------------------------------
