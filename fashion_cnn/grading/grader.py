@@ -40,12 +40,12 @@ def _environment(own: Path) -> dict:
             "CUDA_VISIBLE_DEVICES": "-1"}
 
 # %% ../../nbs/grading/grader.ipynb #cell-077
-_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fashion_cnn.grading import _serve; _serve()"
+_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from fashion_cnn.grading.student import _serve; _serve()"
 
 # %% ../../nbs/grading/grader.ipynb #cell-078
 def _command() -> list[str]:
     "How the student's process is started: the same Python, finding the same packages, without any setting of the user."
-    package = str(Path(exercises.__file__).resolve().parent.parent)
+    package = str(Path(exercises.__file__).resolve().parents[2])
     paths = [os.path.abspath(path) for path in sys.path if path]
     return [sys.executable, "-I", "-B", "-X", "utf8", "-c", _BOOT, json.dumps(paths if package in paths else [*paths, package])]
 
@@ -285,7 +285,7 @@ def run_submission(submission: Submission, terms: Terms):
         submission.guards = process.guards
         _cells(submission, process, terms)
     except _Ended as ended: submission.ended = str(ended)
-    except Exception as error: submission.ended = f"the grader itself failed ({exercises._short(error)})"
+    except Exception as error: submission.ended = f"the grader itself failed ({exercises.one_line(error)})"
     finally:
         if process: process.close()
 

@@ -198,7 +198,7 @@ def _run_cell(student: _Student, source: str) -> dict:
     result = student.run(source, store_history=False, silent=True)
     error = result.error_before_exec or result.error_in_exec
     if isinstance(error, _Interrupted): ended = {"interrupted": True}
-    else: ended = {} if error is None else {"error": exercises._short(error)}
+    else: ended = {} if error is None else {"error": exercises.one_line(error)}
     name = student.space.get("student")
     return {**ended, "answers": student.answers(), "student": name[:200] if isinstance(name, str) else ""}
 
@@ -230,7 +230,7 @@ def _done(action, request: dict) -> dict:
     "What an action gives; an error of the student's code becomes a part of the answer."
     try: return action(**request)
     except _Interrupted: raise
-    except BaseException as error: return {"error": [type(error).__name__, exercises._short(error)]}
+    except BaseException as error: return {"error": [type(error).__name__, exercises.one_line(error)]}
 
 # %% ../../nbs/grading/student.ipynb #cell-074
 def _serve():
@@ -238,9 +238,9 @@ def _serve():
     channel = _Channel()
     job = channel.receive()
     channel.secret = job["secret"]
-    for name in ("grading", "exercises"):    # an import in a cell loads these anew; the copies in use are out of its way
-        sys.modules.pop(f"fashion_cnn.{name}", None)
-        vars(sys.modules["fashion_cnn"]).pop(name, None)
+    for name in [name for name in sys.modules if re.match(r"fashion_cnn\.(grading|exercises)\b", name)]:
+        del sys.modules[name]    # an import in a cell loads these anew; the copies in use are out of its way
+    for name in ("grading", "exercises"): vars(sys.modules["fashion_cnn"]).pop(name, None)
     guards, refused = _limit(job["memory"], job["seconds"]), []
     if job["keras"]: import keras
     student, restore = _Student(job["names"]), _snapshot()
