@@ -13,13 +13,16 @@ import pytest
 from fashion_cnn import exercises, grading
 from fashion_cnn.cli import main
 from fashion_cnn.exercises import answer_of, get, names
+from fashion_cnn.grading import exchange, grader, marks
 from fashion_cnn.grading import STATES, Unreadable, assignment, class_figure, code_of, grade, judged_outside, totals, variable
 
 COMMAND = [sys.executable, "-c", "from fashion_cnn.cli import main; raise SystemExit(main())"]
 ASKED = ["2.1", "2.3", "2.4"]
 HEAD = "student = {student!r}\n"
 RIGHT = {name: re.sub(r"\banswer\b", variable(name), get(name).reference) for name in names()}
-WRONG = {name: re.sub(r"\banswer\b", variable(name), get(name).mistakes[0][0]) for name in names()}
+WRONG = {"2.1": f"answer_2_1 = {answer_of(get('2.1').mistakes[0])}",
+         "2.3": "from fashion_cnn import exercises\nanswer_2_3 = exercises.answer_of(exercises.get('2.3').mistakes[0])",
+         "2.4": "from fashion_cnn import exercises\nanswer_2_4 = exercises.answer_of(exercises.get('2.4').mistakes[0])"}
 
 
 def notebook(path, *cells, student="Somebody"):
@@ -37,7 +40,7 @@ def tree(folder):
 
 def landlock():
     "Whether this system can keep compiled code from writing."
-    probe = [sys.executable, "-c", "from fashion_cnn.grading import _landlock; print(_landlock('/tmp'))"]
+    probe = [sys.executable, "-c", "from fashion_cnn.grading.student import _landlock; print(_landlock('/tmp'))"]
     return "Landlock" in subprocess.run(probe, capture_output=True, text=True, check=True).stdout
 
 
@@ -261,15 +264,15 @@ def test_links_are_not_followed_when_a_folder_is_removed(tmp_path):
     (tmp_path / "own" / "door").symlink_to(tmp_path / "teacher")
     (tmp_path / "own" / "shut" / "file").write_text("")
     (tmp_path / "own" / "shut").chmod(0), (tmp_path / "teacher").chmod(0o500)
-    grading._remove(tmp_path / "own")
+    grader._remove(tmp_path / "own")
     assert not (tmp_path / "own").exists() and (tmp_path / "teacher").stat().st_mode & 0o777 == 0o500
 
 
 def test_judging_inside_resists_patched_numpy_and_forged_verdicts(tmp_path, monkeypatch):
     "As the Keras exercises are judged; here with one that needs no Keras."
-    start = grading._start
-    monkeypatch.setattr(grading, "judged_outside", lambda name: False)
-    monkeypatch.setattr(grading, "_start", lambda terms, keras: start(terms, False))
+    start = grader._start
+    monkeypatch.setattr(grader, "judged_outside", lambda name: False)
+    monkeypatch.setattr(grader, "_start", lambda terms, keras: start(terms, False))
     fair = notebook(tmp_path / "fair.ipynb", RIGHT["2.1"], RIGHT["2.3"], RIGHT["2.4"])
     sly = notebook(tmp_path / "sly.ipynb", TRICKS, "answer_2_1 = 5\nanswer_2_3 = lambda *_: 2\nanswer_2_4 = lambda x, *_: x")
     table = grade([fair, sly], names=ASKED, out=None, progress=False, seconds=20)
@@ -278,19 +281,19 @@ def test_judging_inside_resists_patched_numpy_and_forged_verdicts(tmp_path, monk
 
 def test_verdicts_from_inside_are_validated(monkeypatch):
     for reply in ({}, {"state": "best", "text": "x"}, {"state": ["right"]}, {"error": ["A", "b"]}):
-        monkeypatch.setattr(grading, "_ask", lambda *_, **__: reply)
-        assert grading._inside(None, "1.6")[0] == "wrong"
+        monkeypatch.setattr(grader, "_ask", lambda *_, **__: reply)
+        assert grader._inside(None, "1.6")[0] == "wrong"
 
 
 def test_interrupting_ends_all_processes(tmp_path, monkeypatch):
     path = notebook(tmp_path / "loop.ipynb", RIGHT["2.1"], "while True: pass")
     terms = []
-    kept = grading._Terms
-    monkeypatch.setattr(grading, "_Terms", lambda *parts: terms.append(kept(*parts)) or terms[-1])
+    kept = marks.Terms
+    monkeypatch.setattr(marks, "Terms", lambda *parts: terms.append(kept(*parts)) or terms[-1])
     done = notebook(tmp_path / "done.ipynb", RIGHT["2.1"])
 
     def stop(self, submission): raise KeyboardInterrupt
-    monkeypatch.setattr(grading._Book, "enter", stop)
+    monkeypatch.setattr(marks._Book, "enter", stop)
     with pytest.raises(KeyboardInterrupt): grade([path, done], names=["2.1"], out=None, progress=False, seconds=300, jobs=2)
     assert [process for process in terms[0].live if process.process.poll() is None] == []
 
@@ -379,14 +382,14 @@ def test_notebooks_are_read_as_editors_write_them(tmp_path):
                                   and not get(name).judge.__qualname__.startswith("choice") and name != "3.8"])   # its oracle brings TensorFlow
 def test_solutions_and_mistakes_survive_the_line(name):
     "Judged through text, as over the line, every verdict is the same as in one process."
-    again = lambda value, function=None: grading._unpacked(json.loads(json.dumps(grading._packed(value))), function)
+    again = lambda value, function=None: exchange.unpack(json.loads(json.dumps(exchange.pack(value))), function)
 
-    def answer(source):
-        value = answer_of(source)
+    def answer(solved):
+        value = answer_of(solved)
         return again(value, lambda *arguments: again(value(*again(arguments))))
     task = get(name)
-    assert task.check(answer(task.reference))
-    for source, words in task.mistakes[:3]: assert words in task.check(answer(source)).text
+    assert task.check(answer(task))
+    for mistake in task.mistakes[:3]: assert mistake.words in task.check(answer(mistake)).text
 
 
 def test_only_few_exercises_are_judged_inside():
@@ -398,14 +401,14 @@ def test_values_on_the_line():
         def __eq__(self, other): return True
         def strip(self, *_): return self
         __hash__ = str.__hash__
-    packed = lambda value: grading._packed(value)
+    packed = lambda value: exchange.pack(value)
     assert type(packed(Lies("x"))) is str and packed(np.int64) == {"function": "type", "begun": True} and packed(object()) == {"other": "object"}
     assert packed(np.zeros(5_000_000)) == {"other": "ndarray"} and packed(np.array([None, 1])) == {"list": [None, 1]} and packed(iter([1, 2])) == {"list": [1, 2]}
     for bad in ({"array": "AAAA", "dtype": "O", "shape": [1], "scalar": False}, {"array": "AAAA", "dtype": "<f8", "shape": [9], "scalar": False}):
-        with pytest.raises(ValueError): grading._unpacked(bad)
+        with pytest.raises(ValueError): exchange.unpack(bad)
     table = pd.DataFrame({"id": [3, 4], "target": ["a", None]}, index=[7, 8])
-    assert grading._unpacked(json.loads(json.dumps(packed(table)))).equals(table)
-    assert type(grading._unpacked({"other": "__import__('os')"})).__name__ == "object"
+    assert exchange.unpack(json.loads(json.dumps(packed(table)))).equals(table)
+    assert type(exchange.unpack({"other": "__import__('os')"})).__name__ == "object"
 
 
 # --- the table -------------------------------------------------------------------------------------------------------------------
@@ -413,11 +416,11 @@ def test_values_on_the_line():
 def test_which_exercises_and_which_files(tmp_path):
     one, two = notebook(tmp_path / "one.ipynb", RIGHT["2.1"]), notebook(tmp_path / "two.ipynb", "answer_2_1 = ...\nanswer_9_1 = 3\nanswer_99_1 = 1")
     three = notebook(tmp_path / "three.ipynb", "answer_2_1 = ...")
-    found = grading._files([tmp_path, str(tmp_path / "*.ipynb"), one])
+    found = marks._files([tmp_path, str(tmp_path / "*.ipynb"), one])
     assert [submission.name for submission in found] == ["one.ipynb", "three.ipynb", "two.ipynb"]
-    assert grading._expected(None, None, found) == ["2.1"] and grading._expected(2, None, found) == names(2) and grading._expected(None, ["9.1", 2.1], found) == ["2.1", "9.1"]
+    assert marks._expected(None, None, found) == ["2.1"] and marks._expected(2, None, found) == names(2) and marks._expected(None, ["9.1", 2.1], found) == ["2.1", "9.1"]
     (tmp_path / "again").mkdir()
-    assert {submission.name for submission in grading._files([one, notebook(tmp_path / "again" / "one.ipynb", "1")])} == {str(one), str(tmp_path / "again" / "one.ipynb")}
+    assert {submission.name for submission in marks._files([one, notebook(tmp_path / "again" / "one.ipynb", "1")])} == {str(one), str(tmp_path / "again" / "one.ipynb")}
     for call in (lambda: grade([], out=None), lambda: grade(tmp_path / "*.txt", out=None)):
         with pytest.raises(FileNotFoundError, match="no notebook to grade"): call()
     with pytest.raises(ValueError, match="name no exercise"): grade(notebook(tmp_path / "none.ipynb", "1"), out=None)
@@ -437,4 +440,4 @@ def test_totals_and_figure():
 
 def test_an_answer_that_nothing_here_can_decide_is_not_the_students_fault(monkeypatch):
     monkeypatch.setattr("fashion_cnn.run.recorded", lambda *_: [])
-    assert grading._outside(None, "2.2", "a", {})[0] == "undecided" and grading._outside(None, "2.2", {"dots": True}, {})[0] == "not attempted"
+    assert grader._outside(None, "2.2", "a", {})[0] == "undecided" and grader._outside(None, "2.2", {"dots": True}, {})[0] == "not attempted"
