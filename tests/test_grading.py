@@ -40,7 +40,7 @@ def tree(folder):
 
 def landlock():
     "Whether this system can keep compiled code from writing."
-    probe = [sys.executable, "-c", "from fashion_cnn.grading.student import _landlock; print(_landlock('/tmp'))"]
+    probe = [sys.executable, "-c", "from fashion_cnn.grading.student import landlock; print(landlock('/tmp'))"]
     return "Landlock" in subprocess.run(probe, capture_output=True, text=True, check=True).stdout
 
 
@@ -61,8 +61,14 @@ np.allclose = math.isclose = np.array_equal = lambda *_, **__: True
 np.asarray = lambda *_, **__: 3
 exercises.Exercise.check = lambda *_: exercises.Verdict("right", "Of course.")
 exercises.EXERCISES.clear()
-exercises.answer_of = lambda source: 1
-grading._outside = grading._inside = lambda *_: ("right", "")
+exercises.answer_of = exercises.exercise.answer_of = exercises.judges.answer_of = lambda solved: 1
+exercises.exercise.Exercise.check = exercises.Exercise.check
+exercises.judges.alike = exercises.judges.call = exercises.judges.nearly = lambda *_, **__: True
+grading.grader.verdict_outside = grading.grader.verdict_inside = lambda *_: ("right", "")
+grading.grader.judged_outside = grading.exchange.judged_outside = lambda name: False
+grading.student.Student.judge = lambda *_: {"state": "right", "text": ""}
+grading.student.to_plain = grading.exchange.to_plain = lambda *_: 401472
+grading.student.guard = grading.student.landlock = lambda *_: []
 builtins.isinstance, kept = (lambda *_: True), builtins.isinstance
 builtins.isinstance = kept
 print(json.dumps({"state": "right", "text": "", "secret": None}))
@@ -226,7 +232,7 @@ def test_the_table_is_safe_to_open(graded):
 
 WALL = """
 import json, os, sys
-from fashion_cnn.grading.student import _guard, _landlock
+from fashion_cnn.grading.student import guard, landlock
 import h5py, numpy as np, multiprocessing
 own, teacher, refused = sys.argv[1], sys.argv[2], []
 {wall}
@@ -250,12 +256,12 @@ def walled(wall, tmp_path):
 
 def test_landlock_alone_stops_compiled_code(tmp_path):
     if not landlock(): pytest.skip("Landlock belongs to Linux, from 5.13")
-    results, there = walled("assert _landlock(own)", tmp_path)
+    results, there = walled("assert landlock(own)", tmp_path)
     assert "done" not in results[:4] and results[4:] == ["done"] * 4 and there == ["read.txt"]
 
 
 def test_the_hook_alone_stops_python(tmp_path):
-    results, there = walled("_guard(own, refused)", tmp_path)
+    results, there = walled("guard(own, refused)", tmp_path)
     assert results[2] == results[3] == "PermissionError" and results[4:] == ["done"] * 4 and "b.npy" not in there
 
 
@@ -264,15 +270,15 @@ def test_links_are_not_followed_when_a_folder_is_removed(tmp_path):
     (tmp_path / "own" / "door").symlink_to(tmp_path / "teacher")
     (tmp_path / "own" / "shut" / "file").write_text("")
     (tmp_path / "own" / "shut").chmod(0), (tmp_path / "teacher").chmod(0o500)
-    grader._remove(tmp_path / "own")
+    grader.remove_folder(tmp_path / "own")
     assert not (tmp_path / "own").exists() and (tmp_path / "teacher").stat().st_mode & 0o777 == 0o500
 
 
 def test_judging_inside_resists_patched_numpy_and_forged_verdicts(tmp_path, monkeypatch):
     "As the Keras exercises are judged; here with one that needs no Keras."
-    start = grader._start
+    start = grader.start_process
     monkeypatch.setattr(grader, "judged_outside", lambda name: False)
-    monkeypatch.setattr(grader, "_start", lambda terms, keras: start(terms, False))
+    monkeypatch.setattr(grader, "start_process", lambda terms, keras: start(terms, keras=False))
     fair = notebook(tmp_path / "fair.ipynb", RIGHT["2.1"], RIGHT["2.3"], RIGHT["2.4"])
     sly = notebook(tmp_path / "sly.ipynb", TRICKS, "answer_2_1 = 5\nanswer_2_3 = lambda *_: 2\nanswer_2_4 = lambda x, *_: x")
     table = grade([fair, sly], names=ASKED, out=None, progress=False, seconds=20)
@@ -281,8 +287,8 @@ def test_judging_inside_resists_patched_numpy_and_forged_verdicts(tmp_path, monk
 
 def test_verdicts_from_inside_are_validated(monkeypatch):
     for reply in ({}, {"state": "best", "text": "x"}, {"state": ["right"]}, {"error": ["A", "b"]}):
-        monkeypatch.setattr(grader, "_ask", lambda *_, **__: reply)
-        assert grader._inside(None, "1.6")[0] == "wrong"
+        monkeypatch.setattr(grader, "ask", lambda *_, **__: reply)
+        assert grader.verdict_inside(None, "1.6")[0] == "wrong"
 
 
 def test_interrupting_ends_all_processes(tmp_path, monkeypatch):
@@ -293,7 +299,7 @@ def test_interrupting_ends_all_processes(tmp_path, monkeypatch):
     done = notebook(tmp_path / "done.ipynb", RIGHT["2.1"])
 
     def stop(self, submission): raise KeyboardInterrupt
-    monkeypatch.setattr(marks._Book, "enter", stop)
+    monkeypatch.setattr(marks.Book, "enter", stop)
     with pytest.raises(KeyboardInterrupt): grade([path, done], names=["2.1"], out=None, progress=False, seconds=300, jobs=2)
     assert [process for process in terms[0].live if process.process.poll() is None] == []
 
@@ -382,7 +388,7 @@ def test_notebooks_are_read_as_editors_write_them(tmp_path):
                                   and not get(name).judge.__qualname__.startswith("choice") and name != "3.8"])   # its oracle brings TensorFlow
 def test_solutions_and_mistakes_survive_the_line(name):
     "Judged through text, as over the line, every verdict is the same as in one process."
-    again = lambda value, function=None: exchange.unpack(json.loads(json.dumps(exchange.pack(value))), function)
+    again = lambda value, function=None: exchange.from_plain(json.loads(json.dumps(exchange.to_plain(value))), function)
 
     def answer(solved):
         value = answer_of(solved)
@@ -401,14 +407,14 @@ def test_values_on_the_line():
         def __eq__(self, other): return True
         def strip(self, *_): return self
         __hash__ = str.__hash__
-    packed = lambda value: exchange.pack(value)
+    packed = lambda value: exchange.to_plain(value)
     assert type(packed(Lies("x"))) is str and packed(np.int64) == {"function": "type", "begun": True} and packed(object()) == {"other": "object"}
     assert packed(np.zeros(5_000_000)) == {"other": "ndarray"} and packed(np.array([None, 1])) == {"list": [None, 1]} and packed(iter([1, 2])) == {"list": [1, 2]}
     for bad in ({"array": "AAAA", "dtype": "O", "shape": [1], "scalar": False}, {"array": "AAAA", "dtype": "<f8", "shape": [9], "scalar": False}):
-        with pytest.raises(ValueError): exchange.unpack(bad)
+        with pytest.raises(ValueError): exchange.from_plain(bad)
     table = pd.DataFrame({"id": [3, 4], "target": ["a", None]}, index=[7, 8])
-    assert exchange.unpack(json.loads(json.dumps(packed(table)))).equals(table)
-    assert type(exchange.unpack({"other": "__import__('os')"})).__name__ == "object"
+    assert exchange.from_plain(json.loads(json.dumps(packed(table)))).equals(table)
+    assert type(exchange.from_plain({"other": "__import__('os')"})).__name__ == "object"
 
 
 # --- the table -------------------------------------------------------------------------------------------------------------------
@@ -416,11 +422,11 @@ def test_values_on_the_line():
 def test_which_exercises_and_which_files(tmp_path):
     one, two = notebook(tmp_path / "one.ipynb", RIGHT["2.1"]), notebook(tmp_path / "two.ipynb", "answer_2_1 = ...\nanswer_9_1 = 3\nanswer_99_1 = 1")
     three = notebook(tmp_path / "three.ipynb", "answer_2_1 = ...")
-    found = marks._files([tmp_path, str(tmp_path / "*.ipynb"), one])
+    found = marks.submissions_of([tmp_path, str(tmp_path / "*.ipynb"), one])
     assert [submission.name for submission in found] == ["one.ipynb", "three.ipynb", "two.ipynb"]
-    assert marks._expected(None, None, found) == ["2.1"] and marks._expected(2, None, found) == names(2) and marks._expected(None, ["9.1", 2.1], found) == ["2.1", "9.1"]
+    assert marks.expected_exercises(None, None, found) == ["2.1"] and marks.expected_exercises(2, None, found) == names(2) and marks.expected_exercises(None, ["9.1", 2.1], found) == ["2.1", "9.1"]
     (tmp_path / "again").mkdir()
-    assert {submission.name for submission in marks._files([one, notebook(tmp_path / "again" / "one.ipynb", "1")])} == {str(one), str(tmp_path / "again" / "one.ipynb")}
+    assert {submission.name for submission in marks.submissions_of([one, notebook(tmp_path / "again" / "one.ipynb", "1")])} == {str(one), str(tmp_path / "again" / "one.ipynb")}
     for call in (lambda: grade([], out=None), lambda: grade(tmp_path / "*.txt", out=None)):
         with pytest.raises(FileNotFoundError, match="no notebook to grade"): call()
     with pytest.raises(ValueError, match="name no exercise"): grade(notebook(tmp_path / "none.ipynb", "1"), out=None)
@@ -440,4 +446,4 @@ def test_totals_and_figure():
 
 def test_an_answer_that_nothing_here_can_decide_is_not_the_students_fault(monkeypatch):
     monkeypatch.setattr("fashion_cnn.run.recorded", lambda *_: [])
-    assert grader._outside(None, "2.2", "a", {})[0] == "undecided" and grader._outside(None, "2.2", {"dots": True}, {})[0] == "not attempted"
+    assert grader.verdict_outside(None, "2.2", "a", {})[0] == "undecided" and grader.verdict_outside(None, "2.2", {"dots": True}, {})[0] == "not attempted"
