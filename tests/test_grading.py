@@ -56,7 +56,7 @@ TRICKS = '''
 import builtins, math, sys, json, os, gc
 import numpy as np
 from fashion_cnn import exercises, grading
-import fashion_cnn.run
+import fashion_cnn.grading.student, fashion_cnn.run
 np.allclose = math.isclose = np.array_equal = lambda *_, **__: True
 np.asarray = lambda *_, **__: 3
 exercises.Exercise.check = lambda *_: exercises.Verdict("right", "Of course.")
