@@ -1,9 +1,9 @@
-"Exercises to hand out, submissions judged one by one in processes of their own, and a table of points with reasons"
-from .assignment import POINTS, variable, assignment
-from .submission import LARGEST, MOST_CELLS, Unreadable, code_of
+"Exercises to hand out; submissions judged in processes of their own, and a table of points."
+from .assignment import POINTS, assignment, variable
 from .exchange import judged_outside
 from .grader import STATES
-from .marks import grade, totals, class_figure
+from .marks import class_figure, grade, totals
+from .submission import LARGEST, MOST_CELLS, Unreadable, code_of
 
-__all__ = ["POINTS", "variable", "assignment", "LARGEST", "MOST_CELLS", "Unreadable", "code_of",
-           "judged_outside", "STATES", "grade", "totals", "class_figure"]
+__all__ = ["LARGEST", "MOST_CELLS", "POINTS", "STATES", "Unreadable", "assignment", "class_figure",
+           "code_of", "grade", "judged_outside", "totals", "variable"]
