@@ -54,7 +54,7 @@ from fashion_cnn.plots import (
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.report import report
 from fashion_cnn.run import Run, recorded
-from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, turned
+from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, with_settings
 
 NAMES = (
     "T-shirt/top",
@@ -136,7 +136,7 @@ def a_sweep(settings, score, task="classify", epochs=3):
     recipe = Recipe("dots-sweep", "dots", epochs=epochs, task=task)
     about = {"source": "random dots", "images": {"train": 300, "validation": 60}}
     runs = [
-        Run(turned(recipe, each), {"loss": [1.0] * epochs}, {"validation": {"loss": 1 - score(each), "accuracy": score(each)}}, about, {}, "finished", environment={})
+        Run(with_settings(recipe, each), {"loss": [1.0] * epochs}, {"validation": {"loss": 1 - score(each), "accuracy": score(each)}}, about, {}, "finished", environment={})
         for each in settings
     ]
     grid = {place: list({str(each[place]): each[place] for each in settings}.values()) for place in settings[0]}

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..evaluate import Evaluation, checked_count, percent, refuse
+from ..evaluate.errors import class_number
 from fashion_cnn.plots.style import (
     COLOURS, DPI, INK, fit_text, plural, sheet, sizes_text, text_width, tidy_axes,
 )
@@ -166,7 +167,7 @@ def cell(evaluation: Evaluation,  # the judgement
         ) -> Figure:              # the most confident first, row by row
     "The images of one cell of the confusion matrix, each with the probability of the decision."
     images, found = judged_images(evaluation, split), evaluation.cell(truth, prediction)
-    t, p = (evaluation._class(which) for which in (truth, prediction))
+    t, p = (class_number(which, evaluation.class_names) for which in (truth, prediction))
     true, taken = evaluation.class_names[t], evaluation.class_names[p]
     shown = found[:checked_count(most, "most")]
     title = f"{true}, recognised" if t == p else f"{true}, taken for {taken}"

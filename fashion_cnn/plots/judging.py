@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..evaluate import CLASS_SCORES, Evaluation, percent, refuse
+from ..evaluate.errors import class_number
 from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, FAINT, HATCHES, INK, LINES, add_legend, axes_for, curve_style, fit_text, ink_on,
     sheet, tidy_axes,
 )
-from .images import cell
 
 # %% ../../nbs/plots/judging.ipynb #cell-056
 _MEANING = {None: "number of images", "true": "% of each true class",
@@ -139,7 +139,7 @@ def _chosen(evaluation, curves, classes):
     names = evaluation.class_names
     if classes is not None:
         asked = classes if isinstance(classes, (list, tuple, range, np.ndarray)) else [classes]
-        return [names[evaluation._class(which)] for which in asked], ""
+        return [names[class_number(which, evaluation.class_names)] for which in asked], ""
     if len(names) <= 14: return list(names), ""
     worst = sorted(names, key=lambda name: np.nan_to_num(curves[name].area, nan=2))[:10]
     return worst, f"; the 10 of {len(names)} classes with the smallest area"
