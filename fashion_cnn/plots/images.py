@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..evaluate import Evaluation, checked_count, percent, refuse
+from ..evaluate.errors import class_number
 from fashion_cnn.plots.style import (
     COLOURS, DPI, INK, fit_text, plural, sheet, sizes_text, text_width, tidy_axes,
 )
 
 # %% ../../nbs/plots/images.ipynb #cell-016
 BLANK = {1: 0, 3: 255}  # the pixel value that is drawn white, by channels
+
 
 def as_rgb(images):
     "uint8 (N, H, W, 3) for drawing: grey images dark on white, colour images as they are."
@@ -28,15 +30,17 @@ def as_rgb(images):
                f"shape {x.shape}, dtype {x.dtype}")
     return x if x.shape[3] == 3 else np.repeat(255 - x, 3, axis=3)
 
-
+# %% ../../nbs/plots/images.ipynb #tiles-final
 def tiles(x, columns, gap, blank):
     "Pictures (N, H, W, ...) laid row by row into one, with a gap below and right of each."
     rows = -(-len(x) // columns)
-    tiles = np.full((rows * columns, x.shape[1] + gap, x.shape[2] + gap, *x.shape[3:]), blank,
-                    x.dtype)
-    tiles[:len(x), :x.shape[1], :x.shape[2]] = x
-    tiles = tiles.reshape(rows, columns, *tiles.shape[1:]).swapaxes(1, 2)
-    return tiles.reshape(rows * tiles.shape[1], columns * tiles.shape[3], *tiles.shape[4:])
+    _, height, width, *channels = x.shape
+    high = height + gap
+    wide = width + gap
+    sheet = np.full((rows * columns, high, wide, *channels), blank, x.dtype)
+    sheet[:len(x), :height, :width] = x
+    sheet = sheet.reshape(rows, columns, high, wide, *channels).swapaxes(1, 2)
+    return sheet.reshape(rows * high, columns * wide, *channels)
 
 # %% ../../nbs/plots/images.ipynb #cell-017
 def mosaic(images: np.ndarray,  # uint8 (N, H, W, 1 or 3)
@@ -49,31 +53,34 @@ def mosaic(images: np.ndarray,  # uint8 (N, H, W, 1 or 3)
 # %% ../../nbs/plots/images.ipynb #cell-019
 def named_split(data, class_names=None, split="train"):
     "A Dataset's split, or a Split itself, with class names and a name of the source."
-    chosen, named = (data.splits()[split], split) if hasattr(data, "splits") else (data, "")
+    source = [getattr(data, "source", "")]
+    chosen = data
+    if hasattr(data, "splits"):
+        source.append(f"{split} split")
+        chosen = data.splits()[split]
     names = class_names or getattr(data, "class_names", None)
     if names is None and chosen.y is not None:
         names = [str(i) for i in range(int(chosen.y.max()) + 1)]
-    return chosen, names, ", ".join(filter(None,
-                                           [getattr(data, "source", ""), named
-                                            and f"{named} split"]))
+    return chosen, names, ", ".join(filter(None, source))
 
-
-def random_rows(y, names, columns, random):
+# %% ../../nbs/plots/images.ipynb #random-rows-final
+def random_rows(y, classes, columns, rng):
     "For each class: `columns` random positions, fewer where there are fewer."
-    return [random.permutation(np.flatnonzero(y == label))[:columns] for label in range(len(names))]
+    return [rng.permutation(np.flatnonzero(y == label))[:columns] for label in range(classes)]
 
 # %% ../../nbs/plots/images.ipynb #cell-020
 def framed_rows(picture, names, title, caption, pixels=640):
     "A picture of rows, at a whole number of dots per pixel so that it stays sharp, with row names."
     height, width = picture.shape[:2]
     zoom = min(3, pixels // width) if width <= pixels else pixels / width
-    left, top, bottom = 22 + DPI / 72 * max(text_width(name, 9.5)
-                                            for name in names), 0.38 * DPI, 0.38 * DPI
-    total = left + width * zoom + 12, top + height * zoom + bottom
-    figure = sheet(title, caption, total[0] / DPI, total[1] / DPI)
+    left = 22 + DPI / 72 * max(text_width(name, 9.5) for name in names)
+    above = below = 0.38 * DPI
+    total_width = left + width * zoom + 12
+    total_height = above + height * zoom + below
+    figure = sheet(title, caption, total_width / DPI, total_height / DPI)
     figure.set_layout_engine("none")
-    ax = figure.add_axes((left / total[0], bottom / total[1], width * zoom / total[0],
-                          height * zoom / total[1]))
+    ax = figure.add_axes((left / total_width, below / total_height,
+                          width * zoom / total_width, height * zoom / total_height))
     ax.imshow(picture, interpolation="nearest" if zoom >= 1 else "antialiased", aspect="auto")
     ax.set(xticks=[], yticks=(np.arange(len(names)) + 0.5) * height / len(names), yticklabels=names)
     ax.tick_params(length=0, labelsize=9.5)
@@ -89,17 +96,20 @@ def sample_grid(data,                    # Dataset (its training images) or Spli
                ) -> Figure:              # a row per class (at most 20), or five rows without labels
     "A sheet of random images, one row per class."
     chosen, names, source = named_split(data, class_names, split)
-    random, labelled = np.random.default_rng(seed), chosen.y is not None
-    if labelled: rows = random_rows(chosen.y, names[:20], columns, random)
-    else: rows = np.array_split(random.permutation(len(chosen))[:5 * columns], 5)
+    rng = np.random.default_rng(seed)
+    if chosen.y is None:
+        title = "Samples (no labels)"
+        labels = [""] * 5
+        rows = np.array_split(rng.permutation(len(chosen))[:5 * columns], 5)
+    else:
+        title = "Samples of each class"
+        labels = [fit_text(name, 130, 9.5) for name in names[:20]]
+        rows = random_rows(chosen.y, len(labels), columns, rng)
     blank = np.full((columns, *chosen.x.shape[1:]), BLANK[chosen.x.shape[3]], np.uint8)
     images = np.concatenate([np.concatenate([chosen.x[row], blank])[:columns] for row in rows])
     caption = f"{sum(map(len, rows)):,} of {plural(len(chosen), 'image')}, drawn with seed {seed}"
-    title, labels = "Samples (no labels)", [""] * 5
-    if labelled:
-        title, labels = "Samples of each class", [fit_text(name, 130, 9.5) for name in names[:20]]
-    return framed_rows(mosaic(images, columns), labels, title,
-                       ": ".join(filter(None, [source, caption])))
+    caption = ": ".join(filter(None, [source, caption]))
+    return framed_rows(mosaic(images, columns), labels, title, caption)
 
 # %% ../../nbs/plots/images.ipynb #cell-024
 def class_counts(data,               # Dataset, or one labelled Split
@@ -130,26 +140,27 @@ def class_counts(data,               # Dataset, or one labelled Split
 # %% ../../nbs/plots/images.ipynb #cell-059
 def judged_images(evaluation, split):
     "The images that were judged; refuse others."
-    images, labels = getattr(split, "x", split), getattr(split, "y", None)
-    if len(images) != evaluation.images or (labels is not None
-                                            and not np.array_equal(labels, evaluation.labels)):
-        refuse(f"These are not the images that were judged ({evaluation.caption}). Pass the same "
-               f"split.",
-                f"{len(images):,} images" + (" with other labels"
-                                             if len(images) == evaluation.images else ""))
-    return images
+    images = getattr(split, "x", split)
+    labels = getattr(split, "y", None)
+    as_many = len(images) == evaluation.images
+    if as_many and (labels is None or np.array_equal(labels, evaluation.labels)): return images
+    refuse(f"These are not the images that were judged ({evaluation.caption}). Pass the same "
+           "split.", f"{len(images):,} images" + " with other labels" * as_many)
 
-
+# %% ../../nbs/plots/images.ipynb #gallery-final
 def gallery(pictures, texts, columns, title, caption, otherwise=""):
     "Pictures uint8 (H, W, 3) in rows, each under its text; without pictures a sentence instead."
     lines = max((text.count("\n") + 1 for text in texts), default=1)
-    # all in inches
-    wide, side, above = 7.5 / columns, min(1.3, 6.5 / columns), 0.05 + 0.15 * lines
-    rows, tall = max(1, -(-len(texts) // columns)), side + above + 0.08
+    rows = max(1, -(-len(texts) // columns))
+    wide = 7.5 / columns    # of a picture and what surrounds it, in inches as all that follows
+    side = min(1.3, 6.5 / columns)
+    above = 0.05 + 0.15 * lines
+    tall = side + above + 0.08
     figure = sheet(title, caption, 8, 0.8 + rows * tall)
     ax = figure.subplots()
     for i, (picture, text) in enumerate(zip(pictures, texts)):
-        top, middle = i // columns * tall + above, (i % columns + 0.5) * wide
+        top = i // columns * tall + above
+        middle = (i % columns + 0.5) * wide
         ax.imshow(picture, extent=(middle - side / 2, middle + side / 2, top + side, top))
         ax.text(middle, top - 0.04, text, ha="center", va="bottom", fontsize=8, color=INK)
     if not len(texts): ax.text(3.75, tall / 2, otherwise, ha="center", color=INK)
@@ -165,17 +176,19 @@ def cell(evaluation: Evaluation,  # the judgement
          most: int = 24,          # how many, at most
         ) -> Figure:              # the most confident first, row by row
     "The images of one cell of the confusion matrix, each with the probability of the decision."
-    images, found = judged_images(evaluation, split), evaluation.cell(truth, prediction)
-    t, p = (evaluation._class(which) for which in (truth, prediction))
-    true, taken = evaluation.class_names[t], evaluation.class_names[p]
-    shown = found[:checked_count(most, "most")]
-    title = f"{true}, recognised" if t == p else f"{true}, taken for {taken}"
-    count = (f"{len(shown):,} of {plural(len(found), 'image')}, the most confident first, "
+    images = judged_images(evaluation, split)
+    positions = evaluation.cell(truth, prediction)
+    first = positions[:checked_count(most, "most")]
+    names = evaluation.class_names
+    true = names[class_number(truth, names)]
+    column = class_number(prediction, names)
+    taken = names[column]
+    title = f"{true}, recognised" if true == taken else f"{true}, taken for {taken}"
+    count = (f"{len(first):,} of {plural(len(positions), 'image')}, the most confident first, "
              f"with the probability of {taken}")
-    texts = [percent(each) for each in evaluation.probabilities[shown, p]]
-    return gallery(as_rgb(images[shown]) if len(shown) else (), texts, 8, title,
-                   f"{evaluation.caption}: {count}",
-                    f"No {true} was taken for {taken}")
+    texts = [percent(each) for each in evaluation.probabilities[first, column]]
+    return gallery(as_rgb(images[first]) if len(first) else (), texts, 8, title,
+                   f"{evaluation.caption}: {count}", f"No {true} was taken for {taken}")
 
 # %% ../../nbs/plots/images.ipynb #cell-063
 def most_wrong(evaluation: Evaluation,  # the judgement
@@ -183,16 +196,17 @@ def most_wrong(evaluation: Evaluation,  # the judgement
                n: int = 16,             # how many, at most
               ) -> Figure:              # worst first, row by row
     "A gallery of the most confident mistakes, with both classes and the probability of each."
-    images, worst = judged_images(evaluation, split), evaluation.most_wrong(n)
+    images = judged_images(evaluation, split)
+    worst = evaluation.most_wrong(n)
     texts = ["\n".join([fit_text(f"true: {row.truth}", 132, 8),
                         f"given {percent(row.truth_probability)}",
                         fit_text(f"taken for: {row.prediction}", 132, 8),
                         f"given {percent(row.probability)}"])
              for row in worst.itertuples()]
-    shown = worst["index"].to_numpy(int)
-    return gallery(as_rgb(images[shown]) if len(shown) else (), texts, 4,
+    positions = worst["index"].to_numpy(int)
+    return gallery(as_rgb(images[positions]) if len(positions) else (), texts, 4,
                    "The most confident mistakes", evaluation.caption,
-                    f"No mistakes among {plural(evaluation.images, 'image')}")
+                   f"No mistakes among {plural(evaluation.images, 'image')}")
 
 # %% ../../nbs/plots/images.ipynb #cell-085
 def _as_bytes(images):
@@ -201,7 +215,7 @@ def _as_bytes(images):
     if x.ndim == 3: x = x[..., None]
     return x if x.dtype == np.uint8 else np.rint(255 * np.clip(x, 0, 1)).astype(np.uint8)
 
-
+# %% ../../nbs/plots/images.ipynb #image-rows-final
 def image_rows(rows: dict,          # name -> images (N, H, W, C), uint8 or 0 to 1, N alike
                title: str,          # heading
                caption: str = "",   # which data, how many images

@@ -8,7 +8,7 @@ __all__ = ['MAPS', 'move_apart', 'class_map', 'flatten_to_map', 'network_of', 'a
            'activations', 'convolution_named', 'kernels', 'draw_scaled', 'filters',
            'check_spatial', 'feature_maps', 'gradient', 'without_softmax',
            'last_spatial_layer', 'asked_classes', 'grad_cam_maps', 'overlay_heat',
-           'grad_cam', 'embedding']
+           'image_over_map', 'grad_cam', 'embedding']
 
 # %% ../../nbs/plots/inside.ipynb #imports
 import contextlib
@@ -34,7 +34,7 @@ def move_apart(places, wide, high):
             places[[low, up], 1] += [-overlap / 2, overlap / 2]
     return places
 
-
+# %% ../../nbs/plots/inside.ipynb #class-map-final
 def class_map(points: np.ndarray,   # (N, 2): one position for each image
               labels: np.ndarray,   # int (N,): its class
               class_names,          # their names
@@ -43,7 +43,8 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
               ax=None,              # draw into this Matplotlib axes
              ) -> Figure:           # one marker per image, and class names
     "Images as points on a map, by class."
-    points, labels = np.asarray(points), np.asarray(labels)
+    points = np.asarray(points)
+    labels = np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
         refuse("A map needs one (x, y) for each label.",
                f"points {points.shape}, labels {labels.shape}")
@@ -54,18 +55,18 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
         ax.scatter(*points[labels == label].T, s=12, alpha=0.5, color=colour, marker=marker,
                    linewidths=0)
     wide, high = np.ptp(points, axis=0) * (0.2, 0.06)
-    for label, place in zip(present,
-                            move_apart([np.median(points[labels == label], axis=0)
-                                        for label in present], wide, high)):
-        ax.text(*place, fit_text(class_names[label], 110, 9), ha="center", va="center", fontsize=9,
-                fontweight="bold", color=INK,
-                  bbox=dict(facecolor="white", alpha=0.8, edgecolor=COLOURS[label % 7],
-                            boxstyle="round,pad=0.2"))
+    middles = [np.median(points[labels == label], axis=0) for label in present]
+    for label, position in zip(present, move_apart(middles, wide, high)):
+        box = {"facecolor": "white", "alpha": 0.8, "edgecolor": COLOURS[label % 7],
+               "boxstyle": "round,pad=0.2"}
+        ax.text(*position, fit_text(class_names[label], 110, 9), ha="center", va="center",
+                fontsize=9, fontweight="bold", color=INK, bbox=box)
     ax.set(xlabel="first direction", ylabel="second direction", xticks=[], yticks=[])
     return ax.figure
 
 # %% ../../nbs/plots/inside.ipynb #cell-090
 MAPS = ("pca", "t-sne")
+
 
 def flatten_to_map(values: np.ndarray,     # (N, ...): such as the output of a layer
                    method: str = "pca",    # or 't-sne'
@@ -80,8 +81,8 @@ def flatten_to_map(values: np.ndarray,     # (N, ...): such as the output of a l
     if method == "pca": return PCA(2, random_state=seed).fit_transform(x)
     from sklearn.manifold import TSNE
     if min(x.shape) > 50:
-        x = PCA(50,
-                random_state=seed).fit_transform(x)    # as its authors advise: faster, less noise
+        # as its authors advise: faster, and less noise
+        x = PCA(50, random_state=seed).fit_transform(x)
     return TSNE(2, random_state=seed, perplexity=min(30, (len(x) - 1) / 3)).fit_transform(x)
 
 # %% ../../nbs/plots/inside.ipynb #cell-096
@@ -89,24 +90,24 @@ def network_of(model):
     "The keras.Model of a run (which may have none), or the model itself."
     return model.model if hasattr(model, "recipe") else model
 
-
+# %% ../../nbs/plots/inside.ipynb #all-layers-final
 def all_layers(model):
     "Layers in order, those of a nested model before that model; without input layers."
     inner = [[*(all_layers(layer) if hasattr(layer, "layers") else []), layer]
              for layer in model.layers]
     return [layer for group in inner for layer in group if type(layer).__name__ != "InputLayer"]
 
-
+# %% ../../nbs/plots/inside.ipynb #layer-named-final
 def layer_named(network, name, fits, kind):
     "The layer of that name, nested ones included; for None the first in `fits`."
     if name is None:
         if not fits: refuse(f"This network has no {kind}.", network.name)
         return fits[0]
-    found = {layer.name: layer for layer in reversed(all_layers(network))}
+    layers = {layer.name: layer for layer in reversed(all_layers(network))}
     name = getattr(name, "name", name)
-    if name not in found:
-        raise ValueError(suggest(name, list(found)[::-1], f"layer in {network.name!r} called"))
-    return found[name]
+    if name not in layers:
+        raise ValueError(suggest(name, list(layers)[::-1], f"layer in {network.name!r} called"))
+    return layers[name]
 
 # %% ../../nbs/plots/inside.ipynb #cell-097
 @contextlib.contextmanager
@@ -119,11 +120,12 @@ def calling(layer, call):
         del vars(layer)["call"]
         if own is not None: vars(layer)["call"] = own
 
-
+# %% ../../nbs/plots/inside.ipynb #listening-final
 @contextlib.contextmanager
 def listening(layer, change=lambda output: output):
     "While this holds, what a layer puts out is noted; `change` may alter it before it goes on."
-    heard, call = [], layer.call
+    heard = []
+    call = layer.call
     @functools.wraps(call)
     def noted(*inputs, **options):
         heard.append(change(call(*inputs, **options)))
@@ -133,14 +135,15 @@ def listening(layer, change=lambda output: output):
 # %% ../../nbs/plots/inside.ipynb #cell-098
 def checked_pixels(network, images):
     "Images for a network, (N, H, W, C); a single image counts as one of one."
-    x, expected = np.asarray(getattr(images, "x", images)), tuple(network.input_shape[1:])
+    x = np.asarray(getattr(images, "x", images))
+    expected = tuple(network.input_shape[1:])
     if x.ndim == len(expected): x = x[None]
     if x.ndim != 4 or not len(x) or any(a not in (None, b) for a, b in zip(expected, x.shape[1:])):
         refuse(f"This network looks at images of shape {expected}, at least one.",
                f"shape {x.shape}")
     return x
 
-
+# %% ../../nbs/plots/inside.ipynb #predict-once-final
 def predict_once(network, x):
     "The output of a network at inference; one built from a list of inputs is given a list."
     return network([x] if isinstance(getattr(network, "input", None), list) else x, training=False)
@@ -154,34 +157,36 @@ def activations(model,                     # a keras.Model, or a `Run` that has 
     "What a layer makes of images."
     import keras
     network = network_of(model)
-    x, watched, found = checked_pixels(network, images), layer_named(network, layer, [],
-                                                                     "layer"), []
+    x = checked_pixels(network, images)
+    watched = layer_named(network, layer, [], "layer")
+    outputs = []
     for start in range(0, len(x), batch_size):
         with listening(watched) as heard: predict_once(network, x[start:start + batch_size])
         if not heard:
             refuse("This layer takes no part when the network looks at an image.", watched.name)
-        found.append(keras.ops.convert_to_numpy(heard[-1]))
-    return np.concatenate(found)
+        outputs.append(keras.ops.convert_to_numpy(heard[-1]))
+    return np.concatenate(outputs)
 
 # %% ../../nbs/plots/inside.ipynb #cell-102
 def convolution_named(network, name):
     "The convolution of that name, or the first one for None."
     import keras
-    known = [each for each in all_layers(network) if isinstance(each, keras.layers.Conv2D)]
-    chosen = layer_named(network, name, known, "convolution")
-    if chosen not in known:
-        refuse(f"Only a convolution has filters to look at; here: "
-               f"{', '.join(each.name for each in known) or 'none'}.",
-                f"{chosen.name!r}, a {type(chosen).__name__}")
+    convolutions = [layer for layer in all_layers(network)
+                    if isinstance(layer, keras.layers.Conv2D)]
+    chosen = layer_named(network, name, convolutions, "convolution")
+    if chosen not in convolutions:
+        names = ", ".join(layer.name for layer in convolutions) or "none"
+        refuse(f"Only a convolution has filters to look at; here: {names}.",
+               f"{chosen.name!r}, a {type(chosen).__name__}")
     return chosen
 
-
+# %% ../../nbs/plots/inside.ipynb #kernels-final
 def kernels(model,              # a keras.Model, or a `Run` that has one
             layer: str = None,  # name of a convolution; the first one if None
            ) -> np.ndarray:     # float32 (filters, height, width, channels)
     "The kernels of a convolution."
-    return np.moveaxis(convolution_named(network_of(model), layer).get_weights()[0], -1,
-                       0)    # the kernel comes before the bias
+    kernel = convolution_named(network_of(model), layer).get_weights()[0]    # then the bias
+    return np.moveaxis(kernel, -1, 0)
 
 # %% ../../nbs/plots/inside.ipynb #cell-103
 def draw_scaled(ax, pictures, columns, gap, low, high, label, rows):
@@ -200,16 +205,15 @@ def filters(model,              # a keras.Model, or a `Run` that has one
             most: int = 32,     # filters, at most; of each filter the first 12 channels
            ) -> Figure:         # dark is negative, bright is positive
     "The kernels of a convolution as pictures."
-    network, kernel = network_of(model), kernels(model, layer)
+    network = network_of(model)
+    kernel = kernels(model, layer)
     count, height, width, channels = kernel.shape
     shown = kernel[:checked_count(most, "most"), ..., :12]
     columns = 8 if channels == 1 else shown.shape[3]
-    rows = [f"filters from {i}"
-            for i in range(0, len(shown), 8)] if channels == 1 else [f"filter {i}"
-                                                                     for i in range(len(shown))]
+    rows = [f"filter {i}" for i in range(len(shown))]
+    if channels == 1: rows = [f"filters from {i}" for i in range(0, len(shown), 8)]
     caption = (f"{network.name}: {len(shown)} of {plural(count, 'filter')}, {height} x {width} "
-               f"weights, "
-               f"{shown.shape[3]} of {plural(channels, 'input channel')} each (no images)")
+               f"weights, {shown.shape[3]} of {plural(channels, 'input channel')} each (no images)")
     figure = sheet(f"Filters of {convolution_named(network, layer).name}", caption, 7,
                    1 + 0.42 * len(rows))
     limit = abs(kernel).max()
@@ -222,11 +226,10 @@ def check_spatial(values, name):
     "Refuse an output that has no height and width."
     if values.ndim != 4 or values.shape[1] * values.shape[2] < 2:
         refuse("This layer's output is not a picture (height, width, channels) any more; take a "
-               "convolution or pooling.",
-                f"{name!r} with output shape {values.shape[1:]}")
+               "convolution or pooling.", f"{name!r} with output shape {values.shape[1:]}")
     return values
 
-
+# %% ../../nbs/plots/inside.ipynb #rank-final
 def _rank(layer):
     "How many axes the output of a layer has, as far as that is known before it is called."
     try: return len(layer.output.shape)
@@ -241,9 +244,11 @@ def feature_maps(model,              # a keras.Model, or a `Run` that has one
                 ) -> Figure:         # the image, and what each channel sees in it
     "The channels of a layer's output for one image."
     network = network_of(model)
-    image, name = checked_pixels(network, image)[:1], layer or convolution_named(network, None).name
+    image = checked_pixels(network, image)[:1]
+    name = layer or convolution_named(network, None).name
     maps = np.moveaxis(check_spatial(activations(network, image, name), name)[0], -1, 0)
-    shown, (count, height, width) = maps[:checked_count(most, "most")], maps.shape
+    count, height, width = maps.shape
+    shown = maps[:checked_count(most, "most")]
     rows = [f"from {i}" for i in range(0, len(shown), 8)]
     about = (f"one image; {network.name}, layer {name}: "
              f"{len(shown)} of {plural(count, 'channel')}, {height} x {width} each")
@@ -275,7 +280,7 @@ def gradient(score, start):
     refuse("Grad-CAM needs a gradient, which is taken here with the backend 'tensorflow' or 'jax'.",
            f"backend {backend!r}")
 
-
+# %% ../../nbs/plots/inside.ipynb #without-softmax-final
 def without_softmax(network):
     "While this holds, a network gives the scores that go into its last softmax."
     import keras
@@ -300,20 +305,21 @@ def last_spatial_layer(network, name):
             and not any(word in type(layer).__name__ for word in passing)]
     return layer_named(network, name, fits[::-1], "layer with height and width")
 
-
+# %% ../../nbs/plots/inside.ipynb #asked-classes-final
 def asked_classes(model, probabilities, classes):
     "Number of the class asked about for each image: the likeliest, one for all, or one for each."
-    count, names = probabilities.shape[1], list(getattr(model, "data", {}).get("class_names", ()))
     if classes is None: return probabilities.argmax(axis=1)
-    each = [classes] * len(probabilities) if isinstance(classes,
-                                                        (str, int, np.integer)) else list(classes)
-    numbers = [names.index(one) if one in names else one for one in each]
-    wrong = [one for one in numbers if isinstance(one, str) or not 0 <= one < count]
-    if wrong or len(numbers) != len(probabilities):
-        refuse(f"classes is one class or one per image ({len(probabilities)}), a number from 0 "
-               f"to {count - 1}"
-                + (f" or a name of {', '.join(names)}."
-                   if names else "; names are known of a Run only."), repr(classes))
+    images, count = probabilities.shape
+    names = list(getattr(model, "data", {}).get("class_names", ()))
+    one = isinstance(classes, (str, int, np.integer))
+    numbers = [names.index(each) if each in names else each
+               for each in ([classes] * images if one else list(classes))]
+    wrong = [each for each in numbers if isinstance(each, str) or not 0 <= each < count]
+    if wrong or len(numbers) != images:
+        or_names = f" or a name of {', '.join(names)}." if names else \
+            "; names are known of a Run only."
+        refuse(f"classes is one class or one per image ({images}), a number from 0 to "
+               f"{count - 1}{or_names}", repr(classes))
     return np.array(numbers)
 
 # %% ../../nbs/plots/inside.ipynb #cell-113
@@ -325,33 +331,49 @@ def grad_cam_maps(model,               # a keras.Model, or a `Run` that has one
     "Where in each image the layer found what speaks for a class (Selvaraju and others, 2017)."
     import keras
     network = network_of(model)
-    x, watched = checked_pixels(network, images), last_spatial_layer(network, layer)
+    x = checked_pixels(network, images)
+    watched = last_spatial_layer(network, layer)
     with listening(watched) as heard:
         probabilities = keras.ops.convert_to_numpy(predict_once(network, x))
     if probabilities.ndim != 2:
         refuse("Grad-CAM asks what speaks for a class, and this network gives no classes.",
                network.name)
-    seen, asked = check_spatial(keras.ops.convert_to_numpy(heard[-1]),
-                                watched.name), asked_classes(model, probabilities, classes)
+    seen = check_spatial(keras.ops.convert_to_numpy(heard[-1]), watched.name)
+    asked = asked_classes(model, probabilities, classes)
     chosen = np.eye(probabilities.shape[1], dtype="float32")[asked]
     def score(added):
         "The scores of the asked classes, summed, with something added to what the layer puts out."
         with without_softmax(network), listening(watched, lambda output: output + added):
             return keras.ops.sum(predict_once(network, x) * chosen)
     weights = gradient(score, np.zeros_like(seen)).mean(axis=(1, 2), keepdims=True)
-    return np.maximum((weights * seen).sum(axis=3), 0), asked, probabilities[np.arange(len(x)),
-                                                                             asked]
+    maps = np.maximum((weights * seen).sum(axis=3), 0)
+    return maps, asked, probabilities[np.arange(len(x)), asked]
 
 # %% ../../nbs/plots/inside.ipynb #cell-116
-def overlay_heat(picture, found):
+def overlay_heat(picture, heat):
     "A pale picture with a map of any size over it in orange, its maximum in full colour."
     from PIL import Image
-    share = Image.fromarray((found / max(found.max(), 1e-9)).astype(np.float32))
+    share = Image.fromarray((heat / max(heat.max(), 1e-9)).astype(np.float32))
     share = share.resize(picture.shape[1::-1], Image.Resampling.BILINEAR)
-    pale, orange = 255 - (255 - picture.astype(float)) * 0.4, np.array([213, 94, 0])
+    pale = 255 - (255 - picture.astype(float)) * 0.4
+    orange = np.array([213, 94, 0])
     return np.rint(pale + 0.95 * np.asarray(share)[..., None] * (orange - pale)).astype(np.uint8)
 
 # %% ../../nbs/plots/inside.ipynb #cell-117
+def image_over_map(pictures, maps, texts, columns=6):
+    "Pictures and texts of a gallery: a row of images, below it a row of their maps, and so on."
+    notes = ["" if heat.any() else "nothing found" for heat in maps]
+    tiles = []
+    titles = []
+    for start in range(0, len(pictures), columns):
+        row = slice(start, start + columns)
+        blank = [""] * (columns - len(texts[row]))
+        white = [np.full_like(pictures[0], 255)] * len(blank)
+        tiles += [*pictures[row], *white, *map(overlay_heat, pictures[row], maps[row]), *white]
+        titles += [*texts[row], *blank, *notes[row], *blank]
+    return tiles, titles
+
+# %% ../../nbs/plots/inside.ipynb #grad-cam-final
 def grad_cam(model,               # a keras.Model, or a `Run` that has one
              images: np.ndarray,  # a few images, uint8 (N, H, W, C), or a Split
              layer: str = None,   # a layer with height and width; None: the last
@@ -359,23 +381,17 @@ def grad_cam(model,               # a keras.Model, or a `Run` that has one
              caption: str = "",   # which data, which images
             ) -> Figure:          # each image, and below it where the evidence for the class lies
     "Images with what speaks for a class (Grad-CAM)."
-    network, x = network_of(model), checked_pixels(network_of(model), images)
+    network = network_of(model)
+    x = checked_pixels(network, images)
     names = getattr(model, "data", {}).get("class_names")
     maps, asked, sure = grad_cam_maps(model, x, layer, classes)
     called = [fit_text(names[number] if names else f"class {number}", 85, 8) for number in asked]
-    pictures, texts, columns = as_rgb(x.astype(np.uint8)), [f"{name}\n{percent(p)}" for name,
-                                                            p in zip(called, sure)], 6
-    empty, rows, said = ["" if found.any() else "nothing found" for found in maps], [], []
-    for start in range(0, len(x), columns):
-        band, blank = slice(start,
-                            start + columns), [""] * (columns - len(texts[start:start + columns]))
-        white = [np.full_like(pictures[0], 255)] * len(blank)
-        rows += [*pictures[band], *white, *map(overlay_heat, pictures[band], maps[band]), *white]
-        said += [*texts[band], *blank, *empty[band], *blank]
+    texts = [f"{name}\n{percent(p)}" for name, p in zip(called, sure)]
+    tiles, below = image_over_map(as_rgb(x.astype(np.uint8)), maps, texts)
     about = [caption, plural(len(x), "image"),
              f"{network.name}, layer {last_spatial_layer(network, layer).name}",
              "full colour: the largest value of each map"]
-    return gallery(rows, said, columns, "What spoke for the class (Grad-CAM)",
+    return gallery(tiles, below, 6, "What spoke for the class (Grad-CAM)",
                    "; ".join(filter(None, about)))
 
 # %% ../../nbs/plots/inside.ipynb #cell-120
@@ -398,8 +414,8 @@ def embedding(model,                 # a keras.Model, or a `Run` that has one
     lasting = [each for each in all_layers(network) if not hasattr(each, "layers")
                and "Dropout" not in type(each).__name__]
     watched = layer_named(network, layer, lasting[-2::-1], "layer before its output")
-    rows = np.sort(np.random.default_rng(seed).permutation(len(chosen))[:checked_count(images,
-                                                                                       "images")])
+    order = np.random.default_rng(seed).permutation(len(chosen))
+    rows = np.sort(order[:checked_count(images, "images")])
     points = flatten_to_map(activations(network, chosen.x[rows], watched.name), method, seed)
     about = ", ".join(filter(None, [source, f"{len(rows):,} of {plural(len(chosen), 'image')}"]))
     how = {"pca": "PCA", "t-sne": "t-SNE"}[method]

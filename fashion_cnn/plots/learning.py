@@ -4,14 +4,13 @@
 
 # %% auto #0
 __all__ = ['stack_histories', 'shown_epochs', 'draw_curve', 'as_runs', 'runs_caption',
-           'shared_metrics', 'label_epochs', 'draw_curves', 'learning_curves',
-           'draw_paths', 'label_paths', 'loss_accuracy', 'side_by_side',
-           'validation_curves', 'curve_grid', 'planned_rates', 'noted_rates', 'schedule',
+           'curve_looks', 'shared_metrics', 'label_epochs', 'draw_curves',
+           'learning_curves', 'draw_path', 'draw_paths', 'label_paths', 'loss_accuracy',
+           'changes_text', 'side_by_side', 'validation_unit', 'validation_curves',
+           'curve_grid', 'planned_rates', 'noted_rates', 'schedule',
            'learning_rate_search']
 
 # %% ../../nbs/plots/learning.ipynb #imports
-import itertools
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -33,14 +32,13 @@ def stack_histories(histories, key):
     for row, value in zip(stack, values): row[:len(value)] = value
     return np.ma.masked_invalid(stack)
 
-
+# %% ../../nbs/plots/learning.ipynb #shown-epochs-final
 def shown_epochs(epochs, every):
     "Which epochs to show, from 0: the first, those that `every` divides, and the last."
-    last = [epochs - 1] if epochs else []
-    return np.unique(np.array([*last, *range(every - 1, epochs, every), *(0 * e for e in last)],
-                              int))
+    ends = [0, epochs - 1] if epochs else []
+    return np.unique(np.array([*ends, *range(every - 1, epochs, every)], int))
 
-
+# %% ../../nbs/plots/learning.ipynb #draw-curve-final
 def draw_curve(ax, stack, label, colour, line, marker, every=1):
     "One curve; of several the mean and a band from lowest to highest, then each on its own."
     if stack is None: return
@@ -51,8 +49,7 @@ def draw_curve(ax, stack, label, colour, line, marker, every=1):
         stack = stack[:, :stack.count(axis=1).min()]
     at = shown_epochs(stack.shape[1], every)
     ax.plot(at + 1, stack.mean(0)[at], line, color=colour, marker=marker, markersize=4.5,
-            linewidth=1.7, label=label,
-              markevery=max(1, len(at) // 20))
+            linewidth=1.7, label=label, markevery=max(1, len(at) // 20))
     if len(stack) > 1:
         ax.fill_between(at + 1, stack.min(0)[at], stack.max(0)[at], color=colour, alpha=0.2,
                         linewidth=0)
@@ -71,20 +68,20 @@ def as_runs(runs):
 def runs_caption(runs, every=1):
     "The caption of runs: data, images, the seeds of each recipe, and which epochs are shown."
     recipes = [f"{title}, {seeds_text(group)}" for title, group in by_recipe(runs).items()]
-    return "; ".join([sources_text(runs), *recipes,
-                      *([f"shown every {every} epochs"] if every > 1 else [])])
+    if every > 1: recipes.append(f"shown every {every} epochs")
+    return "; ".join([sources_text(runs), *recipes])
 
-
-def _looks(names):
-    "Name, split, prefix in the history, colour, line and marker of each curve."
+# %% ../../nbs/plots/learning.ipynb #curve-looks-final
+def curve_looks(names):
+    "Name, label, prefix in the history, colour, line and marker of each curve."
     alone = len(names) == 1
-    for (i, name), (j, split) in itertools.product(enumerate(names),
-                                                   enumerate(("train", "validation"))):
-        look = (j if alone else i) % 7
-        yield (name, split if alone else f"{name}, {split}", ("", "val_")[j],
-               COLOURS[look], ("-", "--")[j], MARKERS[look])
+    for i, name in enumerate(names):
+        for j, split in enumerate(("train", "validation")):
+            look = (j if alone else i) % 7
+            label = split if alone else f"{name}, {split}"
+            yield (name, label, ("", "val_")[j], COLOURS[look], ("-", "--")[j], MARKERS[look])
 
-
+# %% ../../nbs/plots/learning.ipynb #shared-metrics-final
 def shared_metrics(runs):
     "The metrics a set of runs has in common, with their units."
     tasks = {run.recipe.task for run in runs}
@@ -96,21 +93,21 @@ def shared_metrics(runs):
 
 # %% ../../nbs/plots/learning.ipynb #cell-030
 def label_epochs(ax, runs, metric, unit):
-    "Names, limits and ticks of an axis with epochs below and one figure at the left."
+    "Names, limits and ticks of axes with epochs below and one metric at the left."
     ax.set(xlabel="epoch", ylabel=f"{metric}\n({unit})",
            xlim=(0.5, max(run.epochs for run in runs) + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     if metric == "loss": ax.set_ylim(bottom=0)
     else: percent_axis(ax.yaxis)
 
-
+# %% ../../nbs/plots/learning.ipynb #draw-curves-final
 def draw_curves(ax, groups, metric, every):
-    "One figure of training and validation by epoch; of a single run with its best epoch."
+    "One metric of training and validation by epoch; of a single run with its best epoch."
     runs = [run for group in groups.values() for run in group]
-    for name, label, prefix, *look in _looks(groups):
-        draw_curve(tidy_axes(ax),
-                   stack_histories([run.history for run in groups[name]], prefix + metric), label,
-                   *look, every)
+    tidy_axes(ax)
+    for name, label, prefix, *look in curve_looks(groups):
+        stack = stack_histories([run.history for run in groups[name]], prefix + metric)
+        draw_curve(ax, stack, label, *look, every)
     if len(runs) == 1 and runs[0].history.get("val_loss"):
         best = runs[0].best_epoch
         ax.axvline(best, color=INK, linestyle=":", linewidth=1.3, label=f"best epoch: {best}")
@@ -125,8 +122,8 @@ def learning_curves(run,             # a `Run`, or a list of runs: seeds or reci
     caption = runs_caption(runs, checked_count(every, "every"))
     figure = sheet(f"Learning curves: {', '.join(groups)}", caption, 8.5,
                    3.9 + 0.2 * (len(groups) > 1) * len(groups))
-    for ax, (metric, unit) in zip(figure.subplots(1, len(measures), squeeze=False)[0],
-                                  measures.items()):
+    panels = figure.subplots(1, len(measures), squeeze=False)[0]
+    for ax, (metric, unit) in zip(panels, measures.items()):
         draw_curves(ax, groups, metric, every)
         label_epochs(ax, runs, metric, unit)
     handles, labels = ax.get_legend_handles_labels()
@@ -135,7 +132,7 @@ def learning_curves(run,             # a `Run`, or a list of runs: seeds or reci
     return figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-034
-def _path(ax, group, prefix, label, colour, line, marker, every, numbered):
+def draw_path(ax, group, prefix, label, colour, line, marker, every, numbered):
     "One path of accuracy over loss, the mean of the seeds; points grow with time."
     stacks = [stack_histories([run.history for run in group], prefix + metric)
               for metric in ("loss", "accuracy")]
@@ -149,18 +146,19 @@ def _path(ax, group, prefix, label, colour, line, marker, every, numbered):
                linewidths=0)
     for i in ({0, len(at) - 1} if epochs and numbered else ()):
         ax.annotate(f"{at[i] + 1}", (x[i], y[i]), (6, 5) if prefix else (-6, -5),
-                    textcoords="offset points", fontsize=8,
-                      ha="left" if prefix else "right", va="center", color=INK)
+                    textcoords="offset points", fontsize=8, ha="left" if prefix else "right",
+                    va="center", color=INK)
 
-
+# %% ../../nbs/plots/learning.ipynb #draw-paths-final
 def draw_paths(ax, groups, every):
     "Accuracy over loss for training and validation."
-    for name, label, prefix, *look in _looks(groups):
-        _path(tidy_axes(ax, "both"), groups[name], prefix, label, *look, every,
-              numbered=len(groups) == 1)
+    tidy_axes(ax, "both")
+    for name, label, prefix, *look in curve_looks(groups):
+        draw_path(ax, groups[name], prefix, label, *look, every, numbered=len(groups) == 1)
 
-
+# %% ../../nbs/plots/learning.ipynb #label-paths-final
 def label_paths(ax):
+    "Names and limits of axes with loss below and accuracy at the left."
     ax.set(xlabel="loss (cross-entropy, nats)", ylabel="accuracy\n(share of images right)")
     ax.margins(0.1)
     ax.set_xlim(left=0)
@@ -184,13 +182,13 @@ def loss_accuracy(runs,            # a `Run`, or a list of runs: seeds or recipe
     return ax.figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-038
-def _changes(first, second):
+def changes_text(first, second):
     "In what two recipes differ, in a sentence."
-    told = [f"{field.replace('_', ' ')} {setting_text(a)} and {setting_text(b)}" for field,
-            (a, b) in first.differences(second).items()
-            if field not in ("name", "seed", "source", "reported")]
-    if not told: return "The recipes differ in nothing but name and seed"
-    return "Recipes, left and right: " + "; ".join(told)
+    changes = [f"{field.replace('_', ' ')} {setting_text(a)} and {setting_text(b)}"
+               for field, (a, b) in first.differences(second).items()
+               if field not in ("name", "seed", "source", "reported")]
+    if not changes: return "The recipes differ in nothing but name and seed"
+    return "Recipes, left and right: " + "; ".join(changes)
 
 # %% ../../nbs/plots/learning.ipynb #cell-039
 def side_by_side(first,           # a `Run`, or runs of one recipe with several seeds
@@ -203,9 +201,10 @@ def side_by_side(first,           # a `Run`, or runs of one recipe with several 
         if len(by_recipe(side)) > 1:
             refuse("Each side shows one recipe; its seeds may be several.",
                    ", ".join(by_recipe(side)))
-    both, measures = [*sides[0], *sides[1]], shared_metrics([*sides[0], *sides[1]])
+    both = [*sides[0], *sides[1]]
+    measures = shared_metrics(both)
     about = runs_caption(both, checked_count(every, "every"))
-    caption = f"{about}. {_changes(sides[0][0].recipe, sides[1][0].recipe)}"
+    caption = f"{about}. {changes_text(sides[0][0].recipe, sides[1][0].recipe)}"
     figure = sheet("Side by side", caption, 7.5, 1.3 + 2.1 * len(measures))
     axes = figure.subplots(len(measures), 2, sharex=True, sharey="row", squeeze=False)
     for column, side in zip(axes.T, sides):
@@ -219,7 +218,7 @@ def side_by_side(first,           # a `Run`, or runs of one recipe with several 
     return figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-042
-def _check_validation(runs, metric):
+def validation_unit(runs, metric):
     "The unit of a metric that all runs have for validation."
     measures = shared_metrics(runs)
     if metric not in measures:
@@ -229,7 +228,7 @@ def _check_validation(runs, metric):
         refuse(f"Every run must have noted 'val_{metric}'.", f"none in {', '.join(lacking)}")
     return measures[metric]
 
-
+# %% ../../nbs/plots/learning.ipynb #validation-curves-final
 def validation_curves(runs,                      # a `Run`, or a list: seeds and recipes
                       metric: str = "accuracy",  # or 'loss'
                       every: int = 1,            # show every so many epochs, and the last
@@ -237,7 +236,8 @@ def validation_curves(runs,                      # a `Run`, or a list: seeds and
                      ) -> Figure:                # one curve per recipe
     "The validation curves of all recipes in one figure."
     runs = as_runs(runs)
-    unit, groups = _check_validation(runs, metric), by_recipe(runs)
+    unit = validation_unit(runs, metric)
+    groups = by_recipe(runs)
     ax = axes_for(ax, f"Validation {metric}", runs_caption(runs, checked_count(every, "every")),
                   7.5, max(3.4, 1.4 + 0.2 * len(groups)))
     for i, (title, group) in enumerate(groups.items()):
@@ -267,9 +267,11 @@ def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
         if columns == 3: label_paths(row[2])
         for ax in row: ax.yaxis.label.set_fontsize(8.5)
     for ax in axes[:-1].flat: ax.set_xlabel("")
-    known = {label.split(":")[0]: handle for ax in axes[:, 0] for handle,
-             label in zip(*ax.get_legend_handles_labels())}
-    figure.legend(known.values(), known, loc="outside upper right", ncols=3, frameon=False,
+    handles = {}
+    for ax in axes[:, 0]:
+        for handle, label in zip(*ax.get_legend_handles_labels()):
+            handles[label.split(":")[0]] = handle
+    figure.legend(handles.values(), handles, loc="outside upper right", ncols=3, frameon=False,
                   fontsize=9)
     return figure
 
@@ -278,19 +280,17 @@ def planned_rates(recipe, steps_per_epoch):
     "Edges in epochs, and the learning rate between each two, as a recipe plans it."
     if recipe.schedule and recipe.schedule["name"] == "plateau":
         refuse("A learning rate that waits for a plateau depends on how validation goes and "
-               "cannot be drawn in advance. "
-                "Train the recipe and pass the run.",
+               "cannot be drawn in advance. Train the recipe and pass the run.",
                f"recipe {recipe.name!r} with the schedule 'plateau'")
     from fashion_cnn.optimizers import learning_rates
     rates = np.asarray(learning_rates(recipe, checked_count(steps_per_epoch, "steps_per_epoch")))
     return np.arange(len(rates) + 1) / steps_per_epoch, rates
 
-
+# %% ../../nbs/plots/learning.ipynb #noted-rates-final
 def noted_rates(run):
     "Edges in epochs, and the learning rate between each two, as a run noted it."
-    by_step = run.history.get("learning_rates") or [[rate]
-                                                    for rate in run.history.get("learning_rate",
-                                                                                ())]
+    by_epoch = run.history.get("learning_rate", ())
+    by_step = run.history.get("learning_rates") or [[rate] for rate in by_epoch]
     if not by_step:
         refuse("This run has not noted its learning rate.",
                f"{run.name!r} with {', '.join(run.history)}")
@@ -305,14 +305,16 @@ def schedule(plans,                       # a Recipe (plan), a `Run`, or a list 
     "The learning rate over the epochs."
     plans = list(plans) if isinstance(plans, (list, tuple)) else [plans]
     if not plans: refuse("Pass at least one Recipe or Run.", "none")
-    runs, recipes = [p for p in plans if hasattr(p, "history")], [p for p in plans
-                                                                  if not hasattr(p, "history")]
-    steps = plural(steps_per_epoch, "step")
-    planned = [f"planned with {steps} per epoch, no images seen"] if recipes else []
-    ax = axes_for(ax, "Learning rate", "; ".join([runs_caption(runs)] * bool(runs) + planned), 7.5,
-                  max(2.8, 1.2 + 0.2 * len(plans)))
+    runs = [plan for plan in plans if hasattr(plan, "history")]
+    caption = [runs_caption(runs)] if runs else []
+    if len(runs) < len(plans):
+        steps = plural(steps_per_epoch, "step")
+        caption.append(f"planned with {steps} per epoch, no images seen")
+    height = max(2.8, 1.2 + 0.2 * len(plans))
+    ax = axes_for(ax, "Learning rate", "; ".join(caption), 7.5, height)
     for i, plan in enumerate(plans):
-        recipe, trained = getattr(plan, "recipe", plan), hasattr(plan, "history")
+        recipe = getattr(plan, "recipe", plan)
+        trained = hasattr(plan, "history")
         edges, rates = noted_rates(plan) if trained else planned_rates(plan, steps_per_epoch)
         kind = (recipe.schedule or {}).get("name", "fixed")
         label = f"{recipe.name}: {kind}" + f", seed {recipe.seed}" * trained
@@ -335,7 +337,8 @@ def learning_rate_search(search,     # what `train.find_learning_rate` gave
     if lacking:
         refuse("Pass the table that train.find_learning_rate gave.",
                f"a table without {', '.join(lacking)}")
-    about, suggested = search.attrs, search.attrs["suggested"]
+    about = search.attrs
+    suggested = about["suggested"]
     caption = (f"{about['source']}: {about['images']:,} train images; "
                f"{about['recipe']}, seed {about['seed']}")
     ax = axes_for(ax, "Which learning rate?", f"{caption}, {plural(len(search), 'step')}", 7.5, 3)

@@ -62,28 +62,28 @@ def png(figure: Figure,    # any matplotlib figure
        ) -> bytes:         # content of a PNG file
     "A figure as PNG bytes, a third of matplotlib's size: for `widgets.Image`, a file or a page."
     from PIL import Image
-    drawn, packed = io.BytesIO(), io.BytesIO()
+    drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi, facecolor="white",
                    pil_kwargs={"compress_level": 1})
     image = Image.open(drawn).convert("RGB")
     few = image.getcolors(20_000) is not None    # colour photographs have more
     if few: image = _with_few_colours(image, error)
+    packed = io.BytesIO()
     image.save(packed, format="png", optimize=few)
     return packed.getvalue()
 
-
+# %% ../../nbs/plots/style.ipynb #with-few-colours-final
 def _with_few_colours(image, error):
     "The image with 32 colours, or with as many of 256 as keep each of them close to what it was."
     from PIL import Image, ImageChops
     for colours in (32, 64, 128, 256):
-        found = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        palette = np.reshape(found.getpalette("RGB"), (-1, 3))
+        reduced = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette = np.reshape(reduced.getpalette("RGB"), (-1, 3))
         palette[palette.sum(axis=1).argmax()] = 255    # paper stays white
-        found.putpalette(palette.astype(np.uint8).tobytes())
-        if max(high for _, high in ImageChops.difference(found.convert("RGB"),
-                                                         image).getextrema()) <= error:
-            break
-    return found
+        reduced.putpalette(palette.astype(np.uint8).tobytes())
+        extrema = ImageChops.difference(reduced.convert("RGB"), image).getextrema()
+        if max(high for _, high in extrema) <= error: break
+    return reduced
 
 # %% ../../nbs/plots/style.ipynb #tidy
 def tidy_axes(ax, grid="y"):
@@ -102,49 +102,54 @@ def axes_for(ax, title, caption, width, height, grid="y"):
                      color=INK)
     return tidy_axes(ax, grid)
 
-
+# %% ../../nbs/plots/style.ipynb #add-legend-final
 def add_legend(ax, title=None, **options):
-    "The legend, at the right of an axis, where it covers nothing."
-    ax.legend(**{"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0,
-                 "frameon": False, "fontsize": 8.5,
-                   "title": title, "alignment": "left", "handlelength": 2.8} | options)
+    "The legend, at the right of the axes, where it covers nothing."
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0,
+              "frameon": False, "fontsize": 8.5, "alignment": "left", "handlelength": 2.8}
+    ax.legend(**{**beside, "title": title, **options})
 
-
-def percent_axis(axis):
+# %% ../../nbs/plots/style.ipynb #percent-axis-final
+def percent_axis(axis):    # ax.xaxis or ax.yaxis, of shares of 1
+    "Ticks in per cent."
     axis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
 
 # %% ../../nbs/plots/style.ipynb #cell-013
 def text_width(text, size):
     "Width of text in points at a font size."
-    return TextPath((0, 0), text.replace("$", "S"),
-                    size=size).get_extents().width if text.strip() else 0
+    if not text.strip(): return 0
+    return TextPath((0, 0), text.replace("$", "S"), size=size).get_extents().width
 
-
+# %% ../../nbs/plots/style.ipynb #fit-text-final
 def fit_text(text, points, size):
     "Text cut to a width in points, with an ellipsis; a dollar sign stays one."
-    short = str(text)
-    while short and text_width(short + "…" * (short != str(text)),
-                               size) > points: short = short[:-1]
-    return (short + "…" * (short != str(text))).replace("$", r"\$")
+    whole = short = str(text)
+    while whole and text_width(short, size) > points:
+        whole = whole[:-1]
+        short = whole + "…"
+    return short.replace("$", r"\$")
 
-
-def plural(n, word): return f"{n:,} {word}{'s' * (n != 1)}"
+# %% ../../nbs/plots/style.ipynb #plural-final
+def plural(n, word):
+    "A number with its noun: '1 image', '2,000 images'."
+    return f"{n:,} {word}{'s' * (n != 1)}"
 
 # %% ../../nbs/plots/style.ipynb #captions-runs
 def seeds_text(runs):
-    found = sorted({run.recipe.seed for run in runs})
-    return f"seed{'s' * (len(found) > 1)} {', '.join(map(str, found))}"
+    "The seeds of runs: 'seeds 0, 1, 2'."
+    seeds = sorted({run.recipe.seed for run in runs})
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
-
+# %% ../../nbs/plots/style.ipynb #sources-text-final
 def sources_text(runs):
     "The data of runs: where it comes from and how many images there are."
-    data = {}
+    texts = []
     for run in runs:
         sizes = run.data.get("images", {})
-        images = " and ".join(f"{sizes[name]:,} {name}" for name in ("train", "validation")
-                              if sizes.get(name))
-        data[run.data["source"] + (f": {images} images" if images else "")] = None
-    return " and ".join(data)
+        counts = [f"{sizes[name]:,} {name}" for name in ("train", "validation") if sizes.get(name)]
+        images = f": {' and '.join(counts)} images" if counts else ""
+        texts.append(run.data["source"] + images)
+    return " and ".join(dict.fromkeys(texts))
 
 # %% ../../nbs/plots/style.ipynb #captions-settings
 def setting_text(value):
@@ -155,8 +160,8 @@ def setting_text(value):
 # %% ../../nbs/plots/style.ipynb #captions-sizes
 def sizes_text(splits):
     "Splits by size: '48,000 train, 12,000 validation, 10,000 test images'."
-    return ", ".join(f"{len(split):,} {name}" for name,
-                     split in splits.items()).removesuffix(" images") + " images"
+    text = ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
+    return text.removesuffix(" images") + " images"
 
 # %% ../../nbs/plots/style.ipynb #ink
 def ink_on(colour):

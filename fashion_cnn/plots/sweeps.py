@@ -23,28 +23,30 @@ from fashion_cnn.plots.style import (
 )
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-values
-def knob_name(place): return place.rpartition(".")[2].replace("_", " ")
+def knob_name(place):
+    "The name of a field or option: 'network_options.dropout' is 'dropout'."
+    return place.rpartition(".")[2].replace("_", " ")
 
-
+# %% ../../nbs/plots/sweeps.ipynb #value-text-final
 def value_text(value):
     "A setting as people write it; of a schedule and the like the name."
     if isinstance(value, dict) and "name" in value: return value["name"]
     return f"{value:.3g}" if isinstance(value, float) else setting_text(value)
 
-
+# %% ../../nbs/plots/sweeps.ipynb #sweep-field-final
 def sweep_field(sweep, place):
     "A field's values as numbers, run by run, and {number: label}, empty for many numbers."
     values = [sweep.settings(run)[place] for run in sweep.runs]
     known = {json.dumps(value): value for value in [*(sweep.grid.get(place) or ()), *values]}
-    there, numeric = [key for key in known
-                      if key in set(map(json.dumps, values))], all(isinstance(value, (int, float))
-                                                                   for value in values)
-    if numeric and len(there) > 8: return np.array(values, float), {}
-    if numeric: there.sort(key=known.get)
-    return np.array([there.index(json.dumps(value)) for value in values],
-                    float), {i: value_text(known[key]) for i, key in enumerate(there)}
+    keys = [json.dumps(value) for value in values]
+    used = [key for key in known if key in keys]
+    numeric = all(isinstance(value, (int, float)) for value in values)
+    if numeric and len(used) > 8: return np.array(values, float), {}
+    if numeric: used.sort(key=known.get)
+    numbers = np.array([used.index(key) for key in keys], float)
+    return numbers, {i: value_text(known[key]) for i, key in enumerate(used)}
 
-
+# %% ../../nbs/plots/sweeps.ipynb #in-groups-final
 def in_groups(numbers, labels, most=5):
     "The same with a label for every number: what has none is cut into groups of about equal size."
     if labels: return numbers, labels
@@ -63,14 +65,17 @@ def swept_fields(sweep, least=1):
         refuse(f"This figure needs a sweep of {plural(least, 'finished run')} at least.",
                repr(sweep))
     fields = {place: sweep_field(sweep, place) for place in sweep.grid}
-    fields = {place: found for place, found in fields.items() if len(set(found[0])) > 1}
+    fields = {place: (numbers, labels) for place, (numbers, labels) in fields.items()
+              if len(set(numbers)) > 1}
     if not fields: refuse("A figure of a sweep needs a field with several values.", repr(sweep))
     return fields, np.array([run.metrics["validation"][sweep_metric(sweep)] for run in runs])
 
+# %% ../../nbs/plots/sweeps.ipynb #sweep-metric-final
+def sweep_metric(sweep):
+    "What the runs of a sweep are compared by: accuracy, or the loss of a reconstruction."
+    return "accuracy" if sweep.recipe.task == "classify" else "loss"
 
-def sweep_metric(sweep): return "accuracy" if sweep.recipe.task == "classify" else "loss"
-
-
+# %% ../../nbs/plots/sweeps.ipynb #sweep-caption-final
 def sweep_caption(sweep):
     "The caption of a sweep: data, images, recipe and seeds, how many runs of how many epochs."
     epochs = sorted({run.epochs for run in sweep.runs})
@@ -84,8 +89,8 @@ def line_heights(numbers, labels, quality):
     "Where lines cross the axis of a field, from 0 to 1, and its ticks, {height: label}."
     if labels:
         room = 1 / len(labels)    # of each value: at the bottom its label, above that its lines
-        return (numbers + 0.33 + 0.54 * quality) * room, {(i + 0.13) * room: label for i,
-                                                          label in labels.items()}
+        ticks = {(i + 0.13) * room: label for i, label in labels.items()}
+        return (numbers + 0.33 + 0.54 * quality) * room, ticks
     scale = np.log if numbers.min() > 0 and numbers.max() > 50 * numbers.min() else np.asarray
     low, high = scale(numbers.min()), scale(numbers.max())
     ticks = np.linspace(low, high, 5)
@@ -93,31 +98,31 @@ def line_heights(numbers, labels, quality):
     labels = {(tick - low) / (high - low): f"{back(tick):.2g}" for tick in ticks}
     return (scale(numbers) - low) / (high - low), labels
 
-
+# %% ../../nbs/plots/sweeps.ipynb #draw-posts-final
 def draw_posts(ax, x, ticks, apart):
     "The axis of a field: a post for each value, or one for all numbers, with its labels."
     if apart:
-        ax.vlines([x] * len(ticks),
-                  *(np.array(list(ticks)) + end / len(ticks) for end in (0.17, 0.77)),
-                  color="#cfd2d6", linewidth=6, zorder=0)
+        ends = [np.array(list(ticks)) + end / len(ticks) for end in (0.17, 0.77)]
+        ax.vlines([x] * len(ticks), *ends, color="#cfd2d6", linewidth=6, zorder=0)
     else: ax.axvline(x, color="#cfd2d6", linewidth=1.5, zorder=0)
     for y, label in ticks.items():
         ax.text(x, y, fit_text(label, 90, 8.5), fontsize=8.5, ha="center", va="center", color=INK,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
 
-
+# %% ../../nbs/plots/sweeps.ipynb #draw-bundle-final
 def draw_bundle(ax, heights, quality):
     "Lines from axis to axis, the best drawn last, in one colour from pale to dark."
     from matplotlib.collections import LineCollection
     share = np.linspace(0, 1, 16)[None, :, None]
-    bend, x = 3 * share ** 2 - 2 * share ** 3, np.arange(heights.shape[1] - 1)[None, None] + share
+    bend = 3 * share ** 2 - 2 * share ** 3
+    x = np.arange(heights.shape[1] - 1)[None, None] + share
     y = heights[:, None, :-1] + (heights[:, None, 1:] - heights[:, None, :-1]) * bend
     points = np.stack([np.broadcast_to(x, y.shape), y], -1).swapaxes(1, 2).reshape(len(y), -1, 2)
     order = quality.argsort()
     ax.add_collection(LineCollection(points[order], linewidths=0.8 + 1.6 * quality[order] ** 2,
                                      colors=_shade(quality[order])))
 
-
+# %% ../../nbs/plots/sweeps.ipynb #shade-final
 def _shade(quality):
     "One of six colours for each quality from 0 to 1: darker is better, in grey too."
     from matplotlib import colormaps
@@ -128,11 +133,13 @@ def sweep_lines(sweep,     # a `Sweep`
                ) -> Figure:   # a line for each run, from value to value
     "All runs of a sweep as parallel coordinates, coloured by what they reached in validation."
     fields, scores = swept_fields(sweep, least=2)
-    aim, (low, high) = sweep_metric(sweep), (scores.min(), scores.max() + 1e-9)
+    aim = sweep_metric(sweep)
+    low = scores.min()
+    high = scores.max() + 1e-9
     quality = (scores - low) / (high - low) if aim == "accuracy" else (high - scores) / (high - low)
     # by rank: a few runs that failed badly would make all others look alike
     rank = quality.argsort().argsort() / (len(quality) - 1)
-    crossed = {place: line_heights(*found, rank) for place, found in fields.items()}
+    crossed = {place: line_heights(*field, rank) for place, field in fields.items()}
     caption = (f"{sweep_caption(sweep)}. Darker and thicker: higher in rank; "
                "within a value better runs pass higher up; dots: the best run")
     ax = axes_for(None, f"Every run, and its validation {aim}", caption, 1.8 + 1.45 * len(fields),
@@ -147,24 +154,27 @@ def sweep_lines(sweep,     # a `Sweep`
     _read_off(ax, low, high, aim)
     return ax.figure
 
-
+# %% ../../nbs/plots/sweeps.ipynb #read-off-final
 def _read_off(ax, low, high, aim):
     "The scale at the right, on which lines end: the better, the higher."
     ax.yaxis.set(ticks_position="right", label_position="right")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.spines["right"].set_visible(True)
     ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
-    shown = [(tick - low) / (high - low) if aim == "accuracy" else (high - tick) / (high - low)
-             for tick in ticks]
-    ax.set_yticks(shown,
-                  [f"{100 * tick:.4g} %" if aim == "accuracy" else f"{tick:.4g}" for tick in ticks])
+    if aim == "accuracy":
+        labels = [f"{100 * tick:.4g} %" for tick in ticks]
+        heights = [(tick - low) / (high - low) for tick in ticks]
+    else:
+        labels = [f"{tick:.4g}" for tick in ticks]
+        heights = [(high - tick) / (high - low) for tick in ticks]
+    ax.set_yticks(heights, labels)
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-heatmap-parts
 def _two_fields(sweep, fields, asked):
     "The two fields to draw, those asked for or the first ones; refuse others."
     free = (place for place in fields if place not in asked)
-    names = [place for place in (next(free, None) if place is None else place for place in asked)
-             if place is not None]
+    names = [next(free, None) if place is None else place for place in asked]
+    names = [place for place in names if place is not None]
     for place in names:
         if place not in fields:
             raise ValueError(suggest(place, list(fields),
@@ -173,17 +183,16 @@ def _two_fields(sweep, fields, asked):
         refuse("A heat map needs two different fields with several values.", ", ".join(names))
     return names
 
-
+# %% ../../nbs/plots/sweeps.ipynb #pair-table-final
 def pair_table(rows, columns, scores, how):
     "The scores of each pair of groups summed up, NaN without runs; and how many runs."
     shape = int(rows.max()) + 1, int(columns.max()) + 1
-    groups = {place: scores[(rows == place[0]) & (columns == place[1])]
-              for place in np.ndindex(shape)}
-    table = np.array([how(found) if len(found) else np.nan
-                      for found in groups.values()]).reshape(shape)
-    return table, np.array([len(found) for found in groups.values()]).reshape(shape)
+    groups = [scores[(rows == row) & (columns == column)] for row, column in np.ndindex(shape)]
+    table = np.array([how(group) if len(group) else np.nan for group in groups])
+    counts = np.array([len(group) for group in groups])
+    return table.reshape(shape), counts.reshape(shape)
 
-
+# %% ../../nbs/plots/sweeps.ipynb #how-many-final
 def _how_many(counts, of):
     "'mean of 6 runs', 'best of 1 to 6 runs'."
     low, high = counts[counts > 0].min(), counts.max()
@@ -201,10 +210,11 @@ def sweep_heatmap(sweep,             # a `Sweep`
     if of not in ("mean", "best"):
         raise ValueError(suggest(of, ["mean", "best"], "way to sum up a cell"))
     fields, scores = swept_fields(sweep)
-    names, aim = _two_fields(sweep, fields, [rows, columns]), sweep_metric(sweep)
+    names = _two_fields(sweep, fields, [rows, columns])
+    aim = sweep_metric(sweep)
+    best = np.max if aim == "accuracy" else np.min
     (down, down_labels), (across, across_labels) = (in_groups(*fields[place]) for place in names)
-    table, counts = pair_table(down, across, scores, np.mean if of == "mean" else np.max
-                               if aim == "accuracy" else np.min)
+    table, counts = pair_table(down, across, scores, np.mean if of == "mean" else best)
     others = " and ".join(knob_name(place) for place in fields if place not in names)
     unit = ", %" if aim == "accuracy" else ""
     over = f" over {others}" if others else ""
@@ -221,20 +231,22 @@ def sweep_heatmap(sweep,             # a `Sweep`
     ax.tick_params(length=0)
     return ax.figure
 
-
+# %% ../../nbs/plots/sweeps.ipynb #shaded-cells-final
 def shaded_cells(ax, table, aim):
     "Cells with their numbers, the better the darker; a pair without a run is grey."
     import seaborn
-    shown, best_is_low = (100 * table, False) if aim == "accuracy" else (table, True)
-    low, high = np.nanmin(shown), np.nanmax(shown)
+    high_is_good = aim == "accuracy"
+    values = 100 * table if high_is_good else table
+    low = np.nanmin(values)
+    high = np.nanmax(values)
     pale = 0.15 * (high - low)    # so that the worst cell is not white
-    seaborn.heatmap(shown, annot=True, fmt=".3g" if best_is_low else ".1f", cmap="Blues_r"
-                    if best_is_low else "Blues", vmin=low - pale * (not best_is_low),
-                    vmax=high + pale * best_is_low, cbar=False, linewidths=0.5, linecolor="white",
-                    annot_kws={"fontsize": 9.5}, ax=ax)
+    look = {"fmt": ".3g", "cmap": "Blues_r", "vmin": low, "vmax": high + pale}
+    if high_is_good: look = {"fmt": ".1f", "cmap": "Blues", "vmin": low - pale, "vmax": high}
+    seaborn.heatmap(values, annot=True, cbar=False, linewidths=0.5, linecolor="white",
+                    annot_kws={"fontsize": 9.5}, ax=ax, **look)
     ax.set_facecolor("#e4e4e4")
-    for text, colour in zip(ax.texts,
-                            ax.collections[0].get_facecolors()[np.isfinite(table).ravel()]):
+    colours = ax.collections[0].get_facecolors()[np.isfinite(table).ravel()]
+    for text, colour in zip(ax.texts, colours):
         text.set_color(ink_on(colour))
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-importance-parts
@@ -245,9 +257,9 @@ def variance_shares(fields, scores, seed=0, shuffles=30):
     noise = np.random.default_rng(seed).permutation(len(scores))
     x = np.stack([*(numbers for numbers, _ in fields.values()), noise], axis=1)
     forest = RandomForestRegressor(100, oob_score=True, random_state=seed).fit(x, scores)
-    found = permutation_importance(forest, x, scores, scoring="r2", n_repeats=shuffles,
-                                   random_state=seed)
-    return found.importances / 2, forest.oob_score_
+    shuffled = permutation_importance(forest, x, scores, scoring="r2", n_repeats=shuffles,
+                                      random_state=seed)
+    return shuffled.importances / 2, forest.oob_score_
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-importance
 def sweep_importance(sweep,       # a `Sweep` with 10 runs or more
@@ -259,24 +271,24 @@ def sweep_importance(sweep,       # a `Sweep` with 10 runs or more
         refuse("All runs reached the same in validation; there are no differences to share out.",
                repr(sweep))
     shares, predicts = variance_shares(fields, scores)
-    names, order = [*map(knob_name, fields),
-                    "random numbers"], [*shares[:-1].mean(axis=1).argsort()[::-1], len(fields)]
+    means = 100 * shares.mean(axis=1)
+    spreads = 100 * shares.std(axis=1)
+    names = [*map(knob_name, fields), "random numbers"]
+    order = [*means[:-1].argsort()[::-1], len(fields)]
     caption = (f"{sweep_caption(sweep)}. Random forest and permutation importance, mean and "
                f"standard deviation of {shares.shape[1]} shuffles; "
-               f"out of bag the forest explains {percent(max(0, predicts), digits=0)} of the "
-               f"variance")
+               f"out of bag the forest explains {percent(max(0, predicts), digits=0)} "
+               "of the variance")
     ax = axes_for(ax, f"What made the difference in validation {sweep_metric(sweep)}", caption, 7.5,
                   1.6 + 0.36 * len(order), "x")
-    bars = ax.barh(range(len(order)), 100 * shares.mean(axis=1)[order], 0.7,
-                   xerr=100 * shares.std(axis=1)[order],
+    bars = ax.barh(range(len(order)), means[order], 0.7, xerr=spreads[order],
                    color=[*[COLOURS[0]] * len(fields), "#b4b8bc"],
-                     error_kw={"elinewidth": 1, "capsize": 2, "ecolor": INK})
+                   error_kw={"elinewidth": 1, "capsize": 2, "ecolor": INK})
     bars[-1].set(hatch=HATCHES[1], edgecolor="white")
-    for place, (mean, spread) in enumerate(zip(100 * shares.mean(axis=1)[order],
-                                               100 * shares.std(axis=1)[order])):
-        ax.text(mean + spread + 1.5, place, f"{mean:.0f} %", fontsize=8.5, va="center", color=INK)
+    for y, (mean, spread) in enumerate(zip(means[order], spreads[order])):
+        ax.text(mean + spread + 1.5, y, f"{mean:.0f} %", fontsize=8.5, va="center", color=INK)
     ax.set_yticks(range(len(order)), [fit_text(names[i], 150, 9) for i in order], fontsize=9)
     ax.set(xlabel="share of the variance that goes with the field, alone or with others, %",
-           xlim=(0, 12 + 100 * (shares.mean(axis=1) + shares.std(axis=1)).max()))
+           xlim=(0, 12 + (means + spreads).max()))
     ax.invert_yaxis()
     return ax.figure
