@@ -145,9 +145,6 @@ def a_sweep(settings, score, task="classify", epochs=3):
     recipe = Recipe("dots-sweep", "dots", epochs=epochs, task=task)
     about = {"source": "random dots", "images": {"train": 300, "validation": 60}}
     runs = [
-<<<<<<< HEAD
-        Run(with_settings(recipe, each), {"loss": [1.0] * epochs}, {"validation": {"loss": 1 - score(each), "accuracy": score(each)}}, about, {}, "finished", environment={})
-=======
         Run(
             with_settings(recipe, each),
             {"loss": [1.0] * epochs},
@@ -157,7 +154,6 @@ def a_sweep(settings, score, task="classify", epochs=3):
             "finished",
             environment={},
         )
->>>>>>> fin-plotsfin
         for each in settings
     ]
     grid = {
