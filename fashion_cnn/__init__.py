@@ -20,7 +20,7 @@ def __dir__():
 
 
 def _ask_for_onednn():
-    "TensorFlow, when imported after this, does its convolutions with oneDNN on older processors too (notebook 07_train); \"0\" set before wins."
+    "TensorFlow, when imported after this, does its convolutions with oneDNN on older processors too (nbs/batches.ipynb); \"0\" set before wins."
     import os
     import platform
     if platform.machine() in ("x86_64", "AMD64"): os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
