@@ -8,10 +8,10 @@ __all__ = ['AHEAD', 'Batches', 'streamed', 'batches_in_order']
 # %% ../nbs/batches.ipynb #exports-imports
 import math
 
-import keras
 import numpy as np
 
 from .devices import shares_last_batch
+import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
 # %% ../nbs/batches.ipynb #cell-013
 class Batches(keras.utils.PyDataset):

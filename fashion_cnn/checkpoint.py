@@ -11,7 +11,6 @@ __all__ = ['NOT_IN_KEY', 'LEFTOVERS', 'get_state', 'set_state', 'weights_hash', 
 import hashlib, io, json, math, os, time
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from .batches import Batches
@@ -19,6 +18,7 @@ from .files import naming_damage, write_atomically
 from .optimizers import MOVING, learning_rates
 from .recipe import Recipe
 from .run import Run, best_epoch
+import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
 # %% ../nbs/checkpoint.ipynb #cell-026
 def get_state(model: keras.Model) -> list[np.ndarray]:

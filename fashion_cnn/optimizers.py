@@ -11,12 +11,12 @@ __all__ = ['MOVING', 'OPTIMIZERS', 'OneCycle', 'learning_rate', 'learning_rates'
 # %% ../nbs/optimizers.ipynb #exports-imports
 import math
 
-import keras
 import numpy as np
 
 from .augment import LabelSmoothing, mixes_labels, pipeline
 from .files import suggest
 from .recipe import Recipe
+import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
 # %% ../nbs/optimizers.ipynb #cell-016
 @keras.saving.register_keras_serializable("fashion_cnn")
