@@ -137,7 +137,7 @@ class Run:
     probabilities: dict = field(default_factory=dict)        # split -> float32 (N, classes)
     environment: dict = field(default_factory=environment)   # versions and machine
     weights_hash: str = ""                                   # SHA-256 of the final weights
-    model: "keras.Model | None" = ModelFromFolder()          # the trained network, if there is one
+    model: object = ModelFromFolder()    # the trained keras.Model, if there is one
     folder: Path | None = None                               # where it is saved, if it is
     files: dict = field(default_factory=dict)                # 'model', 'predictions' -> file names
 
