@@ -25,8 +25,8 @@ from .arrays import idx_file
 from .dataset import FIVE_GROUPS, Dataset, in_blocks, quick, relabel
 from .pickles import CIFAR10_NAMES, is_cifar_batch
 from .pixels import as_split
-from .reading import TITLES, existing_path, read_parts, refuse_image_size
-from .reading import sources
+from .reading import (TITLES, existing_path, read_parts, refuse_image_size,
+                                      sources)
 from .splits import check_split_arguments, split_parts
 from ..sketch import CLASS_NAMES
 
@@ -37,21 +37,18 @@ FASHION_SHA256 = {  # of the decoded uint8 bytes of images and labels
     ("test", "x"): "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
     ("test", "y"): "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9"}
 
-
 FASHION_SHAPE = (60000, 28, 28, 1)
-
 
 # of cifar-10-python.tar.gz
 CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 
-
 CIFAR10_MD5 = {  # of the files inside it, as its authors publish them
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
-               "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
     "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-               "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-               "test_batch": "40351d587109b95175f43aff81a1287e"}
+    "test_batch": "40351d587109b95175f43aff81a1287e"}
 
 # %% ../../nbs/data/sources.ipynb #is-fashion-mnist
 def is_fashion_mnist(parts):
