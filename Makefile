@@ -136,7 +136,7 @@ site-check: install-dev  ## sidebar, links, images, outputs and sizes of the sit
 	$(call stage,The site is whole,python tools/site_check.py)
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
-	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --durations 25)
+	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
 
 # The packages of Colab, where most students open a notebook, in an environment of their own
 COLAB := $(VENV)-colab

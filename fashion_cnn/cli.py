@@ -120,7 +120,8 @@ def parent(*names: str                  # of shared options
 # %% ../nbs/cli.ipynb #train-commands
 def train_commands(command):   # `command(name, function, help, *shared)` adds one
     "Arguments of demo, recipes and train."
-    add = command("demo", demo, "train and judge a first network, write a report").add_argument
+    add = command("demo", demo, "train and judge a first network, write a report",
+                  "--limit").add_argument
     add("--data", help=f"{DATA_HELP} (default: Fashion-MNIST if it can be had, else sketches)")
     add("--epochs", type=positive, default=4, help="passes over the training images (default: 4)")
     add("--seed", type=seed_number, default=0, help="of weights, order and dropout (default: 0)")

@@ -92,21 +92,22 @@ def show_summary(run: Run):
     print("\n" + "\n".join(f"{key.ljust(width)}  {value}" for key, value in rows.items()))
 
 # %% ../nbs/commands.ipynb #demo-data
-def demo_data(source: str | None):
-    "Name and data set: the one asked for, else Fashion-MNIST, else sketches, with the reason."
+def demo_data(source: str | None,   # name or path; None: Fashion-MNIST, else sketches
+              limit: int | None,    # at most so many images in each split
+             ):                     # name and `Dataset`
+    "The data set asked for, else Fashion-MNIST, else sketches, with the reason."
     from fashion_cnn.data import load
-    if source: return source, load(source)
-    try: return "fashion-mnist", load("fashion-mnist")
+    if source: return source, load(source, limit=limit)
+    try: return "fashion-mnist", load("fashion-mnist", limit=limit)
     except FileNotFoundError as error:
-        print(
-            f"Fashion-MNIST could not be had, so this demo runs on drawn sketches instead. The "
-            f"reason:\n  {error}\n", flush=True)
-        return "sketch", load("sketch")
+        print("Fashion-MNIST could not be had, so this demo runs on drawn sketches instead. "
+              f"The reason:\n  {error}\n", flush=True)
+        return "sketch", load("sketch", limit=limit)
 
 # %% ../nbs/commands.ipynb #demo
 def demo(arguments):
     "Train a small network, judge it, and write a report that opens in a browser."
-    name, data = demo_data(arguments.data)
+    name, data = demo_data(arguments.data, arguments.limit)
     print(f"{data}\n", flush=True)
     recipe = recipes.get("deeper").replace(
         name="demo", data=name, split="stratified", epochs=arguments.epochs, keep="best",

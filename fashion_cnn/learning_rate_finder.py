@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .assemble import assemble, resolve_data, resolve_recipe
-from .data import Dataset
+from .data import Dataset, quick
 from .recipe import Recipe
 
 # %% ../nbs/learning_rate_finder.ipynb #climb
@@ -53,6 +53,7 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
         raise ValueError("learning rates rise from a positive number. "
                          f"Received: {lowest=}, {highest=}")
     if steps < 10: raise ValueError(f"fewer than 10 steps show nothing. Received: {steps=}")
+    if quick(): steps = min(steps, 25)
     recipe = resolve_recipe(recipe, seed=seed)
     data = resolve_data(data, recipe, limit)
     nothing = data.train.take(slice(0))    # no split is evaluated here

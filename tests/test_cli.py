@@ -188,7 +188,7 @@ def test_describe(capsys):
 def demo(tmp_path_factory):
     "The demo without data, and its report; also where the network works, as the proxy named here does not answer."
     folder = tmp_path_factory.mktemp("demo")
-    done = shell("demo", "--epochs", "1", "--out", folder, KERAS_HOME=str(folder / "empty"),
+    done = shell("demo", "--epochs", "1", "--limit", "500", "--out", folder, KERAS_HOME=str(folder / "empty"),
                  https_proxy="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
     return done, folder / "report.html"

@@ -71,10 +71,6 @@ def site(tmp_path):
     return tmp_path
 
 
-def test_this_site_is_whole():
-    assert site_check.check(ROOT) == []
-
-
 def test_a_site_without_problems_has_none(site):
     assert site_check.check(site) == []
 

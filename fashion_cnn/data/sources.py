@@ -6,7 +6,7 @@
 __all__ = ['FASHION_SHA256', 'FASHION_SHAPE', 'CIFAR10_SHA256', 'CIFAR10_MD5', 'QUICK_IMAGES',
            'is_fashion_mnist', 'find_source', 'no_connection', 'download', 'not_found',
            'find_checked', 'checked_fashion_mnist', 'checked_cifar10', 'sketches',
-           'quick_source', 'named_parts', 'in_this_order', 'path_parts', 'load']
+           'quick_parts', 'named_parts', 'in_this_order', 'path_parts', 'load']
 
 # %% ../../nbs/data/sources.ipynb #imports
 import difflib
@@ -223,34 +223,35 @@ def checked_cifar10(place):
 
 # %% ../../nbs/data/sources.ipynb #cell-106
 @functools.lru_cache(1)
-def sketches():
+def sketches(images=18_000  # in all; one in six for the test
+            ):
+    "The sketch set in two parts, drawn once in a process."
     from fashion_cnn.sketch import sketch_set
-    pairs = sketch_set(15000, seed=0), sketch_set(3000, seed=1)
-    return {part: as_split(x, y, None, CLASS_NAMES) for part, (x, y) in
-            zip(("train", "test"), pairs)}
+    test = images // 6
+    drawn = {"train": sketch_set(images - test, seed=0), "test": sketch_set(test, seed=1)}
+    return {part: as_split(x, y, None, CLASS_NAMES) for part, (x, y) in drawn.items()}
 
 # %% ../../nbs/data/sources.ipynb #quick-images
-QUICK_IMAGES = 600  # of each split, at most, where FASHION_CNN_QUICK asks for a short run
+QUICK_IMAGES = 720  # drawn in all where FASHION_CNN_QUICK asks for a short run
 
 
-def quick_source(source, limit):
-    "Under test every named source is drawn, and small."
-    return "five-groups" if source == "five-groups" else "sketch", min(limit or QUICK_IMAGES,
-                                                                       QUICK_IMAGES)
+def quick_parts(source):
+    "-> parts, title: a few sketches in place of a named set."
+    parts = sketches(QUICK_IMAGES)
+    if source != "five-groups": return parts, TITLES["sketch"]
+    grouped = {part: relabel(split, FIVE_GROUPS) for part, split in parts.items()}
+    return grouped, f"{TITLES['sketch']} in five groups"
 
 # %% ../../nbs/data/sources.ipynb #named-parts
 def named_parts(source, path):
-    "-> parts, title."
-    if source == "sketch":
-        return sketches(), TITLES[source]
-    if source == "five-groups" and quick():
-        return {p: relabel(s, FIVE_GROUPS) for p, s in
-                sketches().items()}, f"{TITLES['sketch']} in five groups"
-    if source != "five-groups":
-        return find_checked(source, path)
+    "-> parts, title: the images of a name in `sources()`."
+    if quick(): return quick_parts(source)
+    if source == "sketch": return sketches(), TITLES[source]
+    if source != "five-groups": return find_checked(source, path)
     parts, _ = find_checked("fashion-mnist", path)
-    return {p: relabel(replace(s, class_names=CLASS_NAMES), FIVE_GROUPS) for p, s in
-            parts.items()}, TITLES[source]
+    named = {part: replace(split, class_names=CLASS_NAMES) for part, split in parts.items()}
+    grouped = {part: relabel(split, FIVE_GROUPS) for part, split in named.items()}
+    return grouped, TITLES[source]
 
 # %% ../../nbs/data/sources.ipynb #in-this-order
 def in_this_order(split, class_names):
@@ -291,8 +292,6 @@ def load(source,                  # a name of `sources()`, or the path of a file
          ) -> Dataset:            # uint8 images, int64 labels, three splits
     "A data set, checked and split; FileNotFoundError or ValueError if that cannot be done."
     check_split_arguments(validation_split, test_split, split, seed)
-    if quick() and source in sources():
-        source, limit = quick_source(source, limit)
     if path is not None and source not in ("fashion-mnist", "five-groups", "cifar10"):
         raise ValueError(f"path= says where Fashion-MNIST or CIFAR-10 lies; for other files it is "
                          f"load(path). Received: {source!r}")

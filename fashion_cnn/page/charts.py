@@ -73,26 +73,16 @@ WIDE, NARROW = 600, 320    # pixels: beside a sidebar, and on a phone
 
 def dress(chart, params, rows=None, groups=None, **more):
     "What all charts share: parameters, data, paper, fonts of 11 pixels and more, notes."
-    if rows is not None: chart = chart.properties(datasets={"rows": rows})
-    chart = chart.properties(
+    axis = {"labelFontSize": 11, "titleFontSize": 12, "labelColor": INK, "titleColor": INK,
+            "titleFontWeight": "normal", "gridColor": "#dddddd", "domainColor": FAINT,
+            "tickColor": FAINT}
+    title = {"fontSize": 12.5, "anchor": "start", "color": INK, "offset": 8}
+    config = {"font": "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif",
+              "view": {"strokeWidth": 0}, "axis": axis, "title": title}
+    data = {} if rows is None else {"datasets": {"rows": rows}}
+    return chart.properties(    # all at once: each call copies the whole chart
         params=[getattr(each, "param", each) for each in params], background="white", padding=4,
-        usermeta={"said": "said", "groups": groups or {}, **more})
-    font = "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif"
-    chart = (
-        chart.configure(font=font)
-        .configure_view(strokeWidth=0)
-        .configure_axis(
-            labelFontSize=11,
-            titleFontSize=12,
-            labelColor=INK,
-            titleColor=INK,
-            titleFontWeight="normal",
-            gridColor="#dddddd",
-            domainColor=FAINT,
-            tickColor=FAINT,
-        )
-    )
-    return chart.configure_title(fontSize=12.5, anchor="start", color=INK, offset=8)
+        config=config, usermeta={"said": "said", "groups": groups or {}, **more}, **data)
 
 # %% ../../nbs/page/charts.ipynb #shorter
 def shorter(value):

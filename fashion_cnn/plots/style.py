@@ -14,7 +14,8 @@ import textwrap
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 # %% ../../nbs/plots/style.ipynb #cell-008
 # Okabe and Ito's palette, without the pale yellow
@@ -115,10 +116,12 @@ def percent_axis(axis):    # ax.xaxis or ax.yaxis, of shares of 1
     axis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
 
 # %% ../../nbs/plots/style.ipynb #cell-013
-def text_width(text, size):
-    "Width of text in points at a font size."
-    if not text.strip(): return 0
-    return TextPath((0, 0), text.replace("$", "S"), size=size).get_extents().width
+def text_width(text,  # on one line
+               size,  # of the font, in points
+              ):      # in points
+    "How wide a text is in Matplotlib's font."
+    font = FontProperties(size=size)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 # %% ../../nbs/plots/style.ipynb #fit-text-final
 def fit_text(text, points, size):
