@@ -10,9 +10,9 @@ import pytest
 import pages
 from fashion_cnn import page
 from fashion_cnn.page import (
-    NARROW, WIDE, augment_chart, bent, convolution_chart, embed, garments, halved, place_expression,
-    runs_chart, runs_figure, specification, summarised, sweep_chart, swept, told, totals,
-    unit_field)
+    NARROW, WIDE, augment_chart, convolution_chart, distorted, embed, garments, half_size,
+    place_expression, recipe_rows, running_totals, runs_chart, runs_figure, setting_rows,
+    setting_texts, specification, sweep_chart, unit_field)
 from fashion_cnn.plots import sheet
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, recorded
@@ -52,7 +52,7 @@ def made_up(grid=GRID, leave_out=()):
 
 def test_a_mean_over_any_window_is_a_difference_of_totals():
     values = np.random.default_rng(0).random(20)
-    found = np.array(totals(values)) / page.SCALE
+    found = np.array(running_totals(values)) / page.SCALE
     for window in range(1, 10):
         for epoch in range(window, 21):
             assert (found[epoch] - found[epoch - window]) / window == pytest.approx(
@@ -61,7 +61,7 @@ def test_a_mean_over_any_window_is_a_difference_of_totals():
 
 def test_seeds_become_mean_lowest_and_highest_as_far_as_all_of_them_go():
     plan = Recipe("brief", "deeper")
-    rows = summarised(
+    rows = recipe_rows(
         [
             run(plan, [0.5, 0.7, 0.9]), run(plan.replace(seed=1), [0.6, 0.6]),
             run(Recipe("other", "deeper"), [0.4])])
@@ -76,13 +76,13 @@ def test_seeds_become_mean_lowest_and_highest_as_far_as_all_of_them_go():
 def test_a_reconstruction_is_left_out_and_nothing_is_refused():
     blind = run(Recipe("blind", "deeper"), [0.5])
     del blind.history["accuracy"], blind.history["val_accuracy"]
-    assert summarised([blind]) == []
+    assert recipe_rows([blind]) == []
     with pytest.raises(ValueError, match="no run with an accuracy.*Received: 1 runs"):
         runs_chart([blind])
 
 
 def test_every_recorded_recipe_has_a_box_and_says_its_seeds_and_images():
-    rows = summarised(recorded())
+    rows = recipe_rows(recorded())
     boxes = [
         each["bind"]["name"] for each in runs_chart(recorded()).to_dict()["params"]
         if each.get("bind", {}).get("input") == "checkbox"]
@@ -111,7 +111,7 @@ def test_the_chart_begins_with_all_epochs_of_what_it_shows_and_no_empty_ones():
 
 
 def test_each_setting_has_its_place_and_its_rank():
-    rows = swept(made_up())
+    rows = setting_rows(made_up())
     assert [row["i"] for row in rows] == list(range(8)) and [row["rank"] for row in rows] == list(
         range(8, 0, -1))
     assert rows[5]["s"] == ["0.001", "32", "garments"] and rows[5]["end"] == 0.705
@@ -121,7 +121,7 @@ def test_each_setting_has_its_place_and_its_rank():
 def test_equal_settings_share_a_rank_and_missing_ones_have_no_words():
     sweep = made_up(leave_out=[3])
     sweep.runs[0].history["val_accuracy"] = sweep.runs[1].history["val_accuracy"]
-    rows, words = swept(sweep), told(sweep)
+    rows, words = setting_rows(sweep), setting_texts(sweep)
     assert [row["rank"] for row in rows] == [6, 6, 5, 4, 3, 2, 1] and [
         n for n, text in enumerate(words) if text is None] == [3]
     assert (
@@ -150,9 +150,9 @@ def test_the_knobs_of_the_real_sweep_have_short_names():
 
 def test_bending_by_nothing_changes_nothing_and_a_shift_moves_whole_pixels():
     image, field = garments()[8], unit_field()
-    assert np.array_equal(bent(image, field), image)
-    assert np.array_equal(bent(image, field, right=3, down=2)[2:, 3:], image[:-2, :-3])
-    assert np.array_equal(bent(image, field, mirror=True), image[:, ::-1])
+    assert np.array_equal(distorted(image, field), image)
+    assert np.array_equal(distorted(image, field, right=3, down=2)[2:, 3:], image[:-2, :-3])
+    assert np.array_equal(distorted(image, field, mirror=True), image[:, ::-1])
 
 
 def test_the_field_is_what_the_library_smooths():
@@ -164,7 +164,7 @@ def test_the_field_is_what_the_library_smooths():
 
 def test_half_the_size():
     image = np.arange(784, dtype=float).reshape(28, 28) % 256
-    assert halved(image).shape == (14, 14) and halved(image)[0, 0] == round(image[:2, :2].mean())
+    assert half_size(image).shape == (14, 14) and half_size(image)[0, 0] == round(image[:2, :2].mean())
     with pytest.raises(ValueError, match=r"14 x 14 grey levels. Received: shape \(28, 28\)"):
         convolution_chart(image)
 

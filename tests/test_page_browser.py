@@ -19,7 +19,9 @@ pytest.importorskip("vl_convert")
 import pages
 import preview
 import vega
-from fashion_cnn.page import BENT, bent, garments, halved, summarised, swept, told, unit_field
+from fashion_cnn.page import (
+    FIRST_DISTORTION, distorted, garments, half_size, recipe_rows, setting_rows, setting_texts,
+    unit_field)
 from fashion_cnn.run import recorded
 from fashion_cnn.sketch import CLASS_NAMES
 from fashion_cnn.sweep import recorded_sweep
@@ -154,7 +156,7 @@ def test_every_knob_has_a_label_and_can_be_reached_by_keyboard(wide):
 
 
 def test_recorded_runs(wide):
-    rows = {row["name"]: row for row in summarised(recorded())}
+    rows = {row["name"]: row for row in recipe_rows(recorded())}
     box = wide.figure("runs").locator(".explorer-group label:has-text('deeper')").first
     wide.change("runs", lambda: wide.choose("runs", "figure", "training loss"))
     wide.change("runs", lambda: wide.slide("runs", "mean over so many epochs", 5))
@@ -178,7 +180,7 @@ def test_recorded_runs(wide):
 
 def test_sweep(wide):
     sweep = recorded_sweep()
-    rows, words = swept(sweep), told(sweep)
+    rows, words = setting_rows(sweep), setting_texts(sweep)
     for place in (0, len(words) - 1):
         for number, label in enumerate(rows[place]["s"]):
             wide.figure("sweep").locator(
@@ -203,13 +205,13 @@ def test_bending_agrees_with_the_library(wide, garment, settings):
         "rotation": "rotation (degrees)", "right": "shift to the right (pixels)",
         "down": "shift down (pixels)", "zoom": "zoom (factor)", "shear": "shear (degrees)",
         "elastic": "elastic warp (alpha)"}
-    settings, before = BENT | settings, wide.picture("augmentation")
+    settings, before = FIRST_DISTORTION | settings, wide.picture("augmentation")
     wide.choose("augmentation", "garment", CLASS_NAMES[garment])
     wide.choose("augmentation", "outside of the image", settings["outside"])
     wide.knob("augmentation", "mirror").set_checked(settings["mirror"])
     for name, label in labels.items(): wide.slide("augmentation", label, settings[name])
     found = sorted(wide.rows("augmentation", "upper"), key=lambda row: row["p"])
-    expected = bent(garments()[garment], unit_field(), **settings)
+    expected = distorted(garments()[garment], unit_field(), **settings)
     assert (
         abs(np.reshape([row["value"] for row in found], (28, 28)) - expected).max() < 0.05
     )  # of 255 grey levels; float32 there, float64 here
@@ -223,7 +225,7 @@ def feature_map(page): return np.reshape([row["value"] for row in sorted(page.ro
 def test_convolution_agrees_with_scipy(wide):
     from scipy.signal import correlate2d
     image, kernel = (
-        halved(garments()[9]).astype(float), np.array([[0, -2, 1.5], [3, 0.25, 0], [-1, 4, -5]]))
+        half_size(garments()[9]).astype(float), np.array([[0, -2, 1.5], [3, 0.25, 0], [-1, 4, -5]]))
     assert np.allclose(feature_map(wide), correlate2d(image, [[1, 0, -1]] * 3, "valid"))
     for number, value in enumerate(kernel.ravel()):
         wide.figure("convolution").locator(f"input[name=k{number}]").fill(f"{value:g}")
@@ -245,7 +247,7 @@ def test_convolution_agrees_with_scipy(wide):
 
 
 def test_the_window_follows_pointer_and_keyboard(wide):
-    image = halved(garments()[9]).astype(int)
+    image = half_size(garments()[9]).astype(int)
     wide.choose("convolution", "kernel", "copy")
     cells = wide.figure("convolution").locator("svg .image_0_marks path")
     assert cells.count() == 196
