@@ -22,8 +22,7 @@ def grouped(layers) -> list:
     groups, before = [], None
     for layer in layers:
         shares = (isinstance(layer, Geometric) and isinstance(before, Affine)
-                  and before.fill_mode == layer.fill_mode
-                  and before.fill_value == layer.fill_value)
+                  and (before.fill_mode, before.fill_value) == (layer.fill_mode, layer.fill_value))
         if shares: groups[-1].append(layer)
         else: groups.append([layer])
         before = layer

@@ -156,6 +156,7 @@ def in_words(answer) -> str:
     name = type(answer).__name__
     return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
+# %% ../../nbs/exercises/exercise.ipynb #text-as-text
 class Words(str):
     "Text that shows itself as text: as Markdown in a notebook, without quotation marks elsewhere."
     def __repr__(self): return str(self)

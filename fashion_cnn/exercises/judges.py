@@ -215,6 +215,7 @@ def demand(fulfilled: bool, message: str):
     "`Wrong` with this message, unless all is well."
     if not fulfilled: raise Wrong(message)
 
+# %% ../../nbs/exercises/judges.ipynb #built-model
 def built_model(answer):
     "A Keras model that is built, or `Wrong`."
     import keras
@@ -243,6 +244,7 @@ def trainable_count(model) -> int:
     "How many numbers of a model are trained."
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
+# %% ../../nbs/exercises/judges.ipynb #are-probabilities
 def are_probabilities(outputs) -> bool:
     "Whether rows are at least 0 and sum to 1."
     outputs = np.asarray(outputs)

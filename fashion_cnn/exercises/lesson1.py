@@ -165,6 +165,7 @@ def dense_network():
                        layers.Dense(64, activation="relu", kernel_initializer=kernels[0]),
                        layers.Dense(10, activation="softmax", kernel_initializer=kernels[1])])
 
+# %% ../../nbs/exercises/lesson1.ipynb #cross-entropy-of
 def cross_entropy_of(model, x, y) -> float:
     "Cross-entropy of a network, computed here."
     given = np.asarray(model(x))[np.arange(len(y)), y]
@@ -176,6 +177,7 @@ def ten_steps(network, x, y):
     network.run_eagerly = True    # ten small steps are over before Keras would have compiled one
     for _ in range(10): network.train_on_batch(x, y)
 
+# %% ../../nbs/exercises/lesson1.ipynb #wants-one-hot
 def wants_one_hot(answer, x, y) -> bool:
     "Whether training works with one-hot labels."
     network = dense_network()

@@ -57,6 +57,7 @@ def small_base():
     convolution = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu", name="conv")
     return Model(images, convolution(images), name="base")
 
+# %% ../../nbs/exercises/lesson5.ipynb #head-output
 def head_output(features, weights):
     "What one dense layer with a softmax makes of features (N, channels)."
     from scipy.special import softmax

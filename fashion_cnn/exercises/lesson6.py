@@ -133,6 +133,7 @@ def code_is_a_layer(model) -> bool:
     import keras
     return not isinstance(model.get_layer("code"), keras.Model)
 
+# %% ../../nbs/exercises/lesson6.ipynb #passes-through-code
 def passes_through_code(model) -> bool:
     "Whether what comes out can be computed from the code alone; an error where it cannot."
     import keras

@@ -61,7 +61,7 @@ def frame_to_plain(table) -> dict:   # of a pandas.DataFrame
     return {"frame": columns, "columns": to_plain(list(table.columns), 1),
             "index": to_plain(table.index.to_numpy(), 1)}
 
-
+# %% ../../nbs/grading/exchange.ipynb #frame-from-plain
 def frame_from_plain(frame: list, columns, index):   # gives a pandas.DataFrame
     "The table again."
     import pandas as pd

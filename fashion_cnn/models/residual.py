@@ -178,6 +178,7 @@ def a3_stem(inputs, filters, kernel, activation, normalization, penalty):
                  normalize(normalization, "stem_norm"),
                  layers.Activation(activation, name="stem_activation"))
 
+# %% ../../nbs/models/residual.ipynb #a3-head
 def a3_head(inputs, x, classes, name):
     "What stands after them, and the model of it all."
     x = stack(x, layers.AveragePooling2D(2, name="pool"), layers.Flatten(name="flatten"),

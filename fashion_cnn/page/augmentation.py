@@ -160,8 +160,8 @@ def augment_figure(images: np.ndarray = None, field: np.ndarray = None) -> Figur
     figure = sheet(
         "Before and after", "one drawn garment of the sketch set: "
         + ", ".join(f"{name} {value}" for name, value in FIRST_DISTORTION.items() if value), 6, 3.5)
-    for axis, title, picture in zip(
-        figure.subplots(1, 2), ("before", "after"), (images[0], distorted(images[0], field, **FIRST_DISTORTION))):
+    pictures = {"before": images[0], "after": distorted(images[0], field, **FIRST_DISTORTION)}
+    for axis, (title, picture) in zip(figure.subplots(1, 2), pictures.items()):
         axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         axis.set(xticks=[], yticks=[], title=title)
     return figure

@@ -23,11 +23,12 @@ KERNELS = {
     "copy": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]}
 OWN_KERNEL = [[1, 2, 1], [0, 0, 0], [-1, -2, -1]]
 
+# %% ../../nbs/page/convolution.ipynb #half-size
 def half_size(image: np.ndarray,   # uint8 (28, 28)
-          ) -> np.ndarray:      # uint8 (14, 14)
+             ) -> np.ndarray:      # uint8 (14, 14)
     "Half the size: the mean of each 2 x 2 block."
-    return np.rint(np.asarray(image, float).reshape(14, 2, 14, 2).mean(axis=(1, 3))).astype(
-        np.uint8)
+    blocks = np.asarray(image, float).reshape(14, 2, 14, 2)
+    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
 
 # %% ../../nbs/page/convolution.ipynb #window
 def _window():

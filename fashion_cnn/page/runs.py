@@ -106,7 +106,8 @@ def _curves(rows, width):
         band.mark_area(opacity=0.2, aria=False).encode(
             x=x, y=alt.Y("low:Q", title=None), y2="high:Q", color=colour),
         base.mark_line(strokeWidth=2, aria=False).encode(x=x, y=y, color=colour, strokeDash=dash),
-        base.mark_circle(size=60, opacity=0, aria=False).encode(x=x, y=y, tooltip=tooltip)).properties(
+        base.mark_circle(size=60, opacity=0, aria=False).encode(x=x, y=y, tooltip=tooltip),
+    ).properties(
         name="curves", width=width - 64, height=260,
         title=alt.TitleParams(text=alt.ExprRef("heading")))
 

@@ -62,7 +62,8 @@ def middle_row(rows: list[dict]) -> dict:
     return next(row for row in rows if row["end"] == ends[len(rows) // 2])
 
 # %% ../../nbs/page/sweep.ipynb #cell-026
-def setting_texts(sweep) -> list:   # text for each place of the list, None where nothing was recorded
+def setting_texts(sweep   # a `Sweep`
+                 ) -> list:   # one for each setting of the grid, None where nothing was recorded
     "What is said about each setting."
     rows, images = setting_rows(sweep), sweep.runs[0].data["images"]["validation"]
     texts = [None] * int(np.prod([len(values) for values in sweep.grid.values()]))

@@ -146,7 +146,7 @@ def shade(count, most, colours):
     if not count: return colours[0]
     return colours[1 + min(3, int(4 * math.sqrt(count / max(1, most)) - 1e-9))]
 
-
+# %% ../../nbs/panels/errors.ipynb #matrix-label
 def matrix_label(name):
     "The name of a class in at most ten letters, whole under the mouse."
     short = name if len(name) <= 10 else f"{name[:9]}."
