@@ -20,7 +20,7 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from .pixels import as_split, same_kind
+from .pixels import as_split
 
 # %% ../../nbs/data/arrays.ipynb #cell-048
 MAX_BYTES = 4 * 2 ** 30  # no reader unpacks more than this, whatever a file's header says
@@ -171,9 +171,8 @@ def read_npz(path):
     with naming_file(path), np.load(path, allow_pickle=False) as arrays:
         get, parts, names = functools.partial(_npz_array, arrays), {}, None
         for part, (images, labels) in _npz_keys(arrays.files).items():
-            y = get(labels)
-            y = same_kind(y, names) if parts and y is not None else y
-            parts[part] = as_split(get(images), y, get("ids") if part == "all" else None, names)
+            parts[part] = as_split(get(images), get(labels), get("ids") if part == "all" else None,
+                                   names)
             names = parts[part].class_names
         return parts
 

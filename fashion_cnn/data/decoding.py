@@ -104,7 +104,7 @@ def decode_picture(raw,         # the bytes of a picture file
                    fit="pad",   # how it is brought to that size
                    ) -> tuple:  # uint8 (H, W) or (H, W, 3); whether it has more frames
     "A picture as a viewer shows it; ValueError that names it where it cannot be read."
-    with naming_file(None, name):
+    with naming_file(None, name or "the picture"):
         image = open_picture(raw, name, size)
         if not size and max(image.size) > MAX_SIDE:
             raise ValueError(f"pictures may have {MAX_SIDE} pixels a side at most; "
