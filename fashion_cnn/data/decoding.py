@@ -7,6 +7,7 @@ __all__ = ['NOT_DECODED', 'MAX_SIDE', 'FITS', 'picture_endings', 'open_picture',
            'grey_palette', 'eight_bits', 'border_colour', 'to_size', 'decode_picture']
 
 # %% ../../nbs/data/decoding.ipynb #imports
+import functools
 import io
 from pathlib import PurePosixPath
 
@@ -34,9 +35,7 @@ def open_picture(raw,        # the bytes of a file
                  size=None,  # (width, height) wanted in the end
                  ):          # a picture of Pillow; decoded, unless it is too large
     from PIL import Image
-    endings = picture_endings()
-    first = endings.get(PurePosixPath(name).suffix.lower())
-    formats = sorted(set(endings.values()), key=lambda kind: (kind != first, kind))
+    formats = _formats(PurePosixPath(name).suffix.lower(), len(Image.EXTENSION))
     image = Image.open(io.BytesIO(raw), formats=formats)
     large = max(image.size) > MAX_SIDE
     if large and size:
@@ -45,12 +44,18 @@ def open_picture(raw,        # the bytes of a file
         image.load()
     return image
 
+
+@functools.lru_cache
+def _formats(ending, known):  # that of the ending first; a plug-in makes more of them known
+    endings = picture_endings()
+    return sorted(set(endings.values()), key=lambda kind: (kind != endings.get(ending), kind))
+
 # %% ../../nbs/data/decoding.ipynb #as-shown
 def as_shown(image,  # a picture of Pillow
              ):      # the same in mode L or RGB
-    "Turned as its EXIF note says, transparent parts on white, 8 bits a pixel."
+    "Turned (in place) as its EXIF note says, transparent parts on white, 8 bits a pixel."
     from PIL import Image, ImageOps
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith(("I", "F")):
         return eight_bits(image)
     mode = "L" if image.mode in ("1", "L", "LA") or grey_palette(image) else "RGB"
@@ -95,6 +100,8 @@ def to_size(image,      # a picture of mode L or RGB
     from PIL import ImageOps
     if fit == "stretch": return image.resize(size)
     if fit == "crop": return ImageOps.fit(image, size)
+    scale = min(size[0] / image.width, size[1] / image.height)
+    image = image.resize([max(1, round(side * scale)) for side in image.size])
     return ImageOps.pad(image, size, color=border_colour(image))
 
 # %% ../../nbs/data/decoding.ipynb #decode-picture

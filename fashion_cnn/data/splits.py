@@ -114,14 +114,14 @@ def counted_from(split, first):
 # %% ../../nbs/data/splits.ipynb #cell-035
 def check_parts(parts, what):
     "-> the labelled parts {'train': pool, 'validation': split, 'test': split}, those that are there."
-    tell_unlabelled(parts, what)
     named = {"train" if name == "all" else name: p for name, p in parts.items()
              if name != "unlabelled"}
     if not named and parts or any(part.y is None for part in named.values()):
         name = next((name for name, part in parts.items() if part.y is None), "all")
         raise ValueError(f"{what}: the images{' for ' + name if name != 'all' else ''} have no "
                          f"labels, so nothing can be trained or judged with them; read() reads "
-                         f"unlabelled images, for predictions")
+                         f"unlabelled images, for predictions. (Pictures take their labels from "
+                         f"the names of their folders.)")
     if "train" not in named:
         raise ValueError(f"{what} has {' and '.join(named)} images only; read() reads them")
     pool = named["train"]
@@ -131,6 +131,7 @@ def check_parts(parts, what):
                              f"{shape_text(part.x)}")
     if not len(pool):
         raise ValueError(f"{what} holds no images")
+    tell_unlabelled(parts, what)
     return named
 
 
