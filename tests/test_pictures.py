@@ -111,7 +111,7 @@ def test_unlabelled_test_pictures_are_no_class(tmp_path, test, ids):
     put(tmp_path, classes_in("train") | {test.format(i): 77 for i in range(2)})
     data, text = said(load, tmp_path)
     assert data.class_names == ("a", "b") and 77 not in np.concatenate([s.x for s in data.splits().values()])
-    assert sum(map(len, data.splits().values())) == 20 and "2 pictures" in text and "unlabelled" in text
+    assert sum(map(len, data.splits().values())) == 20 and "none of the splits (2)" in text and "unlabelled" in text
     unlabelled = read(tmp_path, "unlabelled")
     assert unlabelled.y is None and unlabelled.ids.tolist() == ids
 
@@ -161,8 +161,8 @@ def test_a_class_missing_in_validation_is_said(tmp_path):
 
 def test_empty_class_folders_are_said(tmp_path):
     split, text = said(read, put(tmp_path, {"a/1.png": 1, "b/1.png": 1, "c": None, "d/readme.txt": b"1"}))
-    assert split.class_names == ("a", "b") and "2 folders hold no picture, and are no class: c, d" in text
-    assert "1 of the files are no pictures" in text and "1 .txt" in text
+    assert split.class_names == ("a", "b") and "folders that hold no picture, and are no class: c, d" in text
+    assert "files that are no pictures for Pillow were left out (1): 1 .txt" in text
 
 
 def test_linked_class_folders_are_followed(tmp_path):
@@ -203,6 +203,13 @@ def test_all_that_pillow_reads_is_read(tmp_path, end, kind):
     assert np.abs(split.x[0].astype(int) - 80).max() < 3
 
 
+def test_a_photograph_with_a_second_picture_inside(tmp_path):
+    image, small = Image.new("RGB", (16, 16), (200, 9, 9)), Image.new("RGB", (8, 8))
+    put(tmp_path, {"a/1.jpg": encoded(image, "MPO", save_all=True, append_images=[small]), "b/1.png": 1})
+    split, text = said(read, tmp_path, image_size=(16, 16))
+    assert np.abs(split.x[0, 8, 8].astype(int) - (200, 9, 9)).max() < 5 and not text
+
+
 def test_the_bytes_count_more_than_the_ending(tmp_path):
     put(tmp_path, {"a/1.jpg": encoded(np.full((4, 4), 50), "WEBP"), "a/2.png": encoded(np.full((4, 4), 50), "JPEG"), "b/1.png": 1})
     assert np.abs(read(tmp_path).x[:2].astype(int) - 50).max() < 3
@@ -211,7 +218,7 @@ def test_the_bytes_count_more_than_the_ending(tmp_path):
 def test_other_files_are_counted(tmp_path):
     files = {f"a/{i}.heic": b"1" for i in range(3)} | {"a/1.png": 1, "b/1.png": 1, "labels.csv": b"1", "b/LICENSE": b"1", "b/a.eps": b"%!PS"}
     split, text = said(read, put(tmp_path, files))
-    assert len(split) == 2 and "6 of the files" in text and "3 .heic" in text and "pillow-heif" in text
+    assert len(split) == 2 and "left out (6)" in text and "3 .heic" in text and "pillow-heif" in text
     assert "1 without an ending" in text and "1 .eps" in text
 
 
@@ -345,7 +352,7 @@ def test_of_moving_pictures_the_first_is_read(tmp_path):
         options = {"lossless": True} if kind == "WEBP" else {}
         put(tmp_path, {f"a/{kind}.{kind.lower()}": encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)})
     split, text = said(read, put(tmp_path, {"b/1.png": 9}))
-    assert split.x[:4, 0, 0].tolist() == [[50, 0, 0]] * 4 and "4 files hold several pictures" in text and "a/GIF.gif" in text
+    assert split.x[:4, 0, 0].tolist() == [[50, 0, 0]] * 4 and "the first was read (4)" in text and "a/GIF.gif" in text
 
 
 def test_grey_and_coloured_pictures_in_one_folder(tmp_path):
@@ -415,9 +422,15 @@ def test_damaged_pictures_are_skipped_and_listed(tmp_path):
         split, text = said(function, tmp_path, damaged="skip", **{"validation_split": 0, "test_split": 0} if function is load else {})
         split = getattr(split, "train", split)
         assert sorted(split.x[:, 0, 0, 0].tolist()) == [1, 2, 3] and split.class_names in (("a", "b"), None)
-        assert "4 damaged pictures were left out" in text and all(name in text for name in BROKEN)
+        assert "damaged pictures were left out (4)" in text and all(name in text for name in BROKEN)
     with pytest.raises(ValueError, match="all 4 pictures are damaged"):
         read(put(tmp_path / "all", BROKEN), damaged="skip")
+
+
+def test_a_class_of_damaged_pictures_is_said(tmp_path):
+    put(tmp_path, {"a/1.png": 1, "b/1.png": 1, "c/1.png": b"", "c/2.png": b""})
+    split, text = said(read, tmp_path, damaged="skip")
+    assert split.class_names == ("a", "b") and "are no class: c" in text and "c/1.png" in text
 
 
 def test_the_first_picture_may_be_damaged(tmp_path):
@@ -460,6 +473,13 @@ def test_a_limit_keeps_each_class():
     with pytest.raises(ValueError, match="must be 3 or more. Received: 2"):
         data.limited(2)
     assert np.bincount(data.limited(3).train.y).tolist() == [1, 1, 1]
+
+
+def test_a_class_that_a_draw_leaves_out_is_said():
+    y = np.repeat([0, 1, 2], [600, 600, 4])
+    data, text = said(from_arrays, np.zeros((len(y), 2, 2)), y, class_names=("a", "b", "c"), limit=50)
+    assert 2 not in data.test.y and "the test split has no image of 1 of the 3 classes (c)" in text
+    assert 2 in data.validation.y and 2 in data.train.y
 
 
 def test_files_on_disk_are_read_when_they_are_decoded(tmp_path):

@@ -122,11 +122,11 @@ def others_text(others):
 
 def tell_left_out(others, empty):
     if others:
-        warnings.warn(f"{len(others):,} of the files are no pictures that Pillow reads, and were "
-                      f"left out: {others_text(others)}", stacklevel=2)
+        warnings.warn(f"files that are no pictures for Pillow were left out ({len(others):,}): "
+                      f"{others_text(others)}", stacklevel=2)
     if empty:
         names = ["/".join(p) for p in empty]
-        warnings.warn(f"{len(names):,} folders hold no picture, and are no class: {listed(names)}",
+        warnings.warn(f"folders that hold no picture, and are no class: {listed(names)}",
                       stacklevel=2)
 
 # %% ../../nbs/data/pictures.ipynb #decode-file
@@ -175,11 +175,11 @@ def tell_decoded(files, decoded):
     "Says which pictures were damaged, and which hold more than one."
     bad = [d for d in decoded if isinstance(d, str)]
     if bad:
-        warnings.warn(f"{len(bad):,} damaged pictures were left out: {listed(bad, 50)}",
+        warnings.warn(f"damaged pictures were left out ({len(bad):,}): {listed(bad, 50)}",
                       stacklevel=2)
     more = ["/".join(f[0]) for f, d in zip(files, decoded) if not isinstance(d, str) and d[1]]
     if more:
-        warnings.warn(f"{len(more):,} files hold several pictures, of which the first was read: "
+        warnings.warn(f"of files with several pictures the first was read ({len(more):,}): "
                       f"{listed(more, 5)}", stacklevel=2)
 
 # %% ../../nbs/data/pictures.ipynb #check-picture-options
@@ -207,6 +207,7 @@ def read_pictures(files,            # (path inside, bytes) as above
         found = f"; it holds {others_text(others)}" if others else ""
         raise ValueError(f"no pictures (.png, .jpg, .webp and what else Pillow reads) were found "
                          f"in it{found}")
-    tell_left_out(others, empty)
     images, paths = decode_all(pictures, image_size, fit, damaged)
+    lost = {path[:-1] for path, _ in pictures} - {path[:-1] for path in paths}  # all damaged
+    tell_left_out(others, empty + sorted(lost))
     return parts_by_folder(images, paths)

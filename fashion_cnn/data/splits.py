@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['assigned_split', 'stratified_split', 'check_split_arguments', 'check_classes',
            'counted_from', 'check_parts', 'tell_unlabelled', 'checked_names',
-           'split_pool', 'split_parts', 'from_arrays']
+           'split_pool', 'split_parts', 'tell_absent', 'from_arrays']
 
 # %% ../../nbs/data/splits.ipynb #imports
 import math
@@ -137,9 +137,9 @@ def check_parts(parts, what):
 
 def tell_unlabelled(parts, what):
     if "unlabelled" in parts and len(parts) > 1:
-        warnings.warn(f"{len(parts['unlabelled']):,} pictures of {what} lie in no class folder and "
-                      f"have no labels. They are in none of the splits; read(path, 'unlabelled') "
-                      f"reads them", stacklevel=2)
+        warnings.warn(f"{what}: test pictures without class folders have no labels, and are in "
+                      f"none of the splits ({len(parts['unlabelled']):,}); read(path, "
+                      f"'unlabelled') reads them", stacklevel=2)
 
 # %% ../../nbs/data/splits.ipynb #checked-names
 def checked_names(parts, class_names, source):
@@ -185,7 +185,19 @@ def split_parts(parts, class_names, source, validation_split=0.2, test_split=0.1
         raise ValueError(f"{source}: of class {names[few]!r} no image is left to train on. "
                          f"Received: {np.sum(parts['train'].y == few)}")
     data = Dataset(train, validation, test, names, source)
+    tell_absent(data)
     return data if limit is None else data.limited(limit, seed)
+
+# %% ../../nbs/data/splits.ipynb #tell-absent
+def tell_absent(data):
+    for name in ("validation", "test"):
+        split = data.splits()[name]
+        absent = np.setdiff1d(np.arange(data.classes), split.y)
+        if len(split) and len(absent):
+            names = ", ".join(str(data.class_names[i]) for i in absent[:5])
+            warnings.warn(f"{data.source}: the {name} split has no image of {len(absent)} of the "
+                          f"{data.classes} classes ({names}{', ...' if absent[5:].size else ''}), "
+                          f"so they are not judged there", stacklevel=2)
 
 # %% ../../nbs/data/splits.ipynb #cell-038
 def from_arrays(x,                  # images in any form that as_pixels() takes
