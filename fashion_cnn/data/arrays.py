@@ -13,6 +13,7 @@ import functools
 import io
 import math
 import re
+import warnings
 import zipfile
 import zlib
 from pathlib import Path, PureWindowsPath
@@ -133,17 +134,24 @@ def read_idx(path):
 
 # %% ../../nbs/data/arrays.ipynb #cell-055
 _NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")),
+             "validation": tuple(pair for word in ("val", "valid", "validation", "dev") for pair in
+                                 ((f"x_{word}", f"y_{word}"), (f"{word}_images", f"{word}_labels"))),
              "test": (("x_test", "y_test"), ("test_images", "test_labels")),
              "all": (("x", "y"), ("images", "labels"), ("features", "target"), ("data", "labels"))}
 
 
-def _npz_keys(found):
+def _npz_keys(arrays):
+    found = {name.lower(): name for name in arrays}
     keys = {part: next((pair for pair in pairs if pair[0] in found), None) for part, pairs in
             _NPZ_KEYS.items()}
     keys = {part: pair for part, pair in keys.items() if pair}
     if not keys or "all" in keys and len(keys) > 1:
         raise ValueError(f"an .npz of images holds x and y, or x_train, y_train, x_test and y_test "
-                         f"(or images and labels). Received: {', '.join(found) or 'no arrays'}")
+                         f"(or images and labels). Received: {', '.join(arrays) or 'no arrays'}")
+    keys = {part: tuple(found.get(key, key) for key in pair) for part, pair in keys.items()}
+    unread = sorted(set(arrays) - {"ids"}.union(*keys.values()))
+    if unread:
+        warnings.warn(f"arrays of the .npz that were not read: {', '.join(unread)}", stacklevel=2)
     return keys
 
 # %% ../../nbs/data/arrays.ipynb #npz-array

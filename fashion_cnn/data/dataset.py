@@ -69,24 +69,33 @@ def in_blocks(x):
     return (np.ascontiguousarray(x[i:i + BLOCK_ROWS]) for i in range(0, len(x), BLOCK_ROWS))
 
 # %% ../../nbs/data/dataset.ipynb #cell-027
-def shares(counts,  # images of each class (K,)
-           n):      # how many are wanted altogether
+def shares(counts,   # images of each class (K,)
+           n,        # how many are wanted altogether
+           least=0,  # 1: at least one of each class that has any
+           ):
     "How many of each class (K,), `n` together, in proportion."
     exact = counts * n / max(counts.sum(), 1)
     whole = np.floor(exact).astype(int)
     order = np.argsort(whole - exact, kind="stable")
     whole[order[:n - whole.sum()]] += 1
+    for rare in np.flatnonzero(least * (whole == 0) * (counts > 0)):
+        whole[whole.argmax()] -= 1  # the largest class gives one up
+        whole[rare] = 1
     return whole
 
 # %% ../../nbs/data/dataset.ipynb #stratified-draw
 def stratified_draw(y,       # labels (N,)
                     n,       # how many to draw
                     seed=0,  # another seed, another draw
+                    least=0,  # 1: at least one image of each class
                    ):        # indices (n,), in random order
     "Draw `n` images, the classes in their proportions."
     rng = np.random.default_rng(seed)
     where = [np.flatnonzero(y == c) for c in np.unique(y)]
-    wanted = shares(np.array([len(w) for w in where]), n)
+    if n < least * len(where):
+        raise ValueError(f"{n} images cannot hold one of each of the {len(where)} classes; the "
+                         f"limit must be {len(where)} or more. Received: {n}")
+    wanted = shares(np.array([len(w) for w in where]), n, least)
     drawn = [rng.permutation(w)[:k] for w, k in zip(where, wanted)]
     return rng.permutation(np.concatenate(drawn or [[]]).astype(int))
 
@@ -119,9 +128,9 @@ class Dataset:
         return _split_named(self, name)
 
     def limited(self, n, seed=0):
-        "At most `n` images in each split, the classes in their proportions, drawn with `seed`."
+        "At most `n` images in each split, the classes in proportion, at least one of each."
         _check_count(n)
-        return replace(self, **{k: s.take(stratified_draw(s.y, n, seed)) for k, s in
+        return replace(self, **{k: s.take(stratified_draw(s.y, n, seed, least=1)) for k, s in
                                 self.splits().items() if len(s) > n})
 
     @functools.cached_property

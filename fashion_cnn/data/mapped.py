@@ -104,8 +104,9 @@ def map_images(path):
 # %% ../../nbs/data/mapped.ipynb #mapped-08
 def read_array_folder(folder):
     "Parts, or None where it is no folder of arrays."
-    ends = {part: end for part, end in (("all", ""), ("train", "_train"), ("test", "_test"))
-            if (folder / f"x{end}.npy").is_file()}
+    ends = {part: end for part, end in (
+        ("all", ""), ("train", "_train"), ("validation", "_val"), ("validation", "_valid"),
+        ("validation", "_validation"), ("test", "_test")) if (folder / f"x{end}.npy").is_file()}
     if "all" in ends and len(ends) > 1:
         raise ValueError(f"{folder.name} holds x.npy, or x_train.npy and x_test.npy, not both. "
                          f"Received: {', '.join(f'x{end}.npy' for end in ends.values())}")

@@ -15,7 +15,8 @@ from .dataset import Split
 from .mapped import read_array_folder
 from .pickles import is_cifar_batch, join_cifar_batches
 from .pickles import read_cifar_batch, read_cifar_folder, read_npy
-from .pictures import folder_files, read_pictures, tar_files
+from .pictures import check_picture_options, folder_files, read_pictures
+from .pictures import tar_files
 from .tables import read_csv
 
 # %% ../../nbs/data/reading.ipynb #titles
@@ -35,23 +36,23 @@ def refuse_image_size(image_size, what):
                          f"{what} have one size. Received: {image_size!r}")
 
 # %% ../../nbs/data/reading.ipynb #read-tar
-def read_tar(path, image_size):
+def read_tar(path, image_size=None, **options):
     with naming_file(path):
         files = list(tar_files(path))
         batches = {parts[-1]: raw for parts, raw in files if is_cifar_batch(parts[-1])}
         if not batches:
-            return read_pictures(files, image_size)
+            return read_pictures(files, image_size, **options)
         refuse_image_size(image_size, "CIFAR-10")
         return join_cifar_batches(batches)
 
 # %% ../../nbs/data/reading.ipynb #read-folder
-def read_folder(path, image_size):
+def read_folder(path, image_size=None, **options):
     found = read_idx_folder(path) or read_array_folder(path) or read_cifar_folder(path)
     if found:
         refuse_image_size(image_size, path.name)
         return found
     with naming_file(path):
-        return read_pictures(folder_files(path), image_size)
+        return read_pictures(folder_files(path), image_size, **options)
 
 # %% ../../nbs/data/reading.ipynb #cell-088
 def reader_of(path):
@@ -91,25 +92,28 @@ def existing_path(path):
     return path
 
 # %% ../../nbs/data/reading.ipynb #read-parts
-def read_parts(path, image_size=None):
-    "{'all': split}, or {'train': split, 'test': split}."
+def read_parts(path, image_size=None, **options):  # options: fit and damaged, for pictures
+    "{'all': split}, or {'train': split, 'test': split} and what else the file names."
     path = existing_path(path)
     if path.is_dir():
-        return read_folder(path, image_size)
+        return read_folder(path, image_size, **options)
     with naming_file(path):
         kind = reader_of(path)
         if not kind:
-            return read_tar(path, image_size)
+            return read_tar(path, image_size, **options)
         refuse_image_size(image_size, path.name)
         return kind(path)
 
 # %% ../../nbs/data/reading.ipynb #cell-090
 def read(path,             # a file or folder in any format of this chapter
-         part=None,        # "train" or "test", where it holds both
+         part=None,        # "train", "validation", "test" or "unlabelled", where it holds several
          image_size=None,  # (height, width) to bring pictures of different sizes to
+         fit="pad",        # how: "pad", "crop" or "stretch"
+         damaged="error",  # or "skip" leaves damaged pictures out, and lists them
          ) -> Split:       # uint8 images; labels and ids where the file has them
     "The images of one file, labelled or not; FileNotFoundError or ValueError if it is damaged."
-    parts = read_parts(path, image_size)
+    check_picture_options(image_size, fit, damaged)
+    parts = read_parts(path, image_size, fit=fit, damaged=damaged)
     if part is None and len(parts) == 1:
         return next(iter(parts.values()))
     if part not in parts:

@@ -24,10 +24,11 @@ import numpy as np
 from .arrays import idx_file
 from .dataset import FIVE_GROUPS, Dataset, in_blocks, quick, relabel
 from .pickles import CIFAR10_NAMES, is_cifar_batch
+from .pictures import check_picture_options
 from .pixels import as_split
 from .reading import (TITLES, existing_path, read_parts, refuse_image_size,
                                       sources)
-from .splits import check_split_arguments, split_parts
+from .splits import check_split_arguments, counted_from, split_parts
 from ..sketch import CLASS_NAMES
 
 # %% ../../nbs/data/sources.ipynb #cell-093
@@ -267,7 +268,7 @@ def in_this_order(split, class_names):
     return split
 
 # %% ../../nbs/data/sources.ipynb #path-parts
-def path_parts(source, image_size):
+def path_parts(source, image_size=None, **options):
     "-> parts, title."
     near = difflib.get_close_matches(str(source), sources(), 1, 0.5)
     if isinstance(source, str) and not (source and (re.search(r"[./\\]", source) or
@@ -275,23 +276,27 @@ def path_parts(source, image_size):
         guess = f", did you mean {near[0]!r}?" if near else "."
         raise ValueError(f"unknown data set {source!r}{guess} Known names: {', '.join(sources())}; "
                          f"or give the path of a file or folder")
-    parts = read_parts(source, image_size)
+    parts = read_parts(source, image_size, **options)
     title = "Fashion-MNIST" if is_fashion_mnist(parts) else existing_path(source).resolve().name
     return parts, title
 
 # %% ../../nbs/data/sources.ipynb #cell-107
 def load(source,                  # a name of `sources()`, or the path of a file or folder
-         *, validation_split=0.2,  # fraction of the training images, or of all without a test set
-         test_split=0.1,           # fraction of all, where there is no official test set
+         *, validation_split=0.2,  # fraction of the training images, where no validation set is
+         test_split=0.1,           # fraction of all, where no test set lies there
          split="stratified",      # or an assignment's own scheme, "A" to "E", without the fractions
          seed=0,                  # of the split; A always uses 0 and C 42, as they did
-         limit=None,              # at most so many images in each split, stratified
+         limit=None,              # at most so many images in each split, one of each class at least
          path=None,               # where a named source lies, instead of looking for it
          class_names=None,        # names in the order of the labels, or the words in their order
          image_size=None,         # (height, width) to bring pictures of different sizes to
+         fit="pad",               # how: "pad", "crop" or "stretch"
+         damaged="error",         # or "skip" leaves damaged pictures out, and lists them
+         first=0,                 # the lowest label: 1 where the file's labels count from 1
          ) -> Dataset:            # uint8 images, int64 labels, three splits
     "A data set, checked and split; FileNotFoundError or ValueError if that cannot be done."
-    check_split_arguments(validation_split, test_split, split, seed)
+    check_split_arguments(validation_split, test_split, split, seed, first)
+    check_picture_options(image_size, fit, damaged)
     if path is not None and source not in ("fashion-mnist", "five-groups", "cifar10"):
         raise ValueError(f"path= says where Fashion-MNIST or CIFAR-10 lies; for other files it is "
                          f"load(path). Received: {source!r}")
@@ -300,7 +305,8 @@ def load(source,                  # a name of `sources()`, or the path of a file
         parts, title = named_parts(source, path)
         class_names = class_names or {"fashion-mnist": CLASS_NAMES}.get(source)
     else:
-        parts, title = path_parts(source, image_size)
+        parts, title = path_parts(source, image_size, fit=fit, damaged=damaged)
         class_names = class_names or (CLASS_NAMES if title == "Fashion-MNIST" else None)
-    parts = {part: in_this_order(piece, class_names) for part, piece in parts.items()}
+    parts = {part: in_this_order(counted_from(piece, first), class_names)
+             for part, piece in parts.items()}
     return split_parts(parts, class_names, title, validation_split, test_split, split, seed, limit)

@@ -4,15 +4,18 @@
 
 # %% auto #0
 __all__ = ['assigned_split', 'stratified_split', 'check_split_arguments', 'check_classes',
-           'check_parts', 'split_parts', 'from_arrays']
+           'counted_from', 'check_parts', 'tell_unlabelled', 'checked_names',
+           'split_pool', 'split_parts', 'tell_absent', 'from_arrays']
 
 # %% ../../nbs/data/splits.ipynb #imports
 import math
+import warnings
+from dataclasses import replace
 
 import numpy as np
 
 from .dataset import Dataset, shape_text, stratified_draw
-from .pixels import as_split
+from .pixels import as_split, same_kind
 
 # %% ../../nbs/data/splits.ipynb #others
 def _others(n, taken):  # the indices of 0..n-1 that are not taken, in order
@@ -60,7 +63,7 @@ def stratified_split(y, validation_split, test_split, seed):
     return _rest(len(y), np.concatenate([test, validation]), seed), validation, test
 
 # %% ../../nbs/data/splits.ipynb #check-split-arguments
-def check_split_arguments(validation_split, test_split, split, seed):
+def check_split_arguments(validation_split, test_split, split, seed, first=0):
     for name, value in (("validation_split", validation_split), ("test_split", test_split)):
         if not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
             raise ValueError(f"{name} is the fraction of images put aside, from 0 up to but not "
@@ -71,64 +74,130 @@ def check_split_arguments(validation_split, test_split, split, seed):
     if split not in ("stratified", *"ABCDE"):
         raise ValueError(f'split must be "stratified" or one of the letters A to E. Received: '
                          f'{split!r}')
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"seed must be a whole number from 0 up. Received: {seed!r}")
+    for name, value in (("seed", seed), ("first", first)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise ValueError(f"{name} must be a whole number from 0 up. Received: {value!r}")
 
 # %% ../../nbs/data/splits.ipynb #cell-034
 def check_classes(y, class_names, what):
     found, names = np.unique(y), class_names or range(int(y.max(initial=-1)) + 1)
     if len(found) and found[-1] >= len(names):
         raise ValueError(f"{what}: label {found[-1]} (image {np.argmax(y)}) is out of range; "
-                         f"{len(names)} class names allow 0 to {len(names) - 1}")
+                         f"{len(names)} class names allow 0 to {len(names) - 1}"
+                         + ("; labels that count from 1 need first=1" if found[0] == 1 else ""))
     missing = np.setdiff1d(np.arange(len(names)), found)
     if len(missing):
         name = f" ({class_names[missing[0]]})" if class_names else ""
         raise ValueError(f"{what}: class {missing[0]}{name} has no image, while labels go up to "
                          f"{len(names) - 1}. Is a class missing, or label "
                          f"{found[-1] if len(found) else '?'} (image "
-                         f"{np.argmax(y) if len(y) else '?'}) out of range?")
+                         f"{np.argmax(y) if len(y) else '?'}) out of range?"
+                         f"{_way_out(found, missing)}")
+
+# %% ../../nbs/data/splits.ipynb #way-out
+def _way_out(found, missing):
+    if len(found) and len(missing) == found[0]:
+        return f" If the labels count from {found[0]}, say first={found[0]}"
+    return (" If these numbers are left out on purpose, from_arrays(x, y.astype(str)) takes each "
+            "number as the name of a class; read(path) gives x and y")
+
+
+def counted_from(split, first):
+    "The same images, with labels that count from 0 where the file's count from `first`."
+    if not first or split.y is None: return split
+    low = np.flatnonzero(split.y < first)
+    if len(low):
+        raise ValueError(f"first={first} is for labels that are numbers from {first} up. "
+                         f"Received: label {split.y[low[0]]} for image {low[0]}")
+    return replace(split, y=split.y - first)
 
 # %% ../../nbs/data/splits.ipynb #cell-035
 def check_parts(parts, what):
-    pool = parts.get("train", parts.get("all"))
-    if pool is None:
-        raise ValueError(f"{what} has test images only; read() reads them")
-    for name, part in parts.items():
-        if part.y is None:
-            raise ValueError(f"{what}: the images{' for ' + name if name != 'all' else ''} have no "
-                             f"labels, so nothing can be trained or judged with them; read() reads "
-                             f"unlabelled images, for predictions")
+    "-> the labelled parts {'train': pool, 'validation': split, 'test': split}, those that are there."
+    named = {"train" if name == "all" else name: p for name, p in parts.items()
+             if name != "unlabelled"}
+    if not named and parts or any(part.y is None for part in named.values()):
+        name = next((name for name, part in parts.items() if part.y is None), "all")
+        raise ValueError(f"{what}: the images{' for ' + name if name != 'all' else ''} have no "
+                         f"labels, so nothing can be trained or judged with them; read() reads "
+                         f"unlabelled images, for predictions. (Pictures take their labels from "
+                         f"the names of their folders.)")
+    if "train" not in named:
+        raise ValueError(f"{what} has {' and '.join(named)} images only; read() reads them")
+    pool = named["train"]
+    for name, part in named.items():
         if part.x.shape[1:] != pool.x.shape[1:]:
-            raise ValueError(f"{what}: training images are {shape_text(pool.x)}, test images "
+            raise ValueError(f"{what}: training images are {shape_text(pool.x)}, {name} images "
                              f"{shape_text(part.x)}")
     if not len(pool):
         raise ValueError(f"{what} holds no images")
-    return pool, parts.get("test")
+    tell_unlabelled(parts, what)
+    return named
+
+
+def tell_unlabelled(parts, what):
+    if "unlabelled" in parts and len(parts) > 1:
+        warnings.warn(f"{what}: test pictures without class folders have no labels, and are in "
+                      f"none of the splits ({len(parts['unlabelled']):,}); read(path, "
+                      f"'unlabelled') reads them", stacklevel=2)
+
+# %% ../../nbs/data/splits.ipynb #checked-names
+def checked_names(parts, class_names, source):
+    "The names of the classes; ValueError where labels do not fit them."
+    pool = parts["train"]
+    names = class_names or pool.class_names
+    check_classes(pool.y, names, source)
+    names = tuple(names or (f"class {i}" for i in range(int(pool.y.max()) + 1)))
+    for name, part in parts.items():
+        if len(part) and part.y.max() >= len(names):
+            raise ValueError(f"{source}: {name} label {part.y.max()} is out of range, training "
+                             f"labels end at {len(names) - 1}")
+    return names
+
+# %% ../../nbs/data/splits.ipynb #split-pool
+def split_pool(parts, validation_split, test_split, split, seed):
+    "-> training, validation and test split, each from its part or drawn from the training part."
+    pool, given = parts["train"], parts.get("validation")
+    if split == "stratified":
+        indices = stratified_split(pool.y, 0 if given is not None else validation_split,
+                                   0 if "test" in parts else test_split, seed)
+    else:
+        indices = assigned_split(pool.y, split, seed)
+    splits = [pool.take(np.arange(0) if i is None else i) for i in indices]
+    copied = lambda part: part.take(np.arange(len(part)))  # files give read-only arrays
+    if given is not None and split == "stratified":
+        splits[1] = copied(given)
+    elif given is not None:
+        warnings.warn(f"split={split!r} draws its own validation images from the training images; "
+                      f"the {len(given):,} that are there are not used", stacklevel=2)
+    if "test" in parts and split not in ("A", "B"):
+        splits[2] = copied(parts["test"])
+    return splits
 
 # %% ../../nbs/data/splits.ipynb #cell-036
 def split_parts(parts, class_names, source, validation_split=0.2, test_split=0.1,
                 split="stratified", seed=0, limit=None):
-    pool, test = check_parts(parts, source)
-    names = class_names or pool.class_names
-    check_classes(pool.y, names, source)
-    names = tuple(names or (f"class {i}" for i in range(int(pool.y.max()) + 1)))
-    if test is not None and len(test) and test.y.max() >= len(names):
-        raise ValueError(f"{source}: test label {test.y.max()} is out of range, training labels "
-                         f"end at {len(names) - 1}")
-    if split == "stratified":
-        indices = stratified_split(pool.y, validation_split, test_split if test is None else 0,
-                                   seed)
-    else:
-        indices = assigned_split(pool.y, split, seed)
-    train, validation, own = (pool.take(np.arange(0) if i is None else i) for i in indices)
+    parts = check_parts(parts, source)
+    names = checked_names(parts, class_names, source)
+    train, validation, test = split_pool(parts, validation_split, test_split, split, seed)
     if len(np.unique(train.y)) < len(names):
         few = np.setdiff1d(np.arange(len(names)), train.y)[0]
         raise ValueError(f"{source}: of class {names[few]!r} no image is left to train on. "
-                         f"Received: {np.sum(pool.y == few)}")
-    if test is not None and split not in ("A", "B"):
-        own = test.take(np.arange(len(test)))  # a copy, as files give read-only arrays
-    data = Dataset(train, validation, own, names, source)
+                         f"Received: {np.sum(parts['train'].y == few)}")
+    data = Dataset(train, validation, test, names, source)
+    tell_absent(data)
     return data if limit is None else data.limited(limit, seed)
+
+# %% ../../nbs/data/splits.ipynb #tell-absent
+def tell_absent(data):
+    for name in ("validation", "test"):
+        split = data.splits()[name]
+        absent = np.setdiff1d(np.arange(data.classes), split.y)
+        if len(split) and len(absent):
+            names = ", ".join(str(data.class_names[i]) for i in absent[:5])
+            warnings.warn(f"{data.source}: the {name} split has no image of {len(absent)} of the "
+                          f"{data.classes} classes ({names}{', ...' if absent[5:].size else ''}), "
+                          f"so they are not judged there", stacklevel=2)
 
 # %% ../../nbs/data/splits.ipynb #cell-038
 def from_arrays(x,                  # images in any form that as_pixels() takes
@@ -141,11 +210,14 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
                 test_split=0.1,     # fraction of all images for the test, if no official test set
                 split="stratified",  # or a letter "A" to "E", an assignment's own scheme
                 seed=0,             # of the split
-                limit=None,         # at most so many images in each split
+                limit=None,         # at most so many images in each split, one of each class at least
+                first=0,            # the lowest label: 1 where labels count from 1
                 ) -> Dataset:       # uint8 images, int64 labels
     "A data set from arrays in memory; ValueError where pixels, labels or shapes do not fit."
-    check_split_arguments(validation_split, test_split, split, seed)
-    parts = {"train" if x_test is not None else "all": as_split(x, y, None, class_names)}
+    check_split_arguments(validation_split, test_split, split, seed, first)
+    parts = {"train" if x_test is not None else "all": as_split(x, y, None, class_names, first)}
     if x_test is not None:
-        parts["test"] = as_split(x_test, y_test, None, parts["train"].class_names)
+        names = parts["train"].class_names
+        y_test = y_test if class_names or y_test is None else same_kind(y_test, names)
+        parts["test"] = as_split(x_test, y_test, None, names, first)
     return split_parts(parts, None, source, validation_split, test_split, split, seed, limit)
