@@ -234,7 +234,7 @@ def read_cifar_batch(path):
 def read_pickle(path):
     with open(path, "rb") as file:
         content = unpickle(file)
-    if isinstance(content, (tuple, list)) and 1 <= len(content) <= 3:
+    if isinstance(content, (tuple, list)) and len(content) in (2, 3):
         return _parts_of_pairs(content)
     arrays = named_arrays(content)
     if "fine_labels" in arrays or np.shape(arrays.get("data"))[1:] == (3072,):
@@ -243,7 +243,7 @@ def read_pickle(path):
 
 
 def _parts_of_pairs(pairs):  # ((x, y), (x_test, y_test)), or with validation between them
-    names = {1: ("all",), 2: ("train", "test"), 3: ("train", "validation", "test")}[len(pairs)]
+    names = ("train", "test") if len(pairs) == 2 else ("train", "validation", "test")
     pairs = [[as_array(a) for a in pair] for pair in pairs if isinstance(pair, (tuple, list))]
     if len(pairs) < len(names) or any(len(pair) != 2 for pair in pairs):
         raise ValueError("the pickle holds neither a dictionary of arrays nor pairs of images and "
