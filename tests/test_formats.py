@@ -310,7 +310,7 @@ def test_words_that_are_numbers_keep_their_meaning_in_the_test(tmp_path, train, 
                                          (["1", "2"], [0, 1]), (["coat", "bag"], ["boot", "bag"])])
 def test_labels_that_cannot_be_the_same_are_refused(tmp_path, train, test):
     np.savez(tmp_path / "a.npz", x_train=X[:20], y_train=np.array(train * 10), x_test=X[:20], y_test=np.array(test * 10))
-    with pytest.raises(ValueError, match=r"a\.npz: the test label '(0|coat|boot)' is not .*(same words|numbers)"):
+    with pytest.raises(ValueError, match=r"a\.npz: the test label '(0|bag|boot)' is not .*(same words|numbers)"):
         load(tmp_path / "a.npz")
 
 
@@ -566,8 +566,6 @@ def test_real_files_of_other_programs(tmp_path):
     for name, text in (("a.mat", "MATLAB file,"), ("a.h5", "HDF5"), ("a.pkl", "refused.*pandas"), ("a.feather", "Arrow")):
         with pytest.raises(ValueError, match=f"{name}: .*{text}"):
             load(tmp_path / name)
-    m = scipy.loadmat(tmp_path / "a.mat")
-    same(from_arrays(m["X"], m["y"].ravel(), test_split=0, validation_split=0).train, X[:0] if False else m["X"][:0]) if False else None
 
 
 def test_the_ways_out_work(tmp_path):
@@ -602,6 +600,7 @@ def test_pictures_in_class_folders_come_before_a_table_and_tables_before_a_loose
         (tmp_path / "ab"[i % 2] / f"{i}.png").write_bytes(png(X[i]))
     (tmp_path / "labels.csv").write_text("file,label\n0.png,a\n")
     assert load(tmp_path).class_names == ("a", "b")
-    table(tmp_path / "c" / "train.csv") if (tmp_path / "c").mkdir() is None else None
+    (tmp_path / "c").mkdir()
+    table(tmp_path / "c" / "train.csv")
     (tmp_path / "c" / "overview.png").write_bytes(png(X[0]))
     same(read(tmp_path / "c"), X, Y)

@@ -148,11 +148,9 @@ def files_by_part(files):
     own = lambda name: not (re.sub("labels", "imgs", name) in names - {name} or
                             re.sub("labels", "images", name) in names - {name} or
                             re.sub(r"\.(gz|bz2|xz|zip)$", "", name) in names - {name})
-    parts = {}
-    for path in files:
-        if own(path.name):
-            parts.setdefault(part_of(path), []).append(path)
-    return parts
+    parts = {part: [path for path in files if own(path.name) and part_of(path) == part]
+             for part in ("train", "all", "validation", "test")}
+    return {part: some for part, some in parts.items() if some}
 
 # %% ../../nbs/data/reading.ipynb #read-data-files
 def read_data_files(folder, files, image_size=None, **options):
