@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'naming_file', 'check_size', 'Unzip', 'open_unzipped', 'idx_shape',
-           'read_idx_array', 'idx_file', 'read_idx_folder', 'read_idx_pair', 'read_idx',
-           'read_npz', 'npy_header']
+           'read_idx_array', 'idx_sets', 'idx_file', 'read_idx_folder', 'read_idx_pair',
+           'read_idx', 'npy_header', 'same_classes', 'parts_of_arrays', 'unnamed_keys',
+           'read_npz']
 
 # %% ../../nbs/data/arrays.ipynb #imports
 import contextlib
@@ -13,9 +14,11 @@ import functools
 import io
 import math
 import re
+import string
 import warnings
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -94,32 +97,55 @@ def read_idx_array(path, axes=(1, 3, 4)):
         return np.frombuffer(raw, np.uint8).reshape(shape)
 
 # %% ../../nbs/data/arrays.ipynb #cell-053
+_IDX_NAME = r"(.*-)?(train|t10k|test)-(images|labels)[-.]idx[134]-ubyte(\.gz)?"
+
+
+def idx_sets(folder):
+    "{name before the usual one: {('train' or 'test', 'images' or 'labels'): path}}."
+    sets = {}
+    for path in sorted(folder.iterdir(), key=lambda p: (p.name.endswith(".gz"), p.name)):
+        name = re.fullmatch(_IDX_NAME, path.name)
+        path = path / path.name if path.is_dir() else path
+        if name and path.is_file():
+            key = "train" if name[2] == "train" else "test", name[3]
+            sets.setdefault(name[1] or "", {}).setdefault(key, path)
+    return sets
+
+
 def idx_file(folder, part, kind):
     "The file's path, or None."
-    stems = [f"{prefix}-{kind}{dot}idx{axes}-ubyte" for prefix in
-             (("t10k", "test") if part == "test" else ("train",))
-             for dot in "-." for axes in (1, 3, 4)]
-    paths = (folder / (stem + end) for stem in stems for end in ("", ".gz"))
-    return next((path for path in paths if path.is_file()), None)
+    return idx_sets(folder).get("", {}).get((part, kind)) if folder.is_dir() else None
 
 # %% ../../nbs/data/arrays.ipynb #read-idx-folder
 def read_idx_folder(folder):
-    files = {(p, k): idx_file(folder, p, k) for p in ("train", "test") for k in
-             ("images", "labels")}
-    if not any(files.values()):
+    sets = idx_sets(folder)
+    if not sets:
         return None
+    if len(sets) > 1:
+        raise ValueError(f"{folder.name} holds several sets: "
+                         f"{', '.join(name.rstrip('-') or 'MNIST' for name in sets)}. Put the four "
+                         f"files of one into a folder of their own, and load that")
+    [(before, files)] = sets.items()
     usual = {"train": "train", "test": "t10k", "images": "images-idx3", "labels": "labels-idx1"}
-    missing = [f"{usual[p]}-{usual[k]}-ubyte(.gz)" for (p, k), f in files.items() if not f]
+    missing = [f"{before}{usual[p]}-{usual[k]}-ubyte(.gz)" for p in ("train", "test")
+               for k in ("images", "labels") if (p, k) not in files]
     if missing:
         raise FileNotFoundError(f"{folder.name}: of the four IDX files {' and '.join(missing)} is "
                                 f"missing")
     return {p: read_idx_pair(files[p, "images"], files[p, "labels"]) for p in ("train", "test")}
 
-
+# %% ../../nbs/data/arrays.ipynb #read-idx-pair
 def read_idx_pair(images, labels):
     with naming_file(images):
-        return as_split(read_idx_array(images, (3, 4)), None if labels is None else
-                        read_idx_array(labels, (1,)))
+        x = read_idx_array(images, (3, 4))
+        y = None if labels is None else read_idx_array(labels, (1,))
+        if not images.name.startswith("emnist-"):
+            return as_split(x, y)
+        warnings.warn(f"{images.name}: EMNIST stores its images mirrored along the diagonal; they "
+                      f"were turned upright", stacklevel=2)
+        letters = "letters" in images.name
+        return as_split(x.swapaxes(1, 2), y, None, tuple(string.ascii_uppercase) if letters else
+                        None, first=int(letters))
 
 # %% ../../nbs/data/arrays.ipynb #read-idx
 def read_idx(path):
@@ -127,10 +153,18 @@ def read_idx(path):
     if "labels" in path.name:
         raise ValueError(f"{path.name} holds labels only; read the images' file, its labels are "
                          f"found beside it")
-    beside = path.name.replace("images", "labels").replace("idx3", "idx1")
+    beside = path.name.replace("images", "labels")
+    beside = beside.replace("idx3", "idx1").replace("idx4", "idx1")
     found = next((path.parent / n for n in (beside, beside + ".gz", beside.removesuffix(".gz"))
                   if n != path.name and (path.parent / n).is_file()), None)
     return {"all": read_idx_pair(path, found)}
+
+# %% ../../nbs/data/arrays.ipynb #npy-header
+def npy_header(file):
+    "An open .npy file -> shape, whether columns come first (Fortran), dtype."
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0,
+                   (2, 0): np.lib.format.read_array_header_2_0}
+    return read_header[np.lib.format.read_magic(file)](file)
 
 # %% ../../nbs/data/arrays.ipynb #cell-055
 _NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")),
@@ -164,21 +198,87 @@ def _npz_array(arrays, key):
         raise ValueError(f"refused: {key} holds Python objects, which could run code; only plain "
                          f"arrays are read") from None
 
+# %% ../../nbs/data/arrays.ipynb #same-classes
+def same_classes(parts):  # {part: Split}, each with labels numbered on its own
+    "The same parts, all numbered as the first one: by the words that its labels are."
+    first = next(iter(parts.values()))
+    return {part: split if split is first or split.y is None or first.y is None else
+            _numbered_as(first.class_names, split, part) for part, split in parts.items()}
+
+
+def _numbered_as(names, split, part):
+    words = split.class_names
+    if words == names:
+        return split
+    if names is None and all(word.isdecimal() for word in words):  # numbers, written as words
+        return replace(split, y=np.array([int(word) for word in words])[split.y], class_names=None)
+    words = words or [str(i) for i in range(split.y.max(initial=-1) + 1)]
+    unknown = [words[i] for i in np.unique(split.y) if words[i] not in (names or ())]
+    if unknown:
+        known = f"one of the class names {', '.join(names)}" if names else (
+            "a number, as the labels of the first part are")
+        raise ValueError(f"the {part} label {unknown[0]!r} is not {known}. Give the labels of all "
+                         f"parts as the same words, or all as numbers")
+    table = np.array([names.index(w) if w in names else -1 for w in words], np.int64)
+    return replace(split, y=table[split.y], class_names=names)
+
+# %% ../../nbs/data/arrays.ipynb #parts-of-arrays
+def parts_of_arrays(names,  # of the arrays in a file
+                    get,    # name -> array
+                   ):
+    "Parts, from names such as x_train and y_train."
+    own = {name.lower(): name for name in names}
+    parts = {}
+    for part, keys in _npz_keys(list(own)).items():
+        wanted = (*keys, "ids") if part == "all" else keys
+        parts[part] = as_split(*(get(own[k]) if k in own else None for k in wanted))
+    return same_classes(parts)
+
+# %% ../../nbs/data/arrays.ipynb #unnamed-keys
+def unnamed_keys(shapes):  # {"arr_0": shape, ...}
+    "{part: (images, labels)}; the first images are for training, the second for the test."
+    square = lambda n: n >= 49 and math.isqrt(n) ** 2 == n
+    images = [k for k, s in shapes.items() if len(s) > 2 or len(s) == 2 and square(s[1])]
+    labels = [k for k in shapes if k not in images]
+    if len(shapes) == 1:
+        if not images:
+            raise ValueError("it holds labels only; read the file of the images, its labels are "
+                             "found beside it")
+        return {"all": (images[0], None)}
+    lengths = [[shapes[k][:1] for k in some] for some in (images, labels)]
+    if len(images) in (1, 2) and lengths[0] == lengths[1]:
+        return dict(zip(("train", "test") if len(images) == 2 else ("all",), zip(images, labels)))
+    said = ", ".join(f"{k} {shape}" for k, shape in shapes.items())
+    raise ValueError(f"the arrays have no names, and their shapes do not say which are images and "
+                     f"which their labels: {said}. np.savez(file, x_train=..., y_train=..., "
+                     f"x_test=..., y_test=...) names them")
+
+# %% ../../nbs/data/arrays.ipynb #read-unnamed
+def _read_unnamed(path, arrays):
+    with zipfile.ZipFile(path) as archive:
+        shapes = {}
+        for name in arrays.files:
+            with archive.open(name + ".npy") as file:
+                shapes[name] = npy_header(file)[0]
+    get, parts = functools.partial(_npz_array, arrays), {}
+    for part, (images, labels) in unnamed_keys(shapes).items():
+        y = get(labels) if labels else _labels_beside(path)
+        parts[part] = as_split(get(images), y)
+    return same_classes(parts)
+
+
+def _labels_beside(path):  # kmnist-train-labels.npz beside kmnist-train-imgs.npz, or None
+    name = re.sub("imgs|images", "labels", path.name)
+    if name == path.name or not (path.parent / name).is_file():
+        return None
+    with naming_file(path.parent / name), np.load(path.parent / name, allow_pickle=False) as arrays:
+        return _npz_array(arrays, arrays.files[0])
+
 # %% ../../nbs/data/arrays.ipynb #read-npz
 def read_npz(path):
     with naming_file(path), zipfile.ZipFile(path) as archive:
         check_size(sum(item.file_size for item in archive.infolist()))
     with naming_file(path), np.load(path, allow_pickle=False) as arrays:
-        get, parts, names = functools.partial(_npz_array, arrays), {}, None
-        for part, (images, labels) in _npz_keys(arrays.files).items():
-            parts[part] = as_split(get(images), get(labels), get("ids") if part == "all" else None,
-                                   names)
-            names = parts[part].class_names
-        return parts
-
-# %% ../../nbs/data/arrays.ipynb #npy-header
-def npy_header(file):
-    "An open .npy file -> shape, whether columns come first (Fortran), dtype."
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0,
-                   (2, 0): np.lib.format.read_array_header_2_0}
-    return read_header[np.lib.format.read_magic(file)](file)
+        if arrays.files and all(re.fullmatch(r"arr_\d+", name) for name in arrays.files):
+            return _read_unnamed(path, arrays)
+        return parts_of_arrays(arrays.files, functools.partial(_npz_array, arrays))

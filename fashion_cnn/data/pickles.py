@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['CIFAR10_NAMES', 'ArraysOnly', 'as_array', 'unpickle', 'named_arrays', 'npy_content',
-           'read_npy', 'cifar_batch', 'join_cifar_batches', 'read_cifar_batch',
-           'is_cifar_batch', 'read_cifar_folder']
+           'read_npy', 'cifar_batch', 'cifar_images', 'cifar_records', 'is_cifar_batch',
+           'cifar_files', 'cifar_names', 'join_cifar_batches', 'read_cifar_folder',
+           'read_cifar_batch', 'read_pickle']
 
 # %% ../../nbs/data/pickles.ipynb #imports
 import io
@@ -16,7 +17,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .arrays import check_size, naming_file, npy_header
+from .arrays import (check_size, naming_file, npy_header, parts_of_arrays,
+                                     same_classes)
 from .pixels import as_labels, as_split
 
 # %% ../../nbs/data/pickles.ipynb #cell-059
@@ -102,7 +104,8 @@ def unpickle(file):
             raise pickle.UnpicklingError(str(error)) from None
         raise ValueError(f"refused: the file is a pickle that wants to run code "
                          f"({str(error).removeprefix('it ')}). Only numbers, texts, lists, "
-                         f"dictionaries and NumPy arrays are read; nothing was run") from None
+                         f"dictionaries and NumPy arrays are read; nothing was run. If you made it "
+                         f"yourself, save its arrays: np.savez(file, x=..., y=...)") from None
 
 # %% ../../nbs/data/pickles.ipynb #named-arrays
 def named_arrays(content):
@@ -147,36 +150,102 @@ CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 def cifar_batch(raw, name):
     "The bytes of one batch file -> images (N, 32, 32, 3), labels (N,)."
     with naming_file(name):
+        if name.endswith(".bin"):
+            return cifar_records(raw, label_bytes=1 if is_cifar_batch(name) else 2)
         content = named_arrays(unpickle(io.BytesIO(raw)))
-        if not {"data", "labels"} <= set(content):
-            raise ValueError('a CIFAR-10 batch is a dictionary with "data" and "labels". Received: '
-                             f'{", ".join(content)}')
+        labels = content.get("labels", content.get("fine_labels"))
+        if "data" not in content or labels is None:
+            raise ValueError('a CIFAR-10 batch is a dictionary with "data" and "labels", one of '
+                             f'CIFAR-100 has "fine_labels". Received: {", ".join(content)}')
         data = np.asarray(content["data"])
         if data.ndim != 2 or data.shape[1] != 3072 or data.dtype != np.uint8:
             raise ValueError(f"CIFAR-10 images are rows of 3,072 bytes. Received: {data.dtype} "
                              f"{data.shape}")
-        return np.moveaxis(data.reshape(-1, 3, 32, 32), 1, -1), as_labels(content["labels"])[0]
+        return cifar_images(data), as_labels(labels)[0]
+
+
+def cifar_images(rows):  # uint8 (N, 3072) -> (N, 32, 32, 3)
+    return np.moveaxis(rows.reshape(-1, 3, 32, 32), 1, -1)
 
 # %% ../../nbs/data/pickles.ipynb #join-cifar-batches
-def join_cifar_batches(batches):
-    "{file name: bytes} -> parts."
-    parts = {}
-    for part, pattern in (("train", r"data_batch_\d+"), ("test", "test_batch")):
-        found = [cifar_batch(raw, name) for name, raw in sorted(batches.items()) if
-                 re.fullmatch(pattern, name)]
-        if found:
-            parts[part] = as_split(*map(np.concatenate, zip(*found)), class_names=CIFAR10_NAMES)
-    return parts
-
-
-def read_cifar_batch(path):
-    return {"all": as_split(*cifar_batch(path.read_bytes(), path.name), class_names=CIFAR10_NAMES)}
+def cifar_records(raw, label_bytes):
+    record = label_bytes + 3072
+    if not raw or len(raw) % record:
+        raise ValueError(f"wrong length: records of {record:,} bytes were expected. Received: "
+                         f"{len(raw):,} bytes")
+    rows = np.frombuffer(raw, np.uint8).reshape(-1, record)
+    return cifar_images(rows[:, label_bytes:]), rows[:, label_bytes - 1]
 
 
 def is_cifar_batch(name):
-    return re.fullmatch(r"data_batch_\d+|test_batch", name)
+    return re.fullmatch(r"(data_batch_\d+|test_batch)(\.bin)?", name)
+
+# %% ../../nbs/data/pickles.ipynb #cifar-files
+_CIFAR100_NAMES = ("meta", "fine_label_names.txt")
+
+
+def cifar_files(names):
+    "Those names in a folder or archive that belong to CIFAR-10 or CIFAR-100."
+    if any(map(is_cifar_batch, names)):
+        return [name for name in names if is_cifar_batch(name)]
+    if not set(_CIFAR100_NAMES) & set(names):
+        return []
+    return [name for name in names if re.fullmatch(r"(train|test)(\.bin)?|meta", name) or
+            name in _CIFAR100_NAMES]
+
+
+def cifar_names(files):  # {file name: bytes}
+    "The names of the classes, or None where no file says them."
+    if any(map(is_cifar_batch, files)):
+        return CIFAR10_NAMES
+    if "meta" in files:
+        with naming_file("meta"):
+            words = named_arrays(unpickle(io.BytesIO(files["meta"]))).get("fine_label_names", [])
+            return tuple(w.decode() if isinstance(w, bytes) else w for w in words) or None
+    text = files.get("fine_label_names.txt", b"").decode()
+    return tuple(text.split()) or None
+
+# %% ../../nbs/data/pickles.ipynb #join-batches
+def join_cifar_batches(batches):
+    "{file name: bytes} -> parts."
+    parts, names = {}, cifar_names(batches)
+    for part, pattern in (("train", r"(data_batch_\d+|train)(\.bin)?"),
+                          ("test", r"(test_batch|test)(\.bin)?")):
+        found = [cifar_batch(raw, name) for name, raw in sorted(batches.items()) if
+                 re.fullmatch(pattern, name)]
+        if found:
+            parts[part] = as_split(*map(np.concatenate, zip(*found)), class_names=names)
+    return parts
 
 
 def read_cifar_folder(folder):
-    return join_cifar_batches({f.name: f.read_bytes() for f in folder.iterdir() if
-                               is_cifar_batch(f.name)})
+    files = [path.name for path in folder.iterdir() if path.is_file()]
+    return join_cifar_batches({name: (folder / name).read_bytes() for name in cifar_files(files)})
+
+# %% ../../nbs/data/pickles.ipynb #read-cifar-batch
+def read_cifar_batch(path):
+    files = {path.name: path.read_bytes()} | {
+        name: (path.parent / name).read_bytes() for name in _CIFAR100_NAMES
+        if not is_cifar_batch(path.name) and (path.parent / name).is_file()}
+    x, y = cifar_batch(files[path.name], path.name)
+    return {"all": as_split(x, y, None, cifar_names(files))}
+
+# %% ../../nbs/data/pickles.ipynb #read-pickle
+def read_pickle(path):
+    with open(path, "rb") as file:
+        content = unpickle(file)
+    if isinstance(content, (tuple, list)) and len(content) in (2, 3):
+        return _parts_of_pairs(content)
+    arrays = named_arrays(content)
+    if "fine_labels" in arrays or np.shape(arrays.get("data"))[1:] == (3072,):
+        return read_cifar_batch(path)
+    return parts_of_arrays(list(arrays), arrays.get)
+
+
+def _parts_of_pairs(pairs):  # ((x, y), (x_test, y_test)), or with validation between them
+    names = ("train", "test") if len(pairs) == 2 else ("train", "validation", "test")
+    pairs = [[as_array(a) for a in pair] for pair in pairs if isinstance(pair, (tuple, list))]
+    if len(pairs) < len(names) or any(len(pair) != 2 for pair in pairs):
+        raise ValueError("the pickle holds neither a dictionary of arrays nor pairs of images and "
+                         "labels; np.savez(file, x=..., y=...) writes what is read")
+    return same_classes({part: as_split(*pair) for part, pair in zip(names, pairs)})
