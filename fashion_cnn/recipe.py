@@ -174,6 +174,8 @@ def refusals(recipe):   # gives (is it wrong?, what to say, fields to show, ...)
            "without augmentation every pass of the frozen base gives the same features: one is "
            "enough",
            "cache_features", "augmentation")
+    yield ("learning_rate" in recipe.optimizer_options,
+           "the learning rate has a field of its own, learning_rate", "optimizer_options")
     yield (recipe.augmentation_options and not pipeline,
            "augmentation_options need an augmentation", "augmentation_options")
 

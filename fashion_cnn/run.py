@@ -131,8 +131,6 @@ def as_images(images,            # a stack, a list, or one image; of bytes, or f
     if not (flat or shape[1:] == expected or expected[-1] == 1 and shape[1:] == expected[:2]):
         raise ValueError(f"{wanted}. Received: an array of shape {shape}{way_out(shape, expected)}")
     if not shape[0]: raise ValueError(f"{wanted}. Received: no image at all")
-    if dtype.kind == "f" and not np.isfinite(images).all():
-        raise ValueError(f"{wanted}. Received: pixels that are NaN or infinite")
     try: return as_pixels(images.reshape(-1, *expected) if flat else images)
     except ValueError as error: raise ValueError(f"{wanted}. {error}") from None
 
@@ -192,7 +190,7 @@ class Run:
     metrics: dict         # split -> {'loss', 'accuracy' (of a classifier), 'images'}
     data: dict            # 'source', 'class_names', 'input_shape', 'images', 'limit', ...
     parameters: dict      # 'total' and 'trainable' counts of the network, 'MFLOPs' for one image
-    stopped: str          # why it ended: 'finished', 'early' or 'interrupted'
+    stopped: str          # why it ended: 'finished', 'early', 'interrupted' or 'diverged'
     labels: dict = field(default_factory=dict)               # split -> int64 (N,)
     probabilities: dict = field(default_factory=dict)        # split -> float32 (N, classes)
     environment: dict = field(default_factory=environment)   # versions and machine
