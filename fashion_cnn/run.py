@@ -238,6 +238,16 @@ class Run:
         else: size = whole_number(batch_size, "batch_size", 1)
         return predict_in_blocks(self.model, images, size)
 
+    def recalls(self, split: str = "test") -> dict:   # class name -> 0 to 1, or None without images
+        "Of the images of each class in a split, the share that is called so."
+        if split not in self.probabilities:
+            raise ValueError(f"this run keeps predictions of {', '.join(self.probabilities)} or "
+                             f"nothing. Received: {split!r}")
+        labels, right = self.labels[split], self.probabilities[split].argmax(1)
+        right = right == labels
+        return {name: float(right[labels == number].mean()) if (labels == number).any() else None
+                for number, name in enumerate(self.data["class_names"])}
+
     def save(self, folder: str | Path) -> Path:
         "Write the run to one folder; on any failure the folder keeps what it held."
         return save_run(self, folder)

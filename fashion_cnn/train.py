@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .assemble import assemble, resolve_data, resolve_recipe, unloadable_layers
+from .assemble import (assemble, note_unequal, resolve_data, resolve_recipe,
+                                  unloadable_layers)
 from .batches import Batches, batches_in_order, streamed
 from .checkpoint import (Checkpoint, CheckpointCallback, Diverged, dtype_policy,
                          experiment_key, finished_run, prepare_folder, weights_hash)
@@ -165,6 +166,7 @@ def train(recipe: Recipe,                    # what to do
     recipe = resolve_recipe(recipe, epochs, seed, start)
     callbacks, folder = checked_callbacks(callbacks, recipe), checked_folder(out)
     data = resolve_data(data, recipe, limit)
+    note_unequal(recipe, data)
     if folder is None:
         with strategy_scope(strategy):
             return carry_out(recipe, data, start, None, None, progress, callbacks, limit)
