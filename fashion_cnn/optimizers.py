@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MOVING', 'OPTIMIZERS', 'OneCycle', 'learning_rate', 'learning_rates',
-           'recipe_callbacks', 'orthogonal', 'Muon', 'training_model', 'with_noise',
-           'model_with_labels', 'mixed_cross_entropy', 'mixed_accuracy', 'optimizer',
-           'compile_model']
+           'recipe_callbacks', 'checked_callbacks', 'orthogonal', 'Muon',
+           'training_model', 'with_noise', 'model_with_labels', 'mixed_cross_entropy',
+           'mixed_accuracy', 'optimizer', 'compile_model']
 
 # %% ../nbs/optimizers.ipynb #exports-imports
 import math
@@ -96,6 +96,28 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
         callbacks.append(keras.callbacks.EarlyStopping(
             stop["monitor"], stop["min_delta"], stop["patience"], mode=mode(stop["monitor"])))
     return callbacks
+
+# %% ../nbs/optimizers.ipynb #own-callbacks
+def checked_callbacks(callbacks,        # Keras' callbacks: one, several, or None
+                      recipe: Recipe,   # whose schedule may leave the learning rate to them
+                     ) -> list[keras.callbacks.Callback]:
+    "One's own callbacks as a list; others than Keras' are refused."
+    known = keras.callbacks
+    several = hasattr(callbacks, "__iter__") and not isinstance(callbacks, (str, known.Callback))
+    own = list(callbacks) if several else [] if callbacks is None else [callbacks]
+    for callback in own:
+        if isinstance(callback, known.Callback): continue
+        hint = "an object, made by calling the class" if isinstance(callback, type) else \
+               "such as keras.callbacks.LambdaCallback(on_epoch_end=...)"
+        raise TypeError(f"callbacks must be Keras callbacks, {hint}. Received: {callback!r}")
+    plan, setters = (recipe.schedule or {}).get("name"), (known.LearningRateScheduler,
+                                                          known.ReduceLROnPlateau)
+    setting = [type(callback).__name__ for callback in own if isinstance(callback, setters)]
+    if setting and plan not in (None, "plateau"):
+        raise ValueError(f"the schedule {plan!r} of the recipe sets the learning rate of every "
+                         "step, and a callback cannot. Take schedule=None, or leave the callback "
+                         f"out. Received: {setting[0]}")
+    return own
 
 # %% ../nbs/optimizers.ipynb #cell-020b
 def orthogonal(matrix,            # (rows, columns)
@@ -194,8 +216,14 @@ def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimize
     if recipe.optimizer not in OPTIMIZERS:
         raise ValueError(suggest(recipe.optimizer, OPTIMIZERS, "optimizer"))
     config = {"learning_rate": learning_rate(recipe, steps_per_epoch), **recipe.optimizer_options}
-    if recipe.optimizer == "muon": return Muon(**config)
-    return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+    try:
+        if recipe.optimizer == "muon": return Muon(**config)
+        return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"the optimizer {recipe.optimizer!r} does not take these options "
+                         f"({reason}). Received: optimizer_options={recipe.optimizer_options}"
+                        ) from error
 
 # %% ../nbs/optimizers.ipynb #compile-model
 def compile_model(model: keras.Model,     # gives probabilities, or images in 0..1

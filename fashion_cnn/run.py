@@ -5,21 +5,23 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'LEVELS', 'IN_PACKAGE', 'RECORDED', 'JSON_FIELDS', 'RUN_FILE',
            'RECORD_BYTES', 'FINENESS', 'environment', 'quantize', 'dequantize', 'pack',
-           'unpack', 'best_epoch', 'predict_in_blocks', 'load_model', 'ModelFromFolder',
-           'Run', 'plain_fields', 'model_bytes', 'prediction_bytes', 'remove_unnamed',
-           'save_run', 'named_arrays', 'load_run', 'packed_predictions', 'record_text',
-           'record_run', 'from_record', 'recorded']
+           'unpack', 'best_epoch', 'predict_in_blocks', 'stacked', 'as_images', 'way_out',
+           'load_model', 'ModelFromFolder', 'Run', 'plain_fields', 'model_bytes',
+           'prediction_bytes', 'named_files', 'lost_files', 'save_run', 'named_arrays',
+           'read_run_json', 'load_run', 'packed_predictions', 'record_text', 'record_run',
+           'from_record', 'recorded']
 
 # %% ../nbs/run.ipynb #exports-imports
-import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, os, platform, re
+import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, math, os, platform, re
 import tempfile, warnings, zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .files import naming_damage, read_json, write_atomically
-from .recipe import Recipe
+from .data.pixels import as_pixels
+from .files import naming_damage, owned, read_json, write_atomically
+from .recipe import Recipe, whole_number
 
 # %% ../nbs/run.ipynb #cell-023
 PACKAGES = ("fashion_cnn", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -94,6 +96,56 @@ def predict_in_blocks(model,             # a keras.Model
     return np.concatenate([np.asarray(model.predict(block, batch_size=batch_size, verbose=0))
                            for block in blocks])
 
+# %% ../nbs/run.ipynb #stacked
+def stacked(images, expected: tuple):   # expected: (height, width, channels)
+    "Images as an array (N, ...): a single image becomes one of one, a list is put together."
+    if isinstance(images, (str, bytes, Path)):
+        raise TypeError(f"images were expected, not where they lie. Read the file first: "
+                        "load(path).test of fashion_cnn.data, or np.asarray(PIL.Image.open(path)). "
+                        f"Received: {str(images)!r}")
+    if hasattr(images, "only"): return images    # larger than memory
+    singles = (expected, expected[:2]) if expected[-1] == 1 else (expected,)
+    if isinstance(images, (list, tuple)):
+        parts = [np.asarray(image) for image in images]
+        shapes = sorted({part.shape for part in parts})
+        if len(shapes) > 1:
+            raise ValueError(f"images of one shape were expected, {expected}. Received: images of "
+                             f"the shapes {', '.join(map(str, shapes))}")
+        images = np.stack(parts) if parts else np.empty((0, *expected), np.uint8)
+        if shapes and shapes[0] in ((1, *expected), (1, *expected[:2])): images = images[:, 0]
+    images = np.asarray(images)
+    return images[None] if images.shape in singles else images
+
+# %% ../nbs/run.ipynb #as-images
+def as_images(images,            # a stack, a list, or one image; of bytes, or floats from 0 to 1
+              expected: tuple,   # (height, width, channels) of the images a model looks at
+             ):                  # uint8 (N, height, width, channels)
+    "Images as a model wants them, or an error that says what it looks at."
+    wanted = (f"this model looks at images of shape {expected}, pixels from 0 to 255; expected "
+              f"(N, {', '.join(map(str, expected))})")
+    images = stacked(images, expected)
+    dtype, shape = images.dtype, tuple(images.shape)
+    flat = len(shape) == 2 and shape[1] == math.prod(expected)
+    if dtype.kind not in "biuf":
+        raise TypeError(f"{wanted}. Received: {dtype} of shape {shape}, which holds no pixels")
+    if not (flat or shape[1:] == expected or expected[-1] == 1 and shape[1:] == expected[:2]):
+        raise ValueError(f"{wanted}. Received: an array of shape {shape}{way_out(shape, expected)}")
+    if not shape[0]: raise ValueError(f"{wanted}. Received: no image at all")
+    try: return as_pixels(images.reshape(-1, *expected) if flat else images)
+    except ValueError as error: raise ValueError(f"{wanted}. {error}") from None
+
+# %% ../nbs/run.ipynb #way-out
+def way_out(shape: tuple, expected: tuple) -> str:    # shape: (N, ...), or of one image
+    "What makes images of this shape fit, where it is known; starts with a full stop."
+    height, width, channels = expected
+    if shape[-3:] == (channels, height, width):
+        return ". The channels stand first; np.moveaxis(x, -3, -1) puts them last"
+    size = shape[-3:-1] if shape[-1] in (1, 3, 4) else shape[-2:]
+    if size == (height, width):
+        mode = "L" if channels == 1 else "RGB"
+        return f". The channels differ; Pillow's image.convert({mode!r}) makes them {channels}"
+    return f". The size differs; Pillow's image.resize({(width, height)}) changes it"
+
 # %% ../nbs/run.ipynb #load-model
 def load_model(path: Path):   # a `.keras` file; gives a keras.Model
     "A saved model; code inside the file is refused (safe mode)."
@@ -114,7 +166,13 @@ class ModelFromFolder:
                 raise ValueError(f"the run {run.name!r} was recorded without its weights: its "
                                  "curves and test predictions are here, a model is not. "
                                  "Train it with train()")
-            run._model = load_model(run.folder / run.files["model"])
+            path = run.folder / run.files["model"]
+            if not path.exists():
+                raise FileNotFoundError(
+                    f"the run in the folder {run.folder.name!r} names {path.name}, which is not "
+                    "there any more. train(run.recipe, data, out=folder), with the images it was "
+                    "trained on, makes it again: from the checkpoint, if that is still there")
+            run._model = load_model(path)
         return run._model
 
     def __set__(self, run, model):
@@ -132,7 +190,7 @@ class Run:
     metrics: dict         # split -> {'loss', 'accuracy' (of a classifier), 'images'}
     data: dict            # 'source', 'class_names', 'input_shape', 'images', 'limit', ...
     parameters: dict      # 'total' and 'trainable' counts of the network, 'MFLOPs' for one image
-    stopped: str          # why it ended: 'finished', 'early' or 'interrupted'
+    stopped: str          # why it ended: 'finished', 'early', 'interrupted' or 'diverged'
     labels: dict = field(default_factory=dict)               # split -> int64 (N,)
     probabilities: dict = field(default_factory=dict)        # split -> float32 (N, classes)
     environment: dict = field(default_factory=environment)   # versions and machine
@@ -170,18 +228,25 @@ class Run:
                 f"{self.stopped})")
 
     def predict(self,
-                split,                           # a Split, or images uint8 (N, H, W, C)
+                split,                           # a Split, or images as `as_images` takes them
                 batch_size: int | None = None,   # images at a time; None: at most 500
                ) -> np.ndarray:                  # float32 (N, classes), or images from 0 to 1
         "What the model makes of images it may never have seen: probabilities, or reconstructions."
-        images, expected = getattr(split, "x", split), tuple(self.data["input_shape"])
-        if tuple(images.shape[1:]) != expected:
-            raise ValueError(f"this model looks at images of shape {expected}. Received: an array "
-                             f"of shape {images.shape}; "
-                             f"expected (N, {', '.join(map(str, expected))})")
+        images = as_images(getattr(split, "x", split), tuple(self.data["input_shape"]))
         from fashion_cnn.features import batch_that_fits
-        size = batch_size or batch_that_fits(self.model, most=500)
+        if batch_size is None: size = batch_that_fits(self.model, most=500)
+        else: size = whole_number(batch_size, "batch_size", 1)
         return predict_in_blocks(self.model, images, size)
+
+    def recalls(self, split: str = "test") -> dict:   # class name -> 0 to 1, or None without images
+        "Of the images of each class in a split, the share that is called so."
+        if split not in self.probabilities:
+            raise ValueError(f"this run keeps predictions of {', '.join(self.probabilities)} or "
+                             f"nothing. Received: {split!r}")
+        labels, right = self.labels[split], self.probabilities[split].argmax(1)
+        right = right == labels
+        return {name: float(right[labels == number].mean()) if (labels == number).any() else None
+                for number, name in enumerate(self.data["class_names"])}
 
     def save(self, folder: str | Path) -> Path:
         "Write the run to one folder; on any failure the folder keeps what it held."
@@ -224,17 +289,17 @@ def prediction_bytes(run: Run) -> bytes:
 # %% ../nbs/run.ipynb #clear
 RUN_FILE = re.compile(r"(model-[0-9a-f]{12}\.keras|predictions-[0-9a-f]{12}\.npz)")
 
-def remove_unnamed(folder: Path):
-    "Remove the model and prediction files that `run.json` does not name."
-    named = set()
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            named = set(read_json(folder / "run.json")["files"].values())
-        except (ValueError, KeyError): return    # whatever that file is, nothing of ours
-    for path in folder.iterdir():
-        if RUN_FILE.fullmatch(path.name) and path.name not in named:
-            with contextlib.suppress(OSError):   # Windows keeps files that are open
-                path.unlink()
+def named_files(folder: Path) -> set:
+    "The names of the model and prediction files that `run.json` names; none if it is no run's."
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return set(filter(RUN_FILE.fullmatch, read_json(folder / "run.json")["files"].values()))
+    return set()
+
+def lost_files(folder: Path) -> list[str]:
+    "The files that `run.json` names and that are gone, or hold something else by now."
+    def digest(path): return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    paths = [folder / name for name in sorted(named_files(folder))]
+    return [path.name for path in paths if not path.exists() or digest(path) not in path.name]
 
 # %% ../nbs/run.ipynb #cell-038
 def save_run(run: Run,             # with its model
@@ -246,13 +311,17 @@ def save_run(run: Run,             # with its model
     suffixes = {"model": ".keras", "predictions": ".npz"}
     files = {kind: f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{suffixes[kind]}"
              for kind, content in contents.items()}
-    try:
-        for kind, content in contents.items():
-            write_atomically(folder / files[kind], content)
-        text = json.dumps({**plain_fields(run), "files": files}, indent=1)
-        write_atomically(folder / "run.json", text.encode())
-    finally:
-        if folder.is_dir(): remove_unnamed(folder)
+    with owned(folder):
+        replaced = named_files(folder)
+        try:
+            for kind, content in contents.items():
+                write_atomically(folder / files[kind], content)
+            text = json.dumps({**plain_fields(run), "files": files}, indent=1)
+            write_atomically(folder / "run.json", text.encode())
+        finally:
+            for name in {*replaced, *files.values()} - named_files(folder):
+                with contextlib.suppress(OSError):   # Windows keeps files that are open
+                    (folder / name).unlink()
     run.folder, run.files = folder, files
     return folder
 
@@ -263,14 +332,25 @@ def named_arrays(arrays, kind: str) -> dict:   # {split: array}
     return {name.removeprefix(start): arrays[name] for name in arrays if name.startswith(start)}
 
 # %% ../nbs/run.ipynb #load-run-code
-def load_run(folder: str | Path) -> Run:
-    "The run that `save_run` wrote; its model follows when it is asked for."
-    folder = Path(folder)
+def read_run_json(folder: Path) -> dict:
+    "The content of a folder's `run.json`, which may name files of a run and no others."
     with naming_damage(folder / "run.json"):
         content = read_json(folder / "run.json")
         files = content["files"]
         if not all(RUN_FILE.fullmatch(files[kind]) for kind in ("model", "predictions")):
             raise ValueError(f"run.json names files that are not a run's own. Received: {files}")
+        return content
+
+def load_run(folder: str | Path) -> Run:
+    "The run that `save_run` wrote; its model follows when it is asked for."
+    folder = Path(folder)
+    content = read_run_json(folder)
+    files = content["files"]
+    if not (folder / files["predictions"]).exists():
+        raise FileNotFoundError(f"run.json in the folder {folder.name!r} names "
+                                f"{files['predictions']}, which is not there any more. Train again "
+                                "with the same out=folder: what is lost is made anew")
+    with naming_damage(folder / "run.json"):
         with np.load(folder / files["predictions"], allow_pickle=False) as arrays:
             parts = {kind: named_arrays(arrays, kind) for kind in ("labels", "probabilities")}
         fields = {name: content[name] for name in JSON_FIELDS}

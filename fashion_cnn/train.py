@@ -4,22 +4,26 @@
 
 # %% auto #0
 __all__ = ['summary', 'fit', 'evaluate', 'about_data', 'about_network', 'about_machine', 'conclude',
-           'carry_out', 'train', 'train_seeds', 'find_learning_rate']
+           'check_loadable', 'carry_out', 'checked_folder', 'train', 'train_seeds',
+           'find_learning_rate']
 
 # %% ../nbs/train.ipynb #exports-imports
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from .assemble import assemble, resolve_data, resolve_recipe
+from .assemble import (assemble, note_unequal, resolve_data, resolve_recipe,
+                                  unloadable_layers)
 from .batches import Batches, batches_in_order, streamed
-from .checkpoint import (Checkpoint, CheckpointCallback, experiment_key, finished_run,
-                         prepare_folder, weights_hash)
+from .checkpoint import (Checkpoint, CheckpointCallback, Diverged, dtype_policy,
+                         experiment_key, finished_run, prepare_folder, weights_hash)
 from .data import Dataset, quick
 from .devices import accelerators, strategy_scope
+from .files import owned
 from .learning_rate_finder import find_learning_rate
 from .models import layer_table
-from .optimizers import compile_model, recipe_callbacks
+from .optimizers import checked_callbacks, compile_model, recipe_callbacks
 from .progress import NotebookProgress, TerminalProgress, in_notebook
 from .recipe import Recipe
 from .run import Run, best_epoch, environment
@@ -49,7 +53,7 @@ def fit(model, recipe, batches, validation, checkpoints, saved, progress, callba
     try:
         model.fit(streamed(batches), epochs=recipe.epochs, initial_epoch=done, verbose=0,
                   shuffle=False, validation_data=streamed(validation),
-                  callbacks=[*deciding, checkpoints, *shown, *callbacks])
+                  callbacks=[*deciding, checkpoints, *shown, *callbacks, checkpoints.last()])
     except BaseException as error:
         if not isinstance(error, KeyboardInterrupt) or checkpoints.state is None:
             for bar in shown: bar.close(f"{recipe.name}: stopped by {type(error).__name__}")
@@ -88,7 +92,7 @@ def about_network(model: keras.Model) -> dict:
 def about_machine() -> dict:
     "Versions, backend and, where there are any, graphics processors."
     names = ", ".join(accelerators())
-    versions = {**environment(), "backend": keras.backend.backend()}
+    versions = {**environment(), "backend": keras.backend.backend(), "dtype_policy": dtype_policy()}
     return {**versions, "accelerators": names} if names else versions
 
 # %% ../nbs/train.ipynb #conclude
@@ -109,21 +113,44 @@ def conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs) -
                environment=about_machine(), weights_hash=weights_hash(model), model=model)
 
 # %% ../nbs/train.ipynb #carry-out
+def check_loadable(model: keras.Model, saving: bool):    # whether the run goes into a folder
+    "Say which layers could be saved but not loaded again: refused if the run is to be saved."
+    reasons = unloadable_layers(model)
+    if not reasons: return
+    message = f"once saved, {model.name!r} could not be loaded again: {'; '.join(reasons)}"
+    if saving: raise ValueError(message)
+    warnings.warn(message, stacklevel=4)
+
 def carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit) -> Run:
     "Build, fit, choose the weights, evaluate."
     model, fitted, batches, inputs = assemble(recipe, data, start)
+    check_loadable(model, saving=checkpoint is not None)
     checkpoints = CheckpointCallback(recipe, batches, checkpoint)
     validation = batches_in_order(*inputs["validation"], data.validation.y, recipe.task,
                                   batches.mixing)
-    stopped = fit(fitted, recipe, batches, validation, checkpoints, saved, progress, callbacks)
-    best = recipe.keep == "best" or stopped == "interrupted"
-    for variable, value in zip(fitted.variables, checkpoints.best if best else checkpoints.state):
-        variable.assign(value)
-    return conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs)
+    def end(stopped):
+        best = recipe.keep == "best" or stopped in ("interrupted", "diverged")
+        values = checkpoints.best if best else checkpoints.state
+        for variable, value in zip(fitted.variables, values): variable.assign(value)
+        return conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs)
+    try:
+        return end(fit(fitted, recipe, batches, validation, checkpoints, saved, progress,
+                       callbacks))
+    except Diverged as error:
+        if checkpoints.state is not None: error.conclude = lambda: end("diverged")
+        raise
+
+# %% ../nbs/train.ipynb #checked-folder
+def checked_folder(out) -> Path | None:
+    "The folder of a run; None if there is none."
+    if out is None: return None
+    if isinstance(out, (str, Path)): return Path(out)
+    raise TypeError("out must be a folder, such as 'runs/trial', or None to keep the run in memory "
+                    f"only. Received: {out!r}")
 
 # %% ../nbs/train.ipynb #cell-045
 def train(recipe: Recipe,                    # what to do
-          data: Dataset | str | Path,        # images, or what `load` takes
+          data: Dataset | str | Path,        # images, what `load` takes, or arrays (x, y)
           *,
           epochs: int | None = None,         # instead of the recipe's
           seed: int | None = None,           # instead of the recipe's
@@ -132,22 +159,25 @@ def train(recipe: Recipe,                    # what to do
           resume: bool = True,               # go on with what is in `out`; False starts over
           progress: bool = True,             # show a bar
           start: Run | keras.Model | None = None,   # trained weights to go on from
-          callbacks=(),                      # more of Keras' callbacks, called last
+          callbacks=(),                      # more of Keras' callbacks, called last; one or several
           strategy=None,                     # a `tf.distribute.Strategy`; None: one device
          ) -> Run:                           # history, predictions, model; saved if `out` is given
     "Train as the recipe says; what was cut off goes on where it was, with the same result."
     recipe = resolve_recipe(recipe, epochs, seed, start)
+    callbacks, folder = checked_callbacks(callbacks, recipe), checked_folder(out)
     data = resolve_data(data, recipe, limit)
-    folder, checkpoint, saved = None, None, None
-    if out is not None:
-        folder = Path(out)
+    note_unequal(recipe, data)
+    if folder is None:
+        with strategy_scope(strategy):
+            return carry_out(recipe, data, start, None, None, progress, callbacks, limit)
+    with owned(folder):
         checkpoint = Checkpoint(folder / "checkpoint.npz", experiment_key(recipe, data.fingerprint))
         if resume and (run := finished_run(folder, recipe, checkpoint)): return run
         prepare_folder(folder)
-        if resume: saved = checkpoint.read()
-    with strategy_scope(strategy):
-        run = carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit)
-    if folder: run.save(folder)
+        saved = checkpoint.read() if resume else None
+        with strategy_scope(strategy):
+            run = carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit)
+        run.save(folder)
     return run
 
 # %% ../nbs/train.ipynb #train-seeds

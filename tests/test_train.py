@@ -233,7 +233,7 @@ def test_really_full_disk_while_training(tmp_path):
     done = subprocess.run([sys.executable, "-c", limit + PROGRAM, str(tmp_path / "run"), RECIPE.to_json()],
                           capture_output=True, text=True)
     assert done.returncode == 1 and "could not write" in done.stderr and "Free some room" in done.stderr
-    assert list((tmp_path / "run").iterdir()) == []
+    assert not list(tmp_path.glob("run/*"))
 
 
 def test_twice_into_the_same_folder(undisturbed, data):

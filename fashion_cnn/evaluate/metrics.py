@@ -88,7 +88,7 @@ def mistakes(counts: np.ndarray, class_names):
 def scores_of(counts: np.ndarray,  # confusion matrices (..., K, K), rows are true classes
               average="macro",     # 'macro', 'weighted', 'micro' or None
              ) -> tuple:           # precision, recall, F1: shape (...) or, for None, (..., K)
-    "Precision, recall and F1 from counts; 0 where there is nothing to divide by."
+    "Precision, recall and F1 from counts; macro averages are over the classes that are there."
     if average not in ("macro", "weighted", "micro", None):
         refuse("average must be 'macro', 'weighted', 'micro' or None (one value per class).",
                repr(average))
@@ -97,7 +97,7 @@ def scores_of(counts: np.ndarray,  # confusion matrices (..., K, K), rows are tr
     hit, called, real = sums
     each = shares(hit, called), shares(hit, real), shares(2 * hit, called + real)
     if average is None: return each
-    weights = real if average == "weighted" else np.ones_like(real)
+    weights = real if average == "weighted" else real > 0
     return tuple((score * weights).sum(axis=-1) / weights.sum(axis=-1) for score in each)
 
 # %% ../../nbs/evaluate/metrics.ipynb #class-report
