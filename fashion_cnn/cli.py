@@ -249,7 +249,7 @@ def file_commands(command):   # `command(name, function, help, *shared)` adds on
     add("data", metavar="DATA", help="unlabelled images with ids: a course file, .npy or .csv")
     add("--format", choices=["B", "C", "names"], default="B",
         help="B: id,target with classes from 1; C: Id,Label from 0; "
-             "names: id,label with the classes' names (default: B)")
+             "names: id,class with the classes' names (default: B)")
     add("--classes", type=positive, default=5, help="how many the contest has (default: 5)")
     add("--out", metavar="FILE", default="submission.csv",
         help="file to write or replace (default: submission.csv)")

@@ -17,7 +17,7 @@ from .files import write_atomically
 
 # %% ../nbs/contest.ipynb #formats
 FORMATS = {"B": ("id", "target", 1), "C": ("Id", "Label", 0)}  # columns, and the first class
-NAMED = ("id", "label")   # columns of the format 'names', whose classes are words
+NAMED = ("id", "class")   # columns of the format 'names', whose classes are words
 
 def checked_numbering(model, first: int):
     "Refuse numbers in place of class names that are other numbers: a folder '10' is no class 2."
@@ -30,14 +30,14 @@ def checked_numbering(model, first: int):
 # %% ../nbs/contest.ipynb #submission-code
 def submission(model,              # a `Run`, or a model with predict(images)
                split,              # a `Split` with ids, labelled or not
-               format: str = "B",  # 'B': id,target from 1; 'C': Id,Label from 0; 'names': id,label
+               format: str = "B",  # 'B': id,target from 1; 'C': Id,Label from 0; 'names': id,class
                classes: int = 5,   # how many the contest has; with 'names' all that the run knows
               ):                   # pandas.DataFrame: one row per image, in the order of the split
     "Predictions as a contest wants them."
     import pandas as pd
     if format not in (*FORMATS, "names"):
         known = [f"{name!r} ({a},{b}, classes from {c})" for name, (a, b, c) in FORMATS.items()]
-        refuse(f"Known contest formats: {', '.join(known)}, 'names' (id,label).", repr(format))
+        refuse(f"Known contest formats: {', '.join(known)}, 'names' (id,class).", repr(format))
     if hasattr(model, "recipe"): checked_classifier(model)
     if getattr(split, "ids", None) is None:
         refuse("A contest file names every image by its id, and this split has none.",
@@ -64,7 +64,7 @@ def named_submission(run, ids, probabilities):   # ids (N,), probabilities (N, K
         refuse("The format 'names' needs a run, which knows what its classes are called.",
                type(run).__name__)
     decisions = np.array(names, dtype=object)[probabilities.argmax(axis=1)]
-    return pd.DataFrame({"id": np.asarray(ids), "label": decisions})
+    return pd.DataFrame({"id": np.asarray(ids), "class": decisions})
 
 # %% ../nbs/contest.ipynb #parsed
 def parsed(text: str,     # what stands in a contest file
@@ -80,7 +80,7 @@ def parsed(text: str,     # what stands in a contest file
     known = {(ids, target): first for ids, target, first in FORMATS.values()} | {NAMED: None}
     if tuple(table) not in known:
         refuse(f"{where} must begin with id,target (contest B), Id,Label (contest C) or "
-               "id,label (names).",
+               "id,class (names).",
                ",".join(map(str, table)))
     (ids, target), first = tuple(table), known[tuple(table)]
     named = first is None
