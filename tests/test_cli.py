@@ -1,4 +1,5 @@
 "The command `fashion-cnn` as a shell sees it: output, errors, exit codes, files."
+import argparse
 import json
 import os
 import re
@@ -216,3 +217,115 @@ def test_report_opens_offline_in_a_browser(demo, browser):
     assert "Confusion" in page.inner_text("main") and page.evaluate(
         "document.documentElement.scrollWidth <= innerWidth")
     page.context.close()
+
+
+@pytest.mark.parametrize("words, says", [
+    (["train", "deeper", "--set", "batchsize=3"], "Did you mean 'batch_size'"), (["train", "deeper", "--set", "batch_size"], "batch_size=64"),
+    (["train", "deeper", "--set", "epochs.x=3"], "no options"), (["train", "deeper", "--image-size", "big"], "--image-size"),
+    (["describe", "x", "--class-names", "a,,b"], "--class-names"), (["evaluate", "x", "--rename", "a"], "old=new"), (["predict", "x"], "FILE")])
+def test_bad_settings_end_with_2(words, says, capsys):
+    with pytest.raises(SystemExit) as ended: main(words)
+    assert ended.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as ended: main(["--version"])
+    assert ended.value.code == 0 and re.fullmatch(r"fashion-cnn \d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+def chosen(*words):
+    "The recipe that words mean."
+    from fashion_cnn.cli import parser
+    from fashion_cnn.commands import settled
+    return settled(parser().parse_args(["train", "deeper", *words]))
+
+
+def test_every_field_of_a_recipe_can_be_set(tmp_path, monkeypatch):
+    recipe = chosen("--set", "batch_size=64", "network_options.dropout=0.25", 'schedule={"name": "cosine"}', "--split", "stratified",
+                    "--set", "early_stopping=None", "augmentation=", "name=mine")
+    assert (recipe.batch_size, recipe.network_options["dropout"], recipe.schedule["name"]) == (64, 0.25, "cosine")
+    assert (recipe.split, recipe.early_stopping, recipe.augmentation, recipe.name) == ("stratified", None, "", "mine")
+    for words, says in ((["batch_size=many"], "whole number"), (["epochs=2", "epochs=3"], "once"), (["learning_rate=-1"], "above 0")):
+        with pytest.raises((ValueError, TypeError), match=says): chosen("--set", *words)
+    with pytest.raises(ValueError, match="once"): chosen("--epochs", "3", "--set", "epochs=2")
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert chosen("--data", "photos").data == str(tmp_path / "photos") and chosen("--data", "sketch").data == "sketch"
+
+
+def test_a_setting_of_the_wrong_type_is_one_sentence(capsys, tmp_path):
+    assert main(["train", "deeper", *TINY, "--set", "batch_size=many", "--out", str(tmp_path / "run")]) == 1
+    assert "batch_size must be a whole number" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    "Folders of pictures of ten classes in the order of the alphabet; no folder can be called T-shirt/top."
+    from PIL import Image
+    folder, data = tmp_path_factory.mktemp("pictures") / "photos", load("sketch", limit=150)
+    for number, (image, label) in enumerate(zip(data.train.x[:120], data.train.y[:120])):
+        name = {"T-shirt/top": "tshirt"}.get(data.class_names[label], data.class_names[label])
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_classes_are_matched_by_name_and_can_be_renamed(run_folder, pictures, capsys):
+    words = ["evaluate", str(run_folder), "--data", str(pictures), "--split", "validation"]
+    assert main(words) == 1 and "--rename" in capsys.readouterr().err
+    assert main([*words, "--rename", "shirts=Shirt"]) == 1 and "takes classes of the data set" in capsys.readouterr().err
+    assert main([*words, "--rename", "tshirt=T-shirt/top"]) == 0
+    assert re.search(r"T-shirt/top .*\n.*Trouser", capsys.readouterr().out)
+
+
+def test_labels_get_the_runs_numbers(capsys):
+    from fashion_cnn.commands import matched_labels
+    assert matched_labels(np.array([0, 1, 1, 2]), ("Bag", "one", "two"), ("Shirt", "Bag", "Coat"),
+                          {"one": "Shirt", "two": "Shirt"}).tolist() == [1, 0, 0, 0]
+    assert "No images of: Coat" in capsys.readouterr().out
+
+
+def test_a_run_finds_its_images_from_another_folder(pictures, tmp_path, monkeypatch):
+    from types import SimpleNamespace
+    from fashion_cnn.commands import own_data
+    monkeypatch.chdir(pictures.parent)
+    run = SimpleNamespace(recipe=chosen("--data", "photos", "--split", "stratified"), data={"limit": None})
+    monkeypatch.chdir(tmp_path)
+    here = own_data([run], argparse.Namespace(data=None))
+    assert len(here.train) > 50 and here.classes == 10
+    shutil.copytree(pictures, tmp_path / "moved")
+    assert (own_data([run], argparse.Namespace(data="moved")).test.x == here.test.x).all()
+
+
+def test_photographs_are_named(run_folder, pictures, tmp_path, capsys):
+    from fashion_cnn.predict import as_photograph
+    photograph = tmp_path / "shirt.jpg"
+    photograph.write_bytes(as_photograph(load("sketch", limit=150).test.x[0], np.random.default_rng(0)))
+    picture = next(pictures.rglob("*.png"))
+    assert main(["predict", str(run_folder), str(photograph), str(picture), "--figures", str(tmp_path / "figures")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(" %") == 6 and "light and dark exchanged" in printed
+    assert (tmp_path / "figures" / "shirt.jpg.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["predict", str(run_folder), "no.jpg", str(photograph)]) == 1
+    printed = capsys.readouterr()
+    assert "no.jpg: there is no photograph" in printed.err and "shirt.jpg: " in printed.out
+
+
+def test_submit_writes_names_where_classes_are_words(run_folder, tmp_path, capsys):
+    images = load("sketch", limit=150).test.x[:20, ..., 0]
+    np.save(tmp_path / "unlabelled.npy", {"features": images.astype(float), "id": np.arange(20)}, allow_pickle=True)
+    words = ["submit", str(run_folder), str(tmp_path / "unlabelled.npy"), "--format", "names", "--out", str(tmp_path / "mine.csv")]
+    assert main(words) == 0
+    table, run = pd.read_csv(tmp_path / "mine.csv"), Run.load(run_folder)
+    expected = [run.data["class_names"][k] for k in run.predict(images[..., None]).argmax(1)]
+    assert list(table) == ["id", "class"] and table["class"].tolist() == expected
+
+
+def test_submit_does_not_number_classes_that_are_other_numbers():
+    from types import SimpleNamespace
+    from fashion_cnn.contest import checked_numbering
+    run = lambda *names: SimpleNamespace(data={"class_names": names})
+    for names in (("10", "20"), ("0", "1", "10", "2")):
+        with pytest.raises(ValueError, match="names"): checked_numbering(run(*names), 0)
+    for names in (("0", "1", "2"), ("Shirt", "Bag"), ()): checked_numbering(run(*names), 1)
+    with pytest.raises(ValueError, match="names"): checked_numbering(run("1", "2"), 0)
