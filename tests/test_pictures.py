@@ -449,7 +449,7 @@ def test_labels_from_one(tmp_path, load_it):
     with pytest.raises(ValueError, match=r"out of range.*first=1"):
         load_it(tmp_path, x, y, class_names=tuple("abcdefghij"))
     data = load_it(tmp_path, x, y, first=1)
-    assert data.classes == 10 and data.class_names[0] == "class 0" and set(data.train.y) == set(range(10))
+    assert data.classes == 10 and data.class_names[0] == "class 1" and set(data.train.y) == set(range(10))
     assert load_it(tmp_path, x, y, first=1, class_names=tuple("abcdefghij")).class_names[9] == "j"
     with pytest.raises(ValueError, match="from 1 up"):
         load_it(tmp_path, x, y - 1, first=1)

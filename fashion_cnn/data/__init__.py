@@ -15,5 +15,6 @@ from .write import save_arrays, save_csv, save_npy
 
 __all__ = ["MAX_BYTES", "CIFAR10_NAMES", "FASHION_SHA256", "CIFAR10_SHA256", "CIFAR10_MD5",
            "TITLES", "FIVE_GROUPS", "QUICK_IMAGES", "Split", "quick", "as_pixels", "as_labels",
-           "Dataset", "from_arrays", "Mapped", "read", "decode_picture", "sources", "no_connection", "relabel",
-           "load", "duplicates", "Description", "describe", "save_npy", "save_csv", "save_arrays"]
+           "Dataset", "from_arrays", "Mapped", "read", "decode_picture", "sources",
+           "no_connection", "relabel", "load", "duplicates", "Description", "describe", "save_npy",
+           "save_csv", "save_arrays"]

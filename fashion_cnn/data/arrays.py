@@ -168,8 +168,10 @@ def npy_header(file):
 
 # %% ../../nbs/data/arrays.ipynb #cell-055
 _NPZ_KEYS = {"train": (("x_train", "y_train"), ("train_images", "train_labels")),
-             "validation": tuple(pair for word in ("val", "valid", "validation", "dev") for pair in
-                                 ((f"x_{word}", f"y_{word}"), (f"{word}_images", f"{word}_labels"))),
+             "validation": tuple((f"{x}{word}{images}", f"{y}{word}{labels}")
+                                 for word in ("val", "valid", "validation", "dev")
+                                 for x, images, y, labels in (("x_", "", "y_", ""),
+                                                              ("", "_images", "", "_labels"))),
              "test": (("x_test", "y_test"), ("test_images", "test_labels")),
              "all": (("x", "y"), ("images", "labels"), ("features", "target"), ("data", "labels"))}
 

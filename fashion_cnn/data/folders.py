@@ -128,7 +128,8 @@ def part_classes(paths):
         names = set(classes[chosen])
         if names == {None} or part == "unlabelled" or known and len(names) == 1 and names - known:
             parts[chosen], classes[chosen] = "unlabelled", None
-    if len(set(classes)) == 1 and set(re.findall("[a-z]+", str(classes[0]).lower())) <= NEUTRAL_WORDS:
+    words = set(re.findall("[a-z]+", str(classes[0]).lower()))
+    if len(set(classes)) == 1 and words and words <= NEUTRAL_WORDS:
         classes[:] = None  # train/images/ and test/images/, with labels somewhere else
     _check_beside(paths, parts, classes)
     return parts, classes

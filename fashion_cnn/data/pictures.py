@@ -204,9 +204,9 @@ def read_pictures(files,            # (path inside, bytes) as above
     check_picture_options(image_size, fit, damaged)
     pictures, others, empty = sort_out(files)
     if not pictures:
-        found = f"; it holds {others_text(others)}" if others else ""
+        kinds = f"; it holds {others_text(others)}" if others else ""
         raise ValueError(f"no pictures (.png, .jpg, .webp and what else Pillow reads) were found "
-                         f"in it{found}")
+                         f"in it{kinds}")
     images, paths = decode_all(pictures, image_size, fit, damaged)
     lost = {path[:-1] for path, _ in pictures} - {path[:-1] for path in paths}  # all damaged
     tell_left_out(others, empty + sorted(lost))

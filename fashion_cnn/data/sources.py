@@ -309,4 +309,5 @@ def load(source,                  # a name of `sources()`, or the path of a file
         class_names = class_names or (CLASS_NAMES if title == "Fashion-MNIST" else None)
     parts = {part: in_this_order(counted_from(piece, first), class_names)
              for part, piece in parts.items()}
-    return split_parts(parts, class_names, title, validation_split, test_split, split, seed, limit)
+    return split_parts(parts, class_names, title, validation_split, test_split, split, seed, limit,
+                       first)

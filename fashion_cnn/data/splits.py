@@ -113,7 +113,7 @@ def counted_from(split, first):
 
 # %% ../../nbs/data/splits.ipynb #cell-035
 def check_parts(parts, what):
-    "-> the labelled parts {'train': pool, 'validation': split, 'test': split}, those that are there."
+    "-> those of the parts 'train', 'validation' and 'test' that are there, all labelled."
     named = {"train" if name == "all" else name: p for name, p in parts.items()
              if name != "unlabelled"}
     if not named and parts or any(part.y is None for part in named.values()):
@@ -142,12 +142,12 @@ def tell_unlabelled(parts, what):
                       f"'unlabelled') reads them", stacklevel=2)
 
 # %% ../../nbs/data/splits.ipynb #checked-names
-def checked_names(parts, class_names, source):
+def checked_names(parts, class_names, source, first=0):
     "The names of the classes; ValueError where labels do not fit them."
     pool = parts["train"]
     names = class_names or pool.class_names
     check_classes(pool.y, names, source)
-    names = tuple(names or (f"class {i}" for i in range(int(pool.y.max()) + 1)))
+    names = tuple(names or (f"class {i + first}" for i in range(int(pool.y.max()) + 1)))
     for name, part in parts.items():
         if len(part) and part.y.max() >= len(names):
             raise ValueError(f"{source}: {name} label {part.y.max()} is out of range, training "
@@ -176,9 +176,9 @@ def split_pool(parts, validation_split, test_split, split, seed):
 
 # %% ../../nbs/data/splits.ipynb #cell-036
 def split_parts(parts, class_names, source, validation_split=0.2, test_split=0.1,
-                split="stratified", seed=0, limit=None):
+                split="stratified", seed=0, limit=None, first=0):
     parts = check_parts(parts, source)
-    names = checked_names(parts, class_names, source)
+    names = checked_names(parts, class_names, source, first)
     train, validation, test = split_pool(parts, validation_split, test_split, split, seed)
     if len(np.unique(train.y)) < len(names):
         few = np.setdiff1d(np.arange(len(names)), train.y)[0]
@@ -210,7 +210,7 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
                 test_split=0.1,     # fraction of all images for the test, if no official test set
                 split="stratified",  # or a letter "A" to "E", an assignment's own scheme
                 seed=0,             # of the split
-                limit=None,         # at most so many images in each split, one of each class at least
+                limit=None,         # at most so many images in each split, one of each class
                 first=0,            # the lowest label: 1 where labels count from 1
                 ) -> Dataset:       # uint8 images, int64 labels
     "A data set from arrays in memory; ValueError where pixels, labels or shapes do not fit."
@@ -220,4 +220,5 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
         names = parts["train"].class_names
         y_test = y_test if class_names or y_test is None else same_kind(y_test, names)
         parts["test"] = as_split(x_test, y_test, None, names, first)
-    return split_parts(parts, None, source, validation_split, test_split, split, seed, limit)
+    return split_parts(parts, None, source, validation_split, test_split, split, seed, limit,
+                       first)
