@@ -218,19 +218,19 @@ def one_folder(folders, top):
     "The first of the folders; ValueError where others lie beside it."
     others = [f for f in folders[1:] if folders[0] not in f.parents]
     if others:
-        raise ValueError(f"it holds several sets of images: "
+        raise ValueError(f"{top.name} holds several sets of images: "
                          f"{', '.join(f.relative_to(top).as_posix() for f in folders[:4])}; load "
                          f"one of them by its path")
     return folders[0]
 
 
 def read_folder(path, image_size=None, **options):
+    files = files_below(path)
+    sets = [folder for folder, names in files.items() if holds_set(folder, names)]
+    if sets:
+        refuse_image_size(image_size, path.name)
+        return read_set(one_folder(sets, path))
     with naming_file(path):
-        files = files_below(path)
-        sets = [folder for folder, names in files.items() if holds_set(folder, names)]
-        if sets:
-            refuse_image_size(image_size, path.name)
-            return read_set(one_folder(sets, path))
         in_folders = any(any_picture(names) for folder, names in files.items() if folder != path)
         tables = {folder: data_files(folder / n for n in names) for folder, names in files.items()}
         tables = {folder: some for folder, some in tables.items() if some}
