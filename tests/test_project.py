@@ -24,7 +24,7 @@ HEAVY = {"assemble", "augment", "batches", "checkpoint", "devices", "features", 
 # What Colab preloads; requiring more than this would replace a package there and force a restart
 COLAB = {"tensorflow": "2.20.0", "keras": "3.13.2", "numpy": "2.1.3", "matplotlib": "3.10.0", "scikit-learn": "1.6.1",
          "seaborn": "0.13.2", "scipy": "1.16.0", "joblib": "1.5.1", "pandas": "2.2.2", "pillow": "11.0.0", "ipywidgets": "7.7.1",
-         "ipython": "7.34.0", "tqdm": "4.67.1", "jinja2": "3.1.6"}
+         "ipython": "7.34.0", "tqdm": "4.67.1", "jinja2": "3.1.6", "filelock": "3.18.0"}
 
 
 def python(code, **environment):
