@@ -147,6 +147,8 @@ def border_of(height: int, width: int) -> np.ndarray:   # bool (height, width)
     return border
 
 # %% ../nbs/predict.ipynb #ground-of
+GREY = np.array([0.299, 0.587, 0.114], np.float32)   # shares of red, green and blue in luminance
+
 def ground_of(pixels: np.ndarray,   # float (H, W, 3)
              ) -> tuple:            # float (H, W, 3), and the noise of the border in grey levels
     "The ground behind a garment: a surface of second degree through the pixels of the border."
@@ -186,7 +188,6 @@ def object_mask(pixels: np.ndarray,   # float (H, W, 3)
     return mask
 
 # %% ../nbs/predict.ipynb #from-ground
-GREY = np.array([0.299, 0.587, 0.114], np.float32)   # shares of red, green and blue in luminance
 WORKING = 252                                        # pixels: photographs are halved down to this
 
 def distance_from_ground(photograph,   # PIL.Image.Image in RGB
@@ -304,7 +305,7 @@ def photograph_figure(prediction: PhotographPrediction):   # gives a matplotlib 
     height, width = prediction.seen.shape[:2]
     left.set_title("the photograph", fontsize=9.5)
     middle.set_title(f"what the network saw, {height} x {width}", fontsize=9.5)
-    for ax in (left, middle): ax.set(xticks=[], yticks=[])
+    for ax in (left, middle): ax.set(xticks=[], yticks=[], anchor="N")
     names, shares = zip(*prediction.top())
     bars = tidy_axes(right, "x").barh(range(len(names)), shares, color=COLOURS[0], height=0.6)
     right.bar_label(bars, [percent(share) for share in shares], padding=3, fontsize=9, color=INK)
