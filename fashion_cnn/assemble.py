@@ -70,9 +70,9 @@ def arrays_of(data) -> list:   # x, y and, if there are any, x_test, y_test
     if isinstance(data, dict):
         pairs = [pair for pair in (*KEYS, *TEST_KEYS) if set(pair) <= set(data)]
         if pairs and pairs[0] in KEYS:
-            return [data[key] for pair in (pairs[:1] + [pair for pair in pairs if pair in TEST_KEYS])
-                    for key in pair]
-        raise ValueError(f"a dictionary of images has the keys x and y, or x_train, y_train, x_test "
+            chosen = [pairs[0], *(pair for pair in pairs if pair in TEST_KEYS)]
+            return [data[key] for pair in chosen for key in pair]
+        raise ValueError("a dictionary of images has the keys x and y, or x_train, y_train, x_test "
                          f"and y_test. Received: the keys {', '.join(map(str, data)) or 'none'}")
     if isinstance(data, (tuple, list)) and len(data) == 2:
         two_pairs = all(isinstance(part, tuple) and len(part) == 2 for part in data)

@@ -17,8 +17,8 @@ import sys
 
 from . import __version__, recipes
 from .commands import (
-    compare_runs, demo, describe_data, evaluate_run, grade_submissions, hand_out, predict_files, record,
-    report_runs, show_recipes, submit, sweep_recipe, train_recipe)
+    compare_runs, demo, describe_data, evaluate_run, grade_submissions, hand_out, predict_files,
+    record, report_runs, show_recipes, submit, sweep_recipe, train_recipe)
 
 # %% ../nbs/cli.ipynb #positive
 def positive(text: str) -> int:
@@ -184,7 +184,8 @@ def train_commands(command):   # `command(name, function, help, *shared)` adds o
     command("recipes", show_recipes, "the experiments there are")
 
     add = command("train", train_recipe, "train a recipe, or go on with it", "name", "--epochs",
-                  "--seed", "--limit", "--data", "--weights", "--start", "--set", *READING).add_argument
+                  "--seed", "--limit", "--data", "--weights", "--start", "--set",
+                  *READING).add_argument
     add("--split", metavar="SCHEME", help=SPLIT_HELP)
     add("--out", help="folder for the run (default: runs/NAME-seedSEED)")
     add("--restart", action="store_true",
@@ -245,7 +246,8 @@ def judging_commands(command):   # `command(name, function, help, *shared)` adds
 # %% ../nbs/cli.ipynb #file-commands
 def file_commands(command):   # `command(name, function, help, *shared)` adds one
     "Arguments of submit and describe."
-    add = command("submit", submit, "predictions for a contest", "run", "--image-size", "--fit").add_argument
+    add = command("submit", submit, "predictions for a contest", "run", "--image-size",
+                  "--fit").add_argument
     add("data", metavar="DATA", help="unlabelled images with ids: a course file, .npy or .csv")
     add("--format", choices=["B", "C", "names"], default="B",
         help="B: id,target with classes from 1; C: Id,Label from 0; "

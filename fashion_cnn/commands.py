@@ -317,9 +317,8 @@ def record_sweep(arguments):
     "Train a planned sweep and record it with the package."
     from fashion_cnn.sweep import SWEEPS, sweep
     plan = SWEEPS[arguments.name]
-    changed = [
-        f"--{name.replace('_', '-')}" for name in ("epochs", "limit", "data", "weights", "start", "set", "split", *LOAD_OPTIONS)
-        if getattr(arguments, name)]
+    options = ("epochs", "limit", "data", "weights", "start", "set", "split", *LOAD_OPTIONS)
+    changed = [f"--{name.replace('_', '-')}" for name in options if getattr(arguments, name)]
     if changed or arguments.seeds != [0]:
         raise ValueError(
             f"a sweep is recorded as it is planned; `fashion-cnn sweep` takes other settings. "

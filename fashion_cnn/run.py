@@ -12,8 +12,8 @@ __all__ = ['PACKAGES', 'LEVELS', 'IN_PACKAGE', 'RECORDED', 'JSON_FIELDS', 'RUN_F
            'from_record', 'recorded']
 
 # %% ../nbs/run.ipynb #exports-imports
-import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, math, os, platform, re
-import tempfile, warnings, zlib
+import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, math, os, platform
+import re, tempfile, warnings, zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -107,9 +107,9 @@ def kind_of(path):  # of a file
     if _is_tfrecord(start, Path(path).stat().st_size):
         return _TFRECORD
     table = _CONTAINERS | _DOWNLOADS | _WEIGHTS
+    text = start.removeprefix(b"\xef\xbb\xbf")
     return next((kind for begins, kind in table.items()
-                 if re.match(begins, start.removeprefix(b"\xef\xbb\xbf"), re.DOTALL | re.IGNORECASE)),
-                None)
+                 if re.match(begins, text, re.DOTALL | re.IGNORECASE)), None)
 
 # %% ../../nbs/data/kinds.ipynb #refuse-other-kinds
 def refuse_other_kinds(path):

@@ -23,6 +23,7 @@ import numpy as np
 from .arrays import (Unzip, idx_sets, naming_file, read_idx, read_idx_folder,
                                      read_npz, same_classes)
 from .dataset import Split
+from .decoding import picture_endings
 from .kinds import refuse_no_text, refuse_other_kinds
 from .mapped import read_array_folder
 from .packed import (inside_archive, is_hidden, temporary_folder, unpack_one,
@@ -51,11 +52,10 @@ def refuse_image_size(image_size, what):
                          f"{what} have one size. Received: {image_size!r}")
 
 # %% ../../nbs/data/reading.ipynb #read-tar
-_PICTURE = r".*\.(png|jpe?g|jpe|jfif|webp|gif|bmp|tiff?|p[bgnp]m|ico|avif|jp2|tga)"
-
-
 def any_picture(names):
-    return any(re.fullmatch(_PICTURE, name.lower()) for name in names)
+    "Whether Pillow reads one of the files, by the ends of their names."
+    endings = picture_endings()
+    return any(Path(name).suffix.lower() in endings for name in names)
 
 
 def read_tar(path, image_size=None, **options):
@@ -254,7 +254,8 @@ def reader_of(path):
     with open(path, "rb") as file:
         start = file.read(512)
         file.seek(0)
-        inside = Unzip(file.read(65536)).read(512) if start[:2] == b"\x1f\x8b" and not named else b""
+        packed = start[:2] == b"\x1f\x8b" and not named
+        inside = Unzip(file.read(65536)).read(512) if packed else b""
     if not start:
         raise ValueError(f"{path.name}: the file is empty; was the download cut off?")
     refuse_other_kinds(path)

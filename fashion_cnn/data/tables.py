@@ -319,8 +319,9 @@ def _all_words_or_numbers(labels, columns):  # -> an array, or None where there 
     if any(kinds) and not all(kinds):
         odd = kinds.index(sum(kinds) * 2 < len(kinds))
         one, others = ("text", "numbers") if kinds[odd] else ("a number", "text")
-        raise ValueError(f"line {odd + columns.first_line}, column {columns.names[columns.label]}: {one} among "
-                         f"labels that are {others}. Received: {labels[odd]!r}")
+        where = f"line {odd + columns.first_line}, column {columns.names[columns.label]}"
+        raise ValueError(f"{where}: {one} among labels that are {others}. "
+                         f"Received: {labels[odd]!r}")
     return np.array(labels)
 
 # %% ../../nbs/data/tables.ipynb #cell-077

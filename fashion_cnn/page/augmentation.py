@@ -11,7 +11,8 @@ import json
 import numpy as np
 from matplotlib.figure import Figure
 
-from .charts import WIDE, altair, choice, finish_chart, computed, constant, slider, checkbox
+from .charts import (
+    WIDE, altair, checkbox, choice, computed, constant, finish_chart, slider)
 from ..plots import FAINT, sheet
 from ..sketch import CLASS_NAMES, draw
 
