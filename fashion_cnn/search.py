@@ -71,7 +71,7 @@ def reached(folder: Path, figure: str) -> list[float]:
 def is_finished(folder: Path) -> bool:
     "Whether there is a run in the folder that was not broken off."
     with contextlib.suppress(ValueError, FileNotFoundError):
-        return Run.load(folder).stopped != "interrupted"
+        return Run.load(folder).stopped not in ("interrupted", "diverged")
     return False
 
 # %% ../nbs/search.ipynb #try-settings

@@ -1,5 +1,8 @@
 "Sweeps: what the notebook does not show: interruptions, damage, other people's folders."
+import json
+import shutil
 import os
+from pathlib import Path
 import signal
 import sys
 import threading
@@ -69,6 +72,18 @@ def test_a_folder_for_something_else_is_left_alone(two, data):
     with pytest.raises(ValueError, match="another recipe"): sweep(RECIPE.replace(epochs=2), {"seed": [0]}, data, out=folder)
     with pytest.raises(ValueError, match="other images"): sweep(RECIPE, {"seed": [0]}, data.limited(40), out=folder)
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_folder_from_before_a_field_existed_goes_on(two, data, tmp_path):
+    from fashion_cnn.sweep import without_test, write_plan
+    folder = Path(shutil.copytree(two[0], tmp_path / "old"))
+    plan = json.loads((folder / "sweep.json").read_text())
+    del plan["recipe"]["balance"]
+    (folder / "sweep.json").write_text(json.dumps(plan))
+    grid, images = {"grid": {"learning_rate": [0.001]}}, without_test(RECIPE, data, None)
+    with pytest.raises(ValueError, match="another recipe"):
+        write_plan(RECIPE.replace(balance="weights"), grid, images, folder)
+    write_plan(RECIPE, grid, images, folder)
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(data, tmp_path):
