@@ -1,12 +1,12 @@
 "Sweeps: what the notebook does not show: interruptions, damage, other people's folders."
 import json
-import shutil
 import os
-from pathlib import Path
+import shutil
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import joblib
 import numpy as np
