@@ -221,6 +221,7 @@ def all_layers(model):
         inner = getattr(layer, "layer", None)
         if isinstance(inner, keras.Layer): yield inner
 
+# %% ../nbs/assemble.ipynb #why-unloadable
 def why_unloadable(layer) -> str:
     "Why a saved layer could not be loaded again; empty if it could."
     kind, saving = type(layer), keras.saving
@@ -240,6 +241,7 @@ def why_unloadable(layer) -> str:
         return f"cannot be made from its get_config() ({reason})"
     return ""
 
+# %% ../nbs/assemble.ipynb #unloadable-layers
 def unloadable_layers(model: keras.Model) -> list[str]:
     "What stands in the way of loading a model that was saved, layer by layer."
     reasons = {layer.name: why_unloadable(layer) for layer in all_layers(model)}

@@ -51,6 +51,7 @@ def dtype_policy() -> str:
     "The precision that new layers calculate in, e.g. 'float32' or 'mixed_float16'."
     return keras.config.dtype_policy().name
 
+# %% ../nbs/checkpoint.ipynb #experiment-key
 def experiment_key(recipe: Recipe,
                    fingerprint: str,            # of the images
                    policy: str | None = None,   # precision; None: the one in force
@@ -127,7 +128,7 @@ class Diverged(ValueError):
         "What was finished before, its best weights included; None if that is nothing."
         return self.conclude() if self.conclude else None
 
-
+# %% ../nbs/checkpoint.ipynb #kept-epochs
 def kept_epochs(epoch: int, recipe: Recipe, checkpoint) -> str:
     "Where the epochs before this one (counted from 0) are, and how to get them."
     if not epoch: return "No epoch was finished before that, and nothing is kept."
@@ -138,6 +139,7 @@ def kept_epochs(epoch: int, recipe: Recipe, checkpoint) -> str:
                  f"at any time (in a terminal: --epochs {epoch})")
     return f"{epochs} kept: {ways}."
 
+# %% ../nbs/checkpoint.ipynb #check-finite
 def check_finite(logs: dict, epoch: int, recipe: Recipe, checkpoint=None):
     "Refuse to go on with a loss that is no number any more."
     if math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]): return
@@ -234,6 +236,7 @@ def said_as_lost(folder: Path, checkpoint: Checkpoint, under_way: bool) -> bool:
                   f"gone or damaged: the run is {remedy}", stacklevel=4)
     return True
 
+# %% ../nbs/checkpoint.ipynb #finished-run-code
 def finished_run(folder: Path,              # of run and checkpoint
                  recipe: Recipe,            # that was asked for
                  checkpoint: Checkpoint,    # in that folder, there or not

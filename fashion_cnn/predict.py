@@ -6,9 +6,8 @@
 __all__ = ['ORIENTATION', 'TURNS', 'FILES', 'GREY', 'WORKING', 'GARMENTS', 'uneven_light',
            'laid_out', 'as_photograph', 'file_content', 'decoded', 'picture_of_array',
            'read_photograph', 'border_of', 'ground_of', 'object_mask',
-           'distance_from_ground', 'centred', 'has_light_border', 'as_garment',
-           'as_scene', 'prepare', 'PhotographPrediction', 'photograph_figure', 'plan_of',
-           'predict']
+           'distance_from_ground', 'centred', 'has_light_border', 'as_garment', 'prepare',
+           'PhotographPrediction', 'photograph_figure', 'plan_of', 'predict']
 
 # %% ../nbs/predict.ipynb #exported-imports
 import io, os, warnings
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .data.decoding import FITS, as_shown, to_size
 from .data.pixels import as_pixels
 from .evaluate import checked_classifier, percent, refuse
 from .plots.style import COLOURS, INK, fit_text, sheet, tidy_axes
@@ -121,7 +121,7 @@ FILES = (str, os.PathLike, bytes, bytearray, memoryview)
 
 def read_photograph(photograph):   # path, bytes, open file, array or Pillow image
     "A photograph upright, in RGB, on white where it is transparent: a PIL.Image.Image."
-    from PIL import Image, ImageOps
+    from PIL import Image
     if isinstance(photograph, Image.Image): image = photograph
     elif isinstance(photograph, FILES) or hasattr(photograph, "read"):
         image = decoded(*file_content(photograph))
@@ -130,13 +130,7 @@ def read_photograph(photograph):   # path, bytes, open file, array or Pillow ima
         raise TypeError("A photograph is a path, bytes, an open file, an array or a Pillow image, "
                         f"one at a time. Received: {type(photograph).__name__}")
     if 0 in image.size: refuse("A photograph has at least one pixel.", f"size {image.size}")
-    image = ImageOps.exif_transpose(image)
-    if image.mode[0] in "IF": image = picture_of_array(np.asarray(image))
-    if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
-        return image.convert("RGB")
-    image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
+    return as_shown(image.copy()).convert("RGB")
 
 # %% ../nbs/predict.ipynb #border
 def border_of(height: int, width: int) -> np.ndarray:   # bool (height, width)
@@ -234,22 +228,6 @@ def as_garment(photograph, height: int, width: int) -> np.ndarray:   # uint8 (he
     grey = np.asarray(photograph.convert("L"))
     return 255 - grey if has_light_border(photograph) else grey
 
-# %% ../nbs/predict.ipynb #as-scene
-def as_scene(photograph,                # PIL.Image.Image in RGB
-             height: int, width: int,   # of the network's images
-             fit: str,                  # "pad", "crop" or "stretch"
-            ) -> np.ndarray:            # uint8 (height, width, 3)
-    "A photograph in colour, at the size of the network's images."
-    from PIL import ImageOps
-    pixels = np.asarray(photograph)
-    border = np.median(pixels[border_of(*pixels.shape[:2])], axis=0)
-    colour = tuple(int(value) for value in border)
-    ways = {"pad": lambda: ImageOps.pad(photograph, (width, height), color=colour),
-            "crop": lambda: ImageOps.fit(photograph, (width, height)),
-            "stretch": lambda: photograph.resize((width, height))}
-    if fit not in ways: refuse("fit is 'pad', 'crop' or 'stretch'.", repr(fit))
-    return np.asarray(ways[fit]())
-
 # %% ../nbs/predict.ipynb #prepare
 def prepare(photograph,                  # path, bytes, open file, array or Pillow image
             input_shape=(28, 28, 1),     # height, width and channels of the network's images
@@ -257,11 +235,12 @@ def prepare(photograph,                  # path, bytes, open file, array or Pill
             fit: str = "pad",            # else: "pad", "crop" or "stretch"
            ) -> np.ndarray:              # uint8, of the shape `input_shape`
     "A photograph in the form of the images that a network was trained on."
+    if fit not in FITS: refuse(f"fit is one of {', '.join(FITS)}.", repr(fit))
     height, width, channels = input_shape
     picture = read_photograph(photograph)
     if garment or garment is None and channels == 1:
         return np.repeat(as_garment(picture, height, width)[..., None], channels, axis=2)
-    scene = as_scene(picture, height, width, fit)
+    scene = np.asarray(to_size(picture, (width, height), fit))
     if channels == 3: return scene
     return np.rint(scene @ GREY).astype(np.uint8)[..., None]
 

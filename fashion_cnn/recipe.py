@@ -45,6 +45,7 @@ def is_number(value) -> bool:
     return (isinstance(value, numbers.Real) and not isinstance(value, bool)
             and math.isfinite(value))
 
+# %% ../nbs/recipe.ipynb #check-like
 def check_like(value, default, name: str):
     "Refuse a value of another kind than the default it stands for."
     kinds = {str: ("text", isinstance(value, str)), list: ("a list of numbers", False)}
@@ -53,6 +54,7 @@ def check_like(value, default, name: str):
     if not fits:
         raise TypeError(f"{name} must be {kind}, such as {default!r}. Received: {value!r}")
 
+# %% ../nbs/recipe.ipynb #with-defaults-code
 def with_defaults(given: dict, defaults: dict, kind: str) -> dict:
     "The options of `defaults`, with the values that were given; others are refused."
     check_names(given, defaults, f"{kind} option")

@@ -341,6 +341,7 @@ def read_run_json(folder: Path) -> dict:
             raise ValueError(f"run.json names files that are not a run's own. Received: {files}")
         return content
 
+# %% ../nbs/run.ipynb #load-run-function
 def load_run(folder: str | Path) -> Run:
     "The run that `save_run` wrote; its model follows when it is asked for."
     folder = Path(folder)

@@ -181,7 +181,7 @@ def write_plan(recipe: Recipe, what: dict, data: Dataset, out: Path):
     plan, path = json.loads(json.dumps(plan)), out / "sweep.json"
     there = read_json(path) if path.exists() else plan
     defaults = dataclasses.asdict(Recipe(recipe.name, recipe.network))
-    there["recipe"] = defaults | there["recipe"]    # a field may be newer than the folder
+    there["recipe"] = defaults | there.get("recipe", {})    # a field may be newer than the folder
     differ = [name for name in ("recipe", "fingerprint") if there.get(name) != plan[name]]
     if differ:
         other = "another recipe" if "recipe" in differ else "other images"

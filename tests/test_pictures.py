@@ -165,6 +165,12 @@ def test_empty_class_folders_are_said(tmp_path):
     assert "files that are no pictures for Pillow were left out (1): 1 .txt" in text
 
 
+def test_empty_class_folders_of_a_zip_are_said(tmp_path):
+    put(tmp_path / "mine", {"a/1.png": 1, "b/1.png": 1, "c": None})
+    split, text = said(read, Path(shutil.make_archive(tmp_path / "mine", "zip", tmp_path / "mine")))
+    assert split.class_names == ("a", "b") and "are no class: c" in text
+
+
 def test_linked_class_folders_are_followed(tmp_path):
     put(tmp_path, {"store/b/1.png": 1, "store/b/2.png": 1, "mine/a/1.png": 1})
     (tmp_path / "mine" / "b").symlink_to(tmp_path / "store" / "b")

@@ -207,7 +207,7 @@ def same_classes(parts):  # {part: Split}, each with labels numbered on its own
     return {part: split if split is first or split.y is None or first.y is None else
             _numbered_as(first.class_names, split, part) for part, split in parts.items()}
 
-
+# %% ../../nbs/data/arrays.ipynb #numbered-as
 def _numbered_as(names, split, part):
     words = split.class_names
     if words == names:
@@ -268,7 +268,7 @@ def _read_unnamed(path, arrays):
         parts[part] = as_split(get(images), y)
     return same_classes(parts)
 
-
+# %% ../../nbs/data/arrays.ipynb #labels-beside
 def _labels_beside(path):  # kmnist-train-labels.npz beside kmnist-train-imgs.npz, or None
     name = re.sub("imgs|images", "labels", path.name)
     if name == path.name or not (path.parent / name).is_file():

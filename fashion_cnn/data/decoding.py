@@ -44,7 +44,7 @@ def open_picture(raw,        # the bytes of a file
         image.load()
     return image
 
-
+# %% ../../nbs/data/decoding.ipynb #formats
 @functools.lru_cache
 def _formats(ending, known):  # that of the ending first; a plug-in makes more of them known
     endings = picture_endings()

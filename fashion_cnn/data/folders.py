@@ -84,7 +84,7 @@ def path_pieces(folders, named, parts):
             below += folder,
     return part, above, below
 
-
+# %% ../../nbs/data/folders.ipynb #unwrapped
 def unwrapped(pieces):
     "The folders of each path without those that all paths have above their parts."
     tops = list({above for _, above, _ in pieces})
@@ -180,7 +180,7 @@ def check_part(part, classes, class_names):
         raise ValueError(f"{text}; every class needs pictures in it, or its folders must go")
     warnings.warn(text, stacklevel=2)
 
-
+# %% ../../nbs/data/folders.ipynb #tell-cases
 def tell_cases(class_names):
     "Says which classes have names that differ in capital letters only."
     folded = [name.casefold() for name in class_names]

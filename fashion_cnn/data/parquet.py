@@ -34,7 +34,7 @@ def column_named(table, names):
     own = {name.lower(): name for name in table.column_names}
     return next((own[name] for name in names if name in own), None)
 
-
+# %% ../../nbs/data/parquet.ipynb #picture-bytes
 def picture_bytes(column):  # of a table -> [bytes of a picture]
     cells = column.to_pylist()
     raw = [cell.get("bytes") if isinstance(cell, dict) else cell for cell in cells]

@@ -163,7 +163,7 @@ def cifar_batch(raw, name):
                              f"{data.shape}")
         return cifar_images(data), as_labels(labels)[0]
 
-
+# %% ../../nbs/data/pickles.ipynb #cifar-images
 def cifar_images(rows):  # uint8 (N, 3072) -> (N, 32, 32, 3)
     return np.moveaxis(rows.reshape(-1, 3, 32, 32), 1, -1)
 
@@ -193,7 +193,7 @@ def cifar_files(names):
     return [name for name in names if re.fullmatch(r"(train|test)(\.bin)?|meta", name) or
             name in _CIFAR100_NAMES]
 
-
+# %% ../../nbs/data/pickles.ipynb #cifar-names
 def cifar_names(files):  # {file name: bytes}
     "The names of the classes, or None where no file says them."
     if any(map(is_cifar_batch, files)):
@@ -217,7 +217,7 @@ def join_cifar_batches(batches):
             parts[part] = as_split(*map(np.concatenate, zip(*found)), class_names=names)
     return parts
 
-
+# %% ../../nbs/data/pickles.ipynb #read-cifar-folder
 def read_cifar_folder(folder):
     files = [path.name for path in folder.iterdir() if path.is_file()]
     return join_cifar_batches({name: (folder / name).read_bytes() for name in cifar_files(files)})
@@ -241,7 +241,7 @@ def read_pickle(path):
         return read_cifar_batch(path)
     return parts_of_arrays(list(arrays), arrays.get)
 
-
+# %% ../../nbs/data/pickles.ipynb #parts-of-pairs
 def _parts_of_pairs(pairs):  # ((x, y), (x_test, y_test)), or with validation between them
     names = ("train", "test") if len(pairs) == 2 else ("train", "validation", "test")
     pairs = [[as_array(a) for a in pair] for pair in pairs if isinstance(pair, (tuple, list))]

@@ -30,8 +30,8 @@ def inside_path(name, plain=True):
     "'./cat/1.png' -> ('cat', '1.png'); ValueError where it leads out of the archive."
     parts = tuple(p for p in name.replace("\\", "/").split("/") if p not in ("", "."))
     if ".." in parts or name.startswith(("/", "\\")) or not plain:
-        raise ValueError(f"refused: an archive of pictures holds plain files with relative "
-                         f"names. Received: {name!r}")
+        raise ValueError(f"refused: an archive holds plain files with relative names. "
+                         f"Received: {name!r}")
     return parts
 
 # %% ../../nbs/data/pictures.ipynb #tar-files
@@ -76,7 +76,7 @@ def _circular(path, top):
                       f"not followed", stacklevel=2)
     return circular
 
-
+# %% ../../nbs/data/pictures.ipynb #refuse-folder
 def _refuse_folder(error):  # os.walk would pass over it in silence
     raise ValueError(f"folder {Path(error.filename).name!r} cannot be read: {error.strerror}")
 
@@ -109,7 +109,7 @@ def sort_out(files):
 def listed(names, most=20):
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if names[most:] else "")
 
-
+# %% ../../nbs/data/pictures.ipynb #others-text
 def others_text(others):
     "'3 .txt, 1 .heic', and a way out for the pictures of an iPhone."
     ends = Counter(os.path.splitext(p[-1])[1].lower() or "without an ending" for p in others)
@@ -119,7 +119,7 @@ def others_text(others):
                  "pillow_heif.register_heif_opener()` before reading, opens .heic")
     return text
 
-
+# %% ../../nbs/data/pictures.ipynb #tell-left-out-code
 def tell_left_out(others, empty):
     if others:
         warnings.warn(f"files that are no pictures for Pillow were left out ({len(others):,}): "
@@ -170,7 +170,7 @@ def in_one_array(images):
     return np.stack([i if i.ndim == 3 or not colour else np.repeat(i[..., None], 3, axis=2)
                      for i in images])
 
-
+# %% ../../nbs/data/pictures.ipynb #tell-decoded
 def tell_decoded(files, decoded):
     "Says which pictures were damaged, and which hold more than one."
     bad = [d for d in decoded if isinstance(d, str)]

@@ -26,13 +26,13 @@ from .dataset import Split
 from .decoding import picture_endings
 from .kinds import refuse_no_text, refuse_other_kinds
 from .mapped import read_array_folder
-from .packed import (inside_archive, is_hidden, temporary_folder, unpack_one,
-                                     unzip_into, write_into, zip_members)
+from .packed import (temporary_folder, unpack_one, unzip_into, write_into,
+                                     zip_members)
 from .parquet import read_parquet
 from .pickles import (cifar_files, is_cifar_batch, join_cifar_batches,
                                       read_cifar_batch, read_cifar_folder, read_npy, read_pickle)
-from .pictures import (check_picture_options, folder_files, read_pictures,
-                                       tar_files)
+from .pictures import (check_picture_options, folder_files, inside_path, is_seen,
+                                       read_pictures, tar_files)
 from .tables import read_csv
 
 # %% ../../nbs/data/reading.ipynb #titles
@@ -57,9 +57,9 @@ def any_picture(names):
     endings = picture_endings()
     return any(Path(name).suffix.lower() in endings for name in names)
 
-
+# %% ../../nbs/data/reading.ipynb #read-tar-code
 def read_tar(path, image_size=None, **options):
-    files = [(parts, raw) for parts, raw in tar_files(path) if raw is None or not is_hidden(parts)]
+    files = [(parts, raw) for parts, raw in tar_files(path) if is_seen(parts)]
     own = set(cifar_files([parts[-1] for parts, _ in files]))
     if own:
         refuse_image_size(image_size, "CIFAR's files")
@@ -71,17 +71,19 @@ def read_tar(path, image_size=None, **options):
         write_into(folder, [file for file in files if file[1] is not None])
         return in_memory(read_folder(folder, image_size, **options))
 
-
+# %% ../../nbs/data/reading.ipynb #in-memory
 def in_memory(parts):  # images that stay in their file would be gone with the folder
     return {part: replace(split, x=np.asarray(split.x)) for part, split in parts.items()}
 
 # %% ../../nbs/data/reading.ipynb #read-zip
 def zip_pictures(path):
-    "(path inside, bytes) of every file in a zip archive."
+    "(path inside, bytes) of every file in a zip archive, None for its folders."
     with zipfile.ZipFile(path) as archive:
+        folders = [member.filename for member in archive.infolist() if member.is_dir()]
+        yield from ((inside_path(name), None) for name in folders)
         yield from ((parts, archive.read(member)) for parts, member in zip_members(archive))
 
-
+# %% ../../nbs/data/reading.ipynb #read-zip-code
 def read_zip(path, image_size=None, **options):
     with zipfile.ZipFile(path) as archive:
         names = ["/".join(parts) for parts, _ in zip_members(archive)]
@@ -91,7 +93,7 @@ def read_zip(path, image_size=None, **options):
         unzip_into(folder, path)
         return in_memory(read_folder(folder, image_size, **options))
 
-
+# %% ../../nbs/data/reading.ipynb #is-npz
 def is_npz(path):
     "Whether a zip archive holds arrays and nothing else, all of them on top."
     with zipfile.ZipFile(path) as archive:
@@ -111,17 +113,17 @@ def files_below(top, levels=3):
     files = {}
     for folder, folders, names in os.walk(top, followlinks=True):
         folder, depth = Path(folder), len(Path(folder).relative_to(top).parts)
-        folders[:] = sorted(n for n in folders if not is_hidden([n])) if depth < levels else []
+        folders[:] = sorted(n for n in folders if is_seen((n,))) if depth < levels else []
         files[folder] = names
     return files
 
-
+# %% ../../nbs/data/reading.ipynb #holds-set
 def holds_set(folder, names):
     "Whether files lie in it that belong together by their names."
     return bool(cifar_files(names) or any(re.fullmatch(r"x(_[a-z]+)?\.npy", n) for n in names) or
                 any("idx" in n for n in os.listdir(folder)) and idx_sets(folder))
 
-
+# %% ../../nbs/data/reading.ipynb #read-set
 def read_set(folder):
     return read_idx_folder(folder) or read_array_folder(folder) or read_cifar_folder(folder)
 
@@ -132,17 +134,17 @@ _DATA = (r"(csv|tsv|npz|npy|parquet|pkl|pickle|zip|tar|tgz|txz|tbz2?|h5|hdf5|mat
 
 def data_files(paths):
     "Those of the files that may hold images, by the ends of their names."
-    return [path for path in sorted(paths) if not is_hidden([path.name]) and
+    return [path for path in sorted(paths) if is_seen((path.name,)) and
             re.search(rf"\.{_DATA}(\.(gz|bz2|xz))?$", path.name.lower())]
 
-
+# %% ../../nbs/data/reading.ipynb #part-of
 def part_of(path):
     "'train', 'validation' or 'test', if the file's name says so, else 'all'."
     word = re.search(r"(?<![a-z])(train|training|test|testing|val|valid|validation)(?![a-z])",
                      path.name.lower())
     return {"tr": "train", "te": "test", "va": "validation"}[word[1][:2]] if word else "all"
 
-
+# %% ../../nbs/data/reading.ipynb #files-by-part
 def files_by_part(files):
     "{part: [files]}; a file of labels beside its images, or packed once more, is left aside."
     names = {path.name for path in files}
@@ -178,13 +180,13 @@ def read_data_files(folder, files, image_size=None, **options):
 def _pieces(files):  # train-00000-of-00002.parquet and so on
     return all(re.search(r"-\d+-of-\d+\.parquet$", path.name) for path in files)
 
-
+# %% ../../nbs/data/reading.ipynb #only-part
 def _only(parts, path):
     if len(parts) > 1:
         raise ValueError(f"{path.name} holds {' and '.join(parts)} itself; load it by its path")
     return next(iter(parts.values()))
 
-
+# %% ../../nbs/data/reading.ipynb #joined
 def _joined(splits):
     if len(splits) == 1:
         return splits[0]
@@ -198,7 +200,7 @@ def _kinds_of_files(paths):
     text = ", ".join(f"{count:,} {end}" for end, count in ends.most_common(4))
     return text + (f" and {len(ends) - 4} other kinds" if len(ends) > 4 else "")
 
-
+# %% ../../nbs/data/reading.ipynb #what-it-holds-code
 def what_it_holds(folder):
     "In words: files by kind, and the same for the folders in it."
     inside = sorted(folder.iterdir())
@@ -223,7 +225,7 @@ def one_folder(folders, top):
                          f"one of them by its path")
     return folders[0]
 
-
+# %% ../../nbs/data/reading.ipynb #read-folder-code
 def read_folder(path, image_size=None, **options):
     files = files_below(path)
     sets = [folder for folder, names in files.items() if holds_set(folder, names)]
@@ -239,13 +241,14 @@ def read_folder(path, image_size=None, **options):
             return read_data_files(folder, tables[folder], image_size, **options)
         return read_loose(path, image_size, **options)
 
-
+# %% ../../nbs/data/reading.ipynb #read-loose
 def read_loose(path, image_size, **options):
     "Pictures, by the folders they lie in."
-    if not any(any_picture(names) for _, _, names in os.walk(path, followlinks=True)):
-        raise ValueError(f"no pictures, tables or arrays were found in it. It holds: "
+    files = list(folder_files(path))
+    if not any_picture(inside[-1] for inside, _ in files):
+        raise ValueError("no pictures, tables or arrays were found in it. It holds: "
                          f"{what_it_holds(path)}")
-    return read_pictures(folder_files(path), image_size, **options)
+    return read_pictures(files, image_size, **options)
 
 # %% ../../nbs/data/reading.ipynb #cell-088
 def reader_of(path):
@@ -277,7 +280,7 @@ def is_tar(path, start):  # start: the first bytes, without gzip's packing
     return start[257:262] == b"ustar" or bool(
         re.search(r"\.(tar|tgz|txz|tbz2?)(\.|$)", path.name.lower()))
 
-
+# %% ../../nbs/data/reading.ipynb #reader-by-name-code
 def reader_by_name(path, start):
     if path.suffix.lower() in (".npz", ".npy"):
         return read_npz if path.suffix.lower() == ".npz" else read_npy

@@ -135,7 +135,7 @@ def makes_image(values, colour=False):
     side = math.isqrt(values // 3 if colour else values)
     return side >= 8 and 3 * side ** 2 == values if colour else side ** 2 == values > 0
 
-
+# %% ../../nbs/data/tables.ipynb #check-numbers-code
 def _check_numbers(numbers):
     first, side = min(numbers[0], 1), math.ceil(math.sqrt(len(numbers)))
     colour = makes_image(len(numbers), colour=True)
@@ -307,7 +307,7 @@ def as_images(rows):  # (N, pixels), or (N, 3 * pixels) of colour images
                   f"colour: {order}", stacklevel=2)
     return planes if in_planes else mixed
 
-
+# %% ../../nbs/data/tables.ipynb #roughness
 def _roughness(images):  # mean difference of neighbours
     return sum(np.abs(np.diff(images.astype(np.int16), axis=axis)).mean() for axis in (1, 2))
 
