@@ -52,7 +52,7 @@ class Pipeline(keras.layers.Layer):
 
     def call(self, images, training=False):
         for group in grouped(self.layers):
-            if len(group) == 1 or not training: images = group[-1](images, training=training)
+            if len(group) == 1 or not training: images = group[-1].call(images, training=training)
             elif isinstance(images, dict):
                 images = {**images, "images": self.move(group, images["images"])}
             else: images = self.move(group, images)
