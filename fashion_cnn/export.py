@@ -9,6 +9,8 @@ __all__ = ['FORMATS', 'needed_packages', 'check_format', 'metadata', 'write_meta
 import importlib.util, json
 from pathlib import Path
 
+import numpy as np
+
 from .files import suggest, write_atomically
 from .run import Run
 
@@ -84,6 +86,9 @@ def export(run: Run,              # with its model
     path.parent.mkdir(parents=True, exist_ok=True)
     from fashion_cnn.models import inference_model, save_model
     if format == "keras": save_model(run.model, path)
-    else: inference_model(run.model).export(str(path), format=name, verbose=False)
+    else:
+        plain = inference_model(run.model)
+        plain(np.zeros((1, *run.data["input_shape"]), "float32"))   # Keras exports what was called
+        plain.export(str(path), format=name, verbose=False)
     write_metadata(metadata(run), path, format)
     return path
