@@ -13,6 +13,7 @@ from fashion_cnn import models, recipes
 from fashion_cnn.assemble import copy_matching_weights
 from fashion_cnn.augment import pipeline
 from fashion_cnn.checkpoint import weights_hash
+from fashion_cnn.cli import main
 from fashion_cnn.export import FORMATS, export
 from fashion_cnn.optimizers import Muon, compile_model
 from fashion_cnn.recipe import Recipe
@@ -202,10 +203,14 @@ def test_onnx_gives_the_same_answers(run, data, tmp_path):
 def test_saved_model_and_keras_give_the_same_answers(run, data, tmp_path):
     tf = pytest.importorskip("tensorflow")
     folder = export(run, tmp_path / "net", "saved_model")
-    answers = tf.saved_model.load(str(folder)).serve(many(data).astype(np.float32))
+    served = tf.saved_model.load(str(folder))
+    answers = served.serve(many(data).astype(np.float32))
     assert np.abs(np.array(answers) - run.predict(many(data))).max() < 1e-5
     assert json.loads((tmp_path / "net.json").read_text())["seed"] == 3
-    path = export(run, tmp_path / "net", "keras")
+    run.history, run.metrics, run.parameters = {"loss": [1.0]}, {}, {}
+    run.save(tmp_path / "run")
+    assert main(["export", str(tmp_path / "run"), "--format", "keras", "--out", str(tmp_path / "net")]) == 0
+    path = tmp_path / "net.keras"
     assert not models.is_own(keras.saving.load_model(path)) and (tmp_path / "net.keras.json").exists()
 
 
