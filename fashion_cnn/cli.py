@@ -17,8 +17,8 @@ import sys
 
 from . import __version__, recipes
 from .commands import (
-    compare_runs, demo, describe_data, evaluate_run, grade_submissions, hand_out, predict_files,
-    record, report_runs, show_recipes, submit, sweep_recipe, train_recipe)
+    compare_runs, demo, describe_data, evaluate_run, export_run, grade_submissions, hand_out,
+    predict_files, record, report_runs, show_recipes, submit, sweep_recipe, train_recipe)
 
 # %% ../nbs/cli.ipynb #positive
 def positive(text: str) -> int:
@@ -245,7 +245,7 @@ def judging_commands(command):   # `command(name, function, help, *shared)` adds
 
 # %% ../nbs/cli.ipynb #file-commands
 def file_commands(command):   # `command(name, function, help, *shared)` adds one
-    "Arguments of submit and describe."
+    "Arguments of submit, export and describe."
     add = command("submit", submit, "predictions for a contest", "run", "--image-size",
                   "--fit").add_argument
     add("data", metavar="DATA", help="unlabelled images with ids: a course file, .npy or .csv")
@@ -255,6 +255,11 @@ def file_commands(command):   # `command(name, function, help, *shared)` adds on
     add("--classes", type=positive, default=5, help="how many the contest has (default: 5)")
     add("--out", metavar="FILE", default="submission.csv",
         help="file to write or replace (default: submission.csv)")
+
+    add = command("export", export_run, "the network for other programs", "run").add_argument
+    add("--format", choices=["onnx", "litert", "saved_model", "openvino", "torch", "keras"],
+        default="onnx", help="ONNX, LiteRT and so on (default: onnx)")
+    add("--out", metavar="FILE", help="file to write or replace (default: the recipe's name)")
 
     add = command("describe", describe_data, "what is in a data set", *READING).add_argument
     add("data", metavar="DATA", help=DATA_HELP)

@@ -8,8 +8,8 @@ __all__ = ['LOAD_OPTIONS', 'hushed', 'trainer', 'text_table', 'show_recipes', 's
            'data_of', 'chosen_settings', 'settled', 'start_of', 'train_recipe',
            'matched_labels', 'judge_other', 'evaluate_run', 'describe_data',
            'predict_files', 'write_figure', 'record', 'sweep_recipe', 'record_sweep',
-           'runs_of', 'compare_runs', 'own_data', 'report_runs', 'submit', 'hand_out',
-           'grade_submissions']
+           'runs_of', 'compare_runs', 'own_data', 'report_runs', 'export_run', 'submit',
+           'hand_out', 'grade_submissions']
 
 # %% ../nbs/commands.ipynb #exported-imports
 import argparse
@@ -385,6 +385,15 @@ def report_runs(arguments):
     with --images also samples and the worst mistakes."""
     runs = runs_of(arguments.runs)
     write_report(runs, own_data(runs, arguments) if arguments.images else None, Path(arguments.out))
+
+# %% ../nbs/commands.ipynb #export-run
+def export_run(arguments):
+    "Write the network of a run for other programs, with its class names and pixel range."
+    from fashion_cnn.export import check_format
+    with hushed(): check_format(arguments.format)
+    run = Run.load(arguments.run)
+    with hushed(): path = run.export(arguments.format, arguments.out)
+    print(f"The network as {arguments.format}: {path}")
 
 # %% ../nbs/commands.ipynb #cell-020
 def submit(arguments):

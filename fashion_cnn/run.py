@@ -256,6 +256,14 @@ class Run:
         "The run that `save` wrote, read without importing Keras."
         return load_run(folder)
 
+    def export(self,
+               format: str = "onnx",             # 'litert', 'saved_model', 'keras' and so on
+               path: str | Path | None = None,   # None: called after the recipe, in this folder
+              ) -> Path:                         # what was written
+        "Write the network for other programs, with class names and pixel range."
+        from fashion_cnn.export import export
+        return export(self, format, path)
+
     def record(self, folder: str | Path = RECORDED) -> Path:
         "Write the run as one small JSON file, <recipe>-seed<seed>.json: all but the weights."
         return record_run(self, folder)

@@ -178,7 +178,7 @@ def many(data): return np.resize(data.test.x, (64, *data.input_shape))
 
 def test_litert_gives_the_same_answers(run, data, tmp_path):
     lite = pytest.importorskip("tensorflow").lite
-    path = export(run, tmp_path / "new" / "net", "litert")
+    path = run.export("litert", tmp_path / "new" / "net")
     assert path.name == "net.tflite"
     signature = lite.Interpreter(str(path)).get_signature_runner()
     name, = signature.get_input_details()
@@ -191,7 +191,7 @@ def test_litert_gives_the_same_answers(run, data, tmp_path):
 
 def test_onnx_gives_the_same_answers(run, data, tmp_path):
     onnxruntime, _ = pytest.importorskip("onnxruntime"), pytest.importorskip("tf2onnx")
-    path = export(run, tmp_path / "net.onnx")
+    path = export(run, "onnx", tmp_path / "net.onnx")
     session = onnxruntime.InferenceSession(path)
     for images in (many(data), many(data)[:3]):
         answers, = session.run(None, {session.get_inputs()[0].name: images.astype(np.float32)})
@@ -202,7 +202,7 @@ def test_onnx_gives_the_same_answers(run, data, tmp_path):
 
 def test_saved_model_and_keras_give_the_same_answers(run, data, tmp_path):
     tf = pytest.importorskip("tensorflow")
-    folder = export(run, tmp_path / "net", "saved_model")
+    folder = export(run, "saved_model", tmp_path / "net")
     served = tf.saved_model.load(str(folder))
     answers = served.serve(many(data).astype(np.float32))
     assert np.abs(np.array(answers) - run.predict(many(data))).max() < 1e-5
@@ -215,11 +215,11 @@ def test_saved_model_and_keras_give_the_same_answers(run, data, tmp_path):
 
 
 def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="onnx.*Received: 'onyx'"): export(run, tmp_path / "net", "onyx")
+    with pytest.raises(ValueError, match="onnx.*Received: 'onyx'"): export(run, "onyx", tmp_path / "net")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"needs tf2onnx and onnx.*pip install tf2onnx onnx"): export(run, tmp_path / "net")
+    with pytest.raises(ValueError, match=r"needs tf2onnx and onnx.*pip install tf2onnx onnx"): export(run, path=tmp_path / "net")
     monkeypatch.undo()
     monkeypatch.setitem(FORMATS, "torch", ("torch", ".pt2", ()))
     if keras.backend.backend() != "torch":
-        with pytest.raises(ValueError, match="KERAS_BACKEND=torch"): export(run, tmp_path / "net", "torch")
+        with pytest.raises(ValueError, match="KERAS_BACKEND=torch"): export(run, "torch", tmp_path / "net")
     assert not list(tmp_path.iterdir())
