@@ -260,11 +260,13 @@ def check_last_batch(model: keras.Model, recipe: Recipe, images: int):
 def assemble(recipe: Recipe,
              data: Dataset,
              start=None,      # a `Run` or keras.Model whose weights to start from
+             own=None,        # an `OwnParts`: network, loss or optimizer instead of the recipe's
             ):                # model, what is fitted, its Batches, {split: (network, inputs)}
     "The network, what is fitted (compiled), its batches, and by what each split is evaluated."
     with seeded(recipe.seed):
-        options = recipe.network_options
-        model = build(recipe.network, data.input_shape, data.classes, **options)
+        if own and own.network: model = own.network()
+        else:
+            model = build(recipe.network, data.input_shape, data.classes, **recipe.network_options)
         check_outputs(model, recipe, data)
         if start is not None: copy_matching_weights(model, start)
         check_last_batch(model, recipe, len(data.train))
@@ -272,6 +274,7 @@ def assemble(recipe: Recipe,
     mixing = len(fitted.inputs) > 1
     batches = Batches(views, data.train.y, recipe.batch_size, recipe.seed, recipe.task, mixing,
                       recipe.balance)
-    compile_model(fitted, recipe, len(batches), mixing)
+    compiling = own.compiling(recipe, data.classes) if own else {}
+    compile_model(fitted, recipe, len(batches), mixing, **compiling)
     fitted.optimizer.build(fitted.trainable_variables)
     return model, fitted, batches, inputs

@@ -9,7 +9,7 @@ __all__ = ['NOT_IN_KEY', 'LEFTOVERS', 'get_state', 'set_state', 'weights_hash', 
            'said_as_lost', 'finished_run', 'what_was_run', 'prepare_folder']
 
 # %% ../nbs/checkpoint.ipynb #exports-imports
-import hashlib, io, json, math, time, warnings
+import hashlib, io, json, math, textwrap, time, warnings
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,7 @@ def experiment_key(recipe: Recipe,
                   ) -> dict:
     "What makes two trainings the same experiment: what decides about the weights."
     fields = json.loads(recipe.to_json())
+    fields["own"].pop("callbacks", None)
     key = {name: value for name, value in fields.items() if name not in NOT_IN_KEY}
     if (recipe.schedule or {}).get("name") not in ("cosine", "one-cycle"): del key["epochs"]
     return {**key, "images": fingerprint, "dtype_policy": policy or dtype_policy()}
@@ -69,8 +70,9 @@ def another_run(folder: Path,    # that was given
                ) -> str:         # an error message
     "What differs between the experiment in a folder and the one asked for."
     names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+    def short(key, name): return textwrap.shorten(repr(key.get(name)), 80, placeholder=" ...")
     differ = ["other images" if name == "images" else
-              f"{name} {there.get(name)!r} there, {here.get(name)!r} here" for name in names]
+              f"{name} {short(there, name)} there, {short(here, name)} here" for name in names]
     return (f"the folder {folder.name!r} holds another experiment ({'; '.join(differ)}). Choose "
             "another folder, or pass resume=False (in a terminal: --restart) to replace it")
 

@@ -218,7 +218,7 @@ def megaflops(run, operations: bool) -> float:
     "Million operations per image; NaN where no network is at hand and none may be built for it."
     recorded_as, model = run.parameters.get("MFLOPs"), getattr(run, "_model", None)
     if recorded_as is not None: return float(recorded_as)
-    if model is None and not operations: return np.nan
+    if model is None and (not operations or run.recipe.network == "own"): return np.nan
     from fashion_cnn.models import NETWORKS, build, layer_table
     if model is None and getattr(run, "folder", None) is not None: model = run.model
     if model is None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .assemble import assemble, resolve_data, resolve_recipe
 from .data import Dataset, quick
+from .own import own_parts
 from .recipe import Recipe
 
 # %% ../nbs/learning_rate_finder.ipynb #climb
@@ -47,6 +48,7 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
                        steps: int = 100,             # at most so many, and factors between the two
                        seed: int | None = None,      # instead of the recipe's
                        limit: int | None = None,     # at most so many images
+                       **own,                        # `model`, `loss`, `optimizer`, as of `train`
                       ):                             # DataFrame of learning_rate, loss, smoothed
     "Raise the learning rate step by step (Smith 2015); the suggestion stands in `.attrs`."
     if not 0 < lowest < highest:
@@ -56,9 +58,11 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
     if quick(): steps = min(steps, 25)
     recipe = resolve_recipe(recipe, seed=seed)
     data = resolve_data(data, recipe, limit)
+    recipe, parts = own_parts(recipe, data, **own)
     nothing = data.train.take(slice(0))    # no split is evaluated here
     plan = recipe.replace(schedule=None, learning_rate=lowest)
-    _, fitted, batches, _ = assemble(plan, replace(data, validation=nothing, test=nothing))
+    images_only = replace(data, validation=nothing, test=nothing)
+    _, fitted, batches, _ = assemble(plan, images_only, own=parts.at_rate(lowest))
     trial = raise_learning_rate(fitted, batches, np.geomspace(lowest, highest, steps))
     fallen = (trial.smoothed <= 1.05 * trial.smoothed.min()).idxmax()
     if fallen == 0:

@@ -6,7 +6,7 @@
 __all__ = ['MOVING', 'OPTIMIZERS', 'OneCycle', 'learning_rate', 'learning_rates',
            'recipe_callbacks', 'checked_callbacks', 'orthogonal', 'Muon',
            'training_model', 'with_noise', 'model_with_labels', 'mixed_cross_entropy',
-           'mixed_accuracy', 'optimizer', 'compile_model']
+           'mixed_accuracy', 'optimizer', 'copied_optimizer', 'compile_model']
 
 # %% ../nbs/optimizers.ipynb #exports-imports
 import math
@@ -225,19 +225,30 @@ def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimize
                          f"({reason}). Received: optimizer_options={recipe.optimizer_options}"
                         ) from error
 
+# %% ../nbs/optimizers.ipynb #copied-optimizer
+def copied_optimizer(own: keras.optimizers.Optimizer, recipe: Recipe, steps_per_epoch: int):
+    "A fresh optimizer with the same settings, at the recipe's schedule if it has one."
+    config = own.get_config()
+    if recipe.schedule: config["learning_rate"] = learning_rate(recipe, steps_per_epoch)
+    return type(own).from_config(config)
+
 # %% ../nbs/optimizers.ipynb #compile-model
 def compile_model(model: keras.Model,     # gives probabilities, or images in 0..1
                   recipe: Recipe,         # names task, optimizer and learning rate
                   steps_per_epoch: int,   # batches in one epoch
                   mixing: bool = False,   # whether `training_model` made it for mixed labels
+                  loss=None,              # a function (labels, outputs) instead of the task's loss
+                  own_optimizer=None,     # instead of the recipe's; it is copied
                  ) -> keras.Model:        # the same model, compiled
     "Attach optimizer and loss: cross-entropy and accuracy, or mean squared error."
-    loss, metrics = "sparse_categorical_crossentropy", keras.metrics
+    usual, metrics = "sparse_categorical_crossentropy", keras.metrics
     if recipe.task == "reconstruct":
-        loss, accuracy = "mean_squared_error", []
+        usual, accuracy = "mean_squared_error", []
     elif mixing:
-        loss = mixed_cross_entropy
+        usual = mixed_cross_entropy
         accuracy = [metrics.MeanMetricWrapper(mixed_accuracy, "accuracy")]
     else: accuracy = [metrics.SparseCategoricalAccuracy("accuracy")]
-    model.compile(optimizer(recipe, steps_per_epoch), loss, metrics=accuracy)
+    chosen = optimizer(recipe, steps_per_epoch) if own_optimizer is None else \
+             copied_optimizer(own_optimizer, recipe, steps_per_epoch)
+    model.compile(chosen, loss or usual, metrics=accuracy)
     return model

@@ -107,7 +107,7 @@ def whole_number(value, name: str, least: int) -> int:
 
 # %% ../nbs/recipe.ipynb #checked-fields
 PLAIN_FIELDS = ("network_options", "augmentation_options", "optimizer_options", "schedule",
-                "early_stopping", "reported")   # those that hold dictionaries
+                "early_stopping", "own", "reported")   # those that hold dictionaries
 TEXT_FIELDS = ("name", "network", "task", "data", "split", "augmentation", "balance", "optimizer",
                "monitor", "keep", "start", "source")
 LEAST = {"batch_size": 1, "epochs": 1, "seed": 0, "cache_features": 0}   # of whole numbers
@@ -199,7 +199,7 @@ def check_task(recipe):
 class Recipe:
     "All that training needs to know besides the images: plain data, checked and frozen."
     name: str                           # what the experiment is called, e.g. 'hw2-cnn'
-    network: str                        # which network of `models.names()` to build
+    network: str = "own"                # which of `models.names()`; 'own' is handed to `train`
     network_options: dict = field(default_factory=dict)   # that differ from its own defaults
     task: str = "classify"              # or 'reconstruct', to give the image itself back
     data: str = "fashion-mnist"         # data set it is meant for, a name that `data.load` knows
@@ -222,6 +222,7 @@ class Recipe:
     keep: str = "best"                  # final weights: of the 'best' epoch or the 'last'
     start: str = ""                     # trained weights to start from: recipe, or hash
     seed: int = 0                       # of weights, shuffling, dropout and augmentation
+    own: dict = field(default_factory=dict, repr=False)   # what `train` was handed in Python
     source: str = ""                    # where it comes from: assignment letter or paper
     reported: dict = field(default_factory=dict)   # figures of its author, for comparison only
 

@@ -8,7 +8,7 @@ __all__ = ['summary', 'fit', 'evaluate', 'about_data', 'about_network', 'about_m
            'find_learning_rate']
 
 # %% ../nbs/train.ipynb #exports-imports
-import warnings
+import math, warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from .files import owned
 from .learning_rate_finder import find_learning_rate
 from .models import layer_table
 from .optimizers import checked_callbacks, compile_model, recipe_callbacks
+from .own import own_parts
 from .progress import NotebookProgress, TerminalProgress, in_notebook
 from .recipe import Recipe
 from .run import Run, best_epoch, environment
@@ -85,8 +86,9 @@ def about_data(data: Dataset, limit: int | None) -> dict:
 def about_network(model: keras.Model) -> dict:
     "What a run notes down of its network."
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
-    return {"total": model.count_params(), "MFLOPs": float(layer_table(model)["MFLOPs"].iloc[-1]),
-            "trainable": trainable}
+    counts = {"total": model.count_params(), "trainable": trainable}
+    operations = float(layer_table(model)["MFLOPs"].iloc[-1])
+    return {**counts, "MFLOPs": operations} if math.isfinite(operations) else counts
 
 # %% ../nbs/train.ipynb #about-machine
 def about_machine() -> dict:
@@ -96,11 +98,12 @@ def about_machine() -> dict:
     return {**versions, "accelerators": names} if names else versions
 
 # %% ../nbs/train.ipynb #conclude
-def conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs) -> Run:
+def conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs, own) -> Run:
     "Evaluate the splits, and put the run together; `inputs` is {split: (network, arrays)}."
     steps, splits = len(checkpoints.batches), data.splits()
     for network in {id(network): network for network, _ in inputs.values()}.values():
-        if network is not fitted: compile_model(network, recipe, steps)   # what was fitted is ready
+        if network is fitted: continue    # and compiled
+        compile_model(network, recipe, steps, **own.compiling(recipe, data.classes))
     batches = {name: batches_in_order(network, x, splits[name].y, recipe.task)
                for name, (network, x) in inputs.items()}
     metrics = {name: evaluate(network, batches[name]) for name, (network, _) in inputs.items()}
@@ -121,9 +124,9 @@ def check_loadable(model: keras.Model, saving: bool):    # whether the run goes 
     if saving: raise ValueError(message)
     warnings.warn(message, stacklevel=4)
 
-def carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit) -> Run:
+def carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit, own) -> Run:
     "Build, fit, choose the weights, evaluate."
-    model, fitted, batches, inputs = assemble(recipe, data, start)
+    model, fitted, batches, inputs = assemble(recipe, data, start, own)
     check_loadable(model, saving=checkpoint is not None)
     checkpoints = CheckpointCallback(recipe, batches, checkpoint)
     validation = batches_in_order(*inputs["validation"], data.validation.y, recipe.task,
@@ -132,7 +135,7 @@ def carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit
         best = recipe.keep == "best" or stopped in ("interrupted", "diverged")
         values = checkpoints.best if best else checkpoints.state
         for variable, value in zip(fitted.variables, values): variable.assign(value)
-        return conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs)
+        return conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs, own)
     try:
         return end(fit(fitted, recipe, batches, validation, checkpoints, saved, progress,
                        callbacks))
@@ -159,6 +162,9 @@ def train(recipe: Recipe,                    # what to do
           resume: bool = True,               # go on with what is in `out`; False starts over
           progress: bool = True,             # show a bar
           start: Run | keras.Model | None = None,   # trained weights to go on from
+          model=None,                        # your network: a function that makes it, or the model
+          loss=None,                         # your loss: a name, a Keras loss or a function
+          optimizer=None,                    # your optimizer: a name or a Keras optimizer
           callbacks=(),                      # more of Keras' callbacks, called last; one or several
           strategy=None,                     # a `tf.distribute.Strategy`; None: one device
          ) -> Run:                           # history, predictions, model; saved if `out` is given
@@ -167,16 +173,17 @@ def train(recipe: Recipe,                    # what to do
     callbacks, folder = checked_callbacks(callbacks, recipe), checked_folder(out)
     data = resolve_data(data, recipe, limit)
     note_unequal(recipe, data)
+    recipe, own = own_parts(recipe, data, model, loss, optimizer, callbacks)
     if folder is None:
         with strategy_scope(strategy):
-            return carry_out(recipe, data, start, None, None, progress, callbacks, limit)
+            return carry_out(recipe, data, start, None, None, progress, callbacks, limit, own)
     with owned(folder):
         checkpoint = Checkpoint(folder / "checkpoint.npz", experiment_key(recipe, data.fingerprint))
         if resume and (run := finished_run(folder, recipe, checkpoint)): return run
         prepare_folder(folder)
         saved = checkpoint.read() if resume else None
         with strategy_scope(strategy):
-            run = carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit)
+            run = carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit, own)
         run.save(folder)
     return run
 

@@ -26,11 +26,13 @@ def kernel_size(layer) -> int:
 
 # %% ../../nbs/models/costs.ipynb #operations
 def operations(layer,    # of Keras, or a model, whose layers are added up; called at least once
-              ) -> int:  # 0 for layers that hardly compute
+              ) -> int:  # 0 for layers that hardly compute; NaN where a layer does not tell
     "Multiplications and additions for one image."
     if isinstance(layer, keras.Model): return sum(map(operations, layer.layers))
     if not isinstance(layer, (*CONVOLUTIONS, layers.Dense)): return 0
-    where = layer.input if isinstance(layer, layers.Conv2DTranspose) else layer.output
+    side = "input" if isinstance(layer, layers.Conv2DTranspose) else "output"
+    where = getattr(layer, side, None)    # unknown inside a model of a class of its own
+    if where is None: return math.nan
     positions = where.shape[1:-1]   # none for a dense layer after flatten
     if None in positions:
         raise ValueError("operations depend on the size of the image, and layer "
@@ -54,7 +56,7 @@ def layer_table(model: keras.Model,  # built
              "trainable": size(layer.trainable_weights), "MFLOPs": operations(layer) / 1e6}
             for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     table = pd.DataFrame(rows)
-    total = {"layer": "total", "type": "", "output": "", **table[costs].sum()}
+    total = {"layer": "total", "type": "", "output": "", **table[costs].sum(skipna=False)}
     table.loc[len(table)] = total
     return table.astype({"parameters": int, "trainable": int}).round({"MFLOPs": 2})
 

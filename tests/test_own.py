@@ -1,0 +1,183 @@
+"A reader's own network, loss, optimizer and callbacks: trained, saved and repeated like a recipe's, and what cannot be repeated is said."
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import keras
+from fashion_cnn.checkpoint import weights_hash
+from fashion_cnn.optimizers import copied_optimizer, optimizer
+from fashion_cnn.own import ONLY_NAME, description, loss_for, numbered_anew, own_network, wants_rows, with_optimizer
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.run import Run
+from fashion_cnn.train import find_learning_rate, train, train_seeds
+from small import sketches
+
+SHAPE = (28, 28, 1)
+RECIPE = Recipe("mine", batch_size=32, epochs=1)
+layers = keras.layers
+
+
+@pytest.fixture(scope="module")
+def data(): return sketches(96)
+
+
+def network():
+    return keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Conv2D(4, 3, strides=3, activation="relu"),
+                             layers.Flatten(), layers.Dropout(0.2), layers.Dense(10, activation="softmax")])
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.scale, self.flat, self.last = layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10, activation="softmax")
+
+    def call(self, images): return self.last(self.flat(self.scale(images)))
+
+
+def of_rows(labels, outputs): return keras.ops.mean(keras.ops.square(labels - outputs), axis=-1)
+def of_numbers(labels, outputs): return keras.losses.sparse_categorical_crossentropy(labels, outputs)
+
+
+def test_a_function_is_called_under_the_seed_and_its_recipe_repeats_it(data, tmp_path):
+    run = train(RECIPE, data, model=network, out=tmp_path / "run", progress=False)
+    assert run.recipe.network == "own" and run.recipe.own["model"]["class_name"] == "Sequential" and run.parameters["total"] > 0
+    assert Run.load(tmp_path / "run").predict(data.test).shape == (len(data.test), 10)
+    again = train(Recipe(**json.loads(run.recipe.to_json())), data, progress=False)    # from the recipe alone
+    assert again.weights_hash == run.weights_hash
+    same = train(RECIPE, data, model=network, out=tmp_path / "run", progress=False)    # finished: not trained again, though names are counted on
+    assert same.folder is not None and same.weights_hash == run.weights_hash
+    other, = train_seeds(RECIPE, data, [1], model=network)
+    assert other.weights_hash != run.weights_hash
+    with pytest.raises(ValueError, match="another experiment"):
+        train(RECIPE, data, model=lambda: keras.Sequential([*network().layers[:-1], layers.Dense(10, "softmax", use_bias=False)]), out=tmp_path / "run", progress=False)
+
+
+def test_a_model_is_copied_with_its_weights_and_stays_as_it_was(data):
+    model = network()
+    before = weights_hash(model)
+    one, two = (train(RECIPE, data, model=model, progress=False) for _ in range(2))
+    assert weights_hash(model) == before and one.model is not model and one.weights_hash == two.weights_hash != before
+    assert one.recipe.own["model"]["weights"] == before[:16]
+    with pytest.raises(ValueError, match="had weights already.*hand it over again, as model="): train(one.recipe, data, progress=False)
+    unbuilt = keras.Sequential([layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    assert "weights" not in train(RECIPE, data, model=unbuilt, progress=False).recipe.own["model"] and not unbuilt.built
+
+
+def test_a_class_of_model_becomes_the_only_layer(data, tmp_path):
+    run = train(RECIPE, data, model=Subclassed, progress=False)
+    assert run.recipe.own["model"] == {ONLY_NAME: "Functional"} and run.parameters == {"total": 7850, "trainable": 7850}    # operations inside are unknown
+    assert run.weights_hash == train(RECIPE, data, model=lambda: Subclassed(), progress=False).weights_hash
+    with pytest.raises(ValueError, match="keeps the name only.*as model="): train(run.recipe, data, progress=False)
+    with pytest.raises(ValueError, match="could not be loaded again"): train(RECIPE, data, model=Subclassed, out=tmp_path / "run", progress=False)
+    built = Subclassed()
+    built(np.zeros((1, *SHAPE), "float32"))
+    for model in (built, Subclassed()):
+        with pytest.raises(TypeError, match="cannot be copied.*model=lambda"): train(RECIPE, data, model=model, progress=False)
+
+
+def test_networks_that_do_not_fit_are_refused_and_unscaled_ones_are_noted(data):
+    def first(shape, *rest): return lambda: keras.Sequential([keras.Input(shape), *rest, layers.Flatten(), layers.Dense(10, activation="softmax")])
+    for shape in ((28, 28), (784,), (32, 32, 3), (28, 28, 3)):
+        with pytest.raises(ValueError, match=r"should begin with keras.Input\(\(28, 28, 1\)\)"): train(RECIPE, data, model=first(shape), progress=False)
+    with pytest.raises(ValueError, match="names a network, and model= is another"): train(Recipe("x", "brief"), data, model=network, progress=False)
+    with pytest.raises(ValueError, match="is handed to train"): train(RECIPE, data, progress=False)
+    with pytest.raises(TypeError, match="makes one.*gave str"): train(RECIPE, data, model=lambda: "deeper", progress=False)
+    with pytest.raises(ValueError, match="softmax"):
+        train(RECIPE, data, model=lambda: keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10)]), progress=False)
+    with pytest.warns(UserWarning, match=r"begin with keras.layers.Rescaling\(1 / 255\)"): train(RECIPE, data, model=first(SHAPE), progress=False)
+    inputs = keras.Input(SHAPE)    # arithmetic scales as well
+    scaled = keras.Model(inputs, layers.Dense(10, activation="softmax")(layers.Flatten()(inputs / 255.0)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        train(RECIPE, data, model=scaled, progress=False)
+
+
+LOSSES = (keras.losses.get("categorical_focal_crossentropy"), keras.losses.CategoricalFocalCrossentropy(gamma=1.0),
+          keras.losses.sparse_categorical_crossentropy, keras.losses.SparseCategoricalCrossentropy(), keras.losses.KLDivergence(), of_rows, of_numbers)
+
+def test_losses_of_every_form():
+    rng = np.random.default_rng(0)
+    numbers, outputs, others = rng.integers(0, 10, 6), rng.dirichlet(np.ones(10), 6).astype("float32"), rng.dirichlet(np.ones(10), 6).astype("float32")
+    rows = np.eye(10, dtype="float32")[numbers]
+    for loss in LOSSES:
+        function = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        wanted = function(rows if wants_rows(loss, 10) else numbers, outputs)
+        assert wants_rows(loss, 10) == (loss not in (LOSSES[2], LOSSES[3], of_numbers))
+        assert np.allclose(loss_for(loss, RECIPE, 10)(numbers.astype("float32"), outputs), wanted) and np.shape(wanted) == (6,)
+        if wants_rows(loss, 10): assert np.allclose(loss_for(loss, RECIPE, 10)(numbers, np.concatenate([outputs, others], 1)), function(others, outputs))
+    assert loss_for(None, RECIPE, 10) is None
+
+
+def test_a_loss_in_a_training(data):
+    run = train(RECIPE.replace(balance="weights"), data, model=network, loss=of_rows, progress=False)
+    expected = np.square(np.eye(10)[data.test.y] - run.predict(data.test)).mean()
+    assert run.metrics["test"]["loss"] == pytest.approx(expected, rel=1e-4) and run.recipe.own["loss"] == {ONLY_NAME: "of_rows"}
+    with pytest.raises(ValueError, match="loss 'of_rows'.*as loss="): train(run.recipe, data, progress=False)
+    mixing = train(RECIPE.replace(label_smoothing=0.1), data, model=network, loss="categorical_crossentropy", progress=False)
+    assert train(mixing.recipe.replace(own={"model": mixing.recipe.own["model"]}), data, progress=False).weights_hash == mixing.weights_hash    # the usual loss of mixed labels
+    rebuild = Recipe("rebuild", "a3-autoencoder", {"filters": (4, 2)}, task="reconstruct", epochs=1)
+    run = train(rebuild, data, loss="mean_absolute_error", progress=False)
+    assert run.metrics["test"]["loss"] == pytest.approx(float(np.abs(run.predict(data.test) - data.test.x / 255).mean()), rel=1e-3)
+
+
+def test_losses_that_cannot_be_are_refused_before_the_first_epoch(data):
+    def broken(labels, outputs): raise RuntimeError("nothing goes")
+    for loss, error, message in ((broken, ValueError, "with rows it says: nothing goes; with numbers: nothing goes"), ("crossentropi", ValueError, "crossentrop"),
+                                 (keras.losses.Huber, TypeError, "an object such as"), (3, TypeError, "Received: 3"), (lambda labels, outputs: outputs * np.nan, ValueError, "no number")):
+        with pytest.raises(error, match=message): train(RECIPE, data, model=network, loss=loss, progress=False)
+
+
+class Halved(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate): super().update_step(gradient / 2, variable, learning_rate)
+
+
+def test_optimizers_become_fields_or_are_copied(data):
+    falling = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    without = {"name", "learning_rate"}
+    for own in (keras.optimizers.SGD(0.05, momentum=0.9), keras.optimizers.Adam(3e-4, weight_decay=0.01, clipnorm=1.0), keras.optimizers.AdamW(), keras.optimizers.RMSprop(0.002, rho=0.8)):
+        recipe, left = with_optimizer(RECIPE, own)
+        again = optimizer(recipe, 10)
+        assert left is None and type(again) is type(own) and again.get_config()["learning_rate"] == pytest.approx(own.get_config()["learning_rate"])
+        assert {k: v for k, v in again.get_config().items() if k not in without} == {k: v for k, v in own.get_config().items() if k not in without}
+    recipe, own = with_optimizer(RECIPE, Halved(0.1))
+    assert recipe.own["optimizer"] == {ONLY_NAME: "Halved"} and recipe.learning_rate == 0.1 and copied_optimizer(own, recipe, 10) is not own
+    moved = train(recipe.replace(schedule="cosine", own={}), data, model=network, optimizer=own, progress=False)
+    assert moved.history["learning_rates"][0][0] == pytest.approx(0.1, rel=0.1) and moved.model.optimizer.__class__ is keras.optimizers.Adam
+    scheduled = train(RECIPE, data, model=network, optimizer=keras.optimizers.SGD(falling), progress=False)
+    assert train(scheduled.recipe, data, progress=False).weights_hash == scheduled.weights_hash
+    with pytest.raises(ValueError, match="schedule for its learning rate"): with_optimizer(RECIPE.replace(schedule="plateau"), keras.optimizers.SGD(falling))
+    for wrong in (keras.optimizers.SGD, 0.1):
+        with pytest.raises(TypeError, match="optimizer must be a Keras optimizer"): with_optimizer(RECIPE, wrong)
+    with pytest.raises(ValueError, match="optimizer"): train(RECIPE, data, model=network, optimizer="adamm", progress=False)
+
+
+def test_what_was_cut_off_goes_on_in_the_same_process_and_callbacks_are_noted(data, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1: raise KeyboardInterrupt
+    recipe, options = RECIPE.replace(epochs=3), {"model": network, "loss": of_rows, "progress": False}
+    whole = train(recipe, data, **options)
+    train(recipe, data, out=tmp_path / "run", callbacks=Stop(), **options)
+    with pytest.warns(UserWarning, match="callbacks Stop, which it cannot make again"):
+        train(recipe.replace(own={"callbacks": ["Stop"]}), data, **options)
+    resumed = train(recipe, data, out=tmp_path / "run", **options)
+    assert resumed.weights_hash == whole.weights_hash and resumed.epochs == 3
+    with pytest.raises(ValueError, match="another experiment.*own"): train(recipe, data, out=tmp_path / "run", model=network, progress=False)
+
+
+def test_the_finder_takes_them_too(data):
+    trial = find_learning_rate(RECIPE, data, model=network, optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 100)),
+                               lowest=1e-4, steps=40)
+    assert len(trial) > 3 and trial.attrs["suggested"] > 0
+
+
+def test_layers_are_numbered_anew_at_any_depth():
+    def nested(): return keras.Sequential([keras.Input(SHAPE), keras.Sequential([layers.Conv2D(2, 3), layers.Conv2D(2, 3, name="second"), layers.Softmax()]), layers.Conv2D(2, 3, activation="softmax")])
+    one, two = (numbered_anew(description(nested())) for _ in range(2))
+    assert one == two and '"second"' in json.dumps(one) and '"conv2d_1"' in json.dumps(one) and '"activation": "softmax"' in json.dumps(one)
+    rebuilt = keras.saving.deserialize_keras_object(one)
+    assert rebuilt.count_params() == nested().count_params()
+    make, noted = own_network(nested(), SHAPE, 0)
+    assert make().output_shape == (None, 22, 22, 2) and len(noted["weights"]) == 16
