@@ -28,7 +28,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     packages=find_packages(include=[lib, f"{lib}.*"]),
-    package_data={lib: ["recorded/*.json", "recorded/sweeps/*.json", "exercises/*.md"]},
+    package_data={lib: ["recorded/*.json", "recorded/*.npz", "recorded/sweeps/*.json", "exercises/*.md"]},
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
     extras_require={"dev": settings["dev_requirements"].split()},

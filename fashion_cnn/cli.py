@@ -211,6 +211,7 @@ def many_commands(command):   # `command(name, function, help, *shared)` adds on
     add("name", type=recordable, metavar="NAME",
         help="a recipe, as fashion-cnn recipes lists them, or sweep-deeper")
     add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
+    add("--with-weights", action="store_true", help="record the weights too, in half precision")
     add("--epochs", type=positive, help=f"fewer than the recipe's, {short}")
     add("--limit", type=positive, help=f"at most so many images in each split, {short}")
     add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")

@@ -293,7 +293,7 @@ def record(arguments):
             recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
             out=Path(arguments.out) / f"{recipe.name}-seed{seed}", start=start_of(arguments))
         if run.stopped == "interrupted": return 130
-        print(f"{run}\nrecorded in {run.record().name}", flush=True)
+        print(f"{run}\nrecorded in {run.record(weights=arguments.with_weights).name}", flush=True)
 
 # %% ../nbs/commands.ipynb #sweep-recipe
 def sweep_recipe(arguments):

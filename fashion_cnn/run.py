@@ -6,10 +6,10 @@
 __all__ = ['PACKAGES', 'LEVELS', 'IN_PACKAGE', 'RECORDED', 'JSON_FIELDS', 'RUN_FILE',
            'RECORD_BYTES', 'FINENESS', 'environment', 'quantize', 'dequantize', 'pack',
            'unpack', 'best_epoch', 'predict_in_blocks', 'stacked', 'as_images', 'way_out',
-           'load_model', 'ModelFromFolder', 'Run', 'plain_fields', 'model_bytes',
-           'prediction_bytes', 'named_files', 'lost_files', 'save_run', 'named_arrays',
-           'read_run_json', 'load_run', 'packed_predictions', 'record_text', 'record_run',
-           'from_record', 'recorded']
+           'load_model', 'ModelFromFolder', 'network_with_weights', 'Run', 'plain_fields',
+           'model_bytes', 'prediction_bytes', 'named_files', 'lost_files', 'save_run',
+           'named_arrays', 'read_run_json', 'load_run', 'packed_predictions',
+           'record_text', 'record_run', 'from_record', 'recorded']
 
 # %% ../nbs/run.ipynb #exports-imports
 import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, math, os, platform
@@ -160,6 +160,8 @@ class ModelFromFolder:
 
     def __get__(self, run, owner=None):
         if run is None: return None    # the field's default
+        if run._model is None and "weights" in run.files:
+            run._model = network_with_weights(run)
         if run._model is None:
             if run.folder is None:
                 raise ValueError(f"the run {run.name!r} was recorded without its weights: its "
@@ -176,6 +178,17 @@ class ModelFromFolder:
 
     def __set__(self, run, model):
         run._model = model
+
+# %% ../nbs/run.ipynb #network-with-weights
+def network_with_weights(run):   # a recorded Run, whose weights lie beside the record
+    "The network of a recorded run, compiled; its weights are rounded to half precision."
+    import fashion_cnn.transfer   # for its networks
+    from fashion_cnn.models import build, read_half_precision
+    from fashion_cnn.optimizers import compile_model
+    shape, recipe = tuple(run.data["input_shape"]), run.recipe
+    model = build(recipe.network, shape, run.data["classes"], **recipe.network_options)
+    read_half_precision(model, run.files["weights"])
+    return compile_model(model, recipe, steps_per_epoch=1)
 
 # %% ../nbs/run.ipynb #cell-030
 IN_PACKAGE = "__file__" in globals()    # and not in the notebook
@@ -264,9 +277,9 @@ class Run:
         from fashion_cnn.export import export
         return export(self, format, path)
 
-    def record(self, folder: str | Path = RECORDED) -> Path:
-        "Write the run as one small JSON file, <recipe>-seed<seed>.json: all but the weights."
-        return record_run(self, folder)
+    def record(self, folder: str | Path = RECORDED, weights: bool = False) -> Path:
+        "Write the run as one small JSON file; its weights beside it only if they are asked for."
+        return record_run(self, folder, weights)
 
 # %% ../nbs/run.ipynb #cell-037
 JSON_FIELDS = ("history", "metrics", "data", "parameters", "stopped", "environment", "weights_hash")
@@ -393,12 +406,19 @@ def record_text(run: Run,      # to be recorded
 RECORD_BYTES = 60_000                                     # what a record may take
 FINENESS = ((LEVELS, 17), (127, 17), (63, 17), (63, 7))   # levels and digits, the finest first
 
-def record_run(run: Run, folder: str | Path = RECORDED) -> Path:   # <recipe>-seed<seed>.json
+def record_run(run: Run,                         # with its model, if its weights are wanted
+               folder: str | Path = RECORDED,    # of <recipe>-seed<seed>.json
+               weights: bool = False,            # write them too, in half precision, as .npz
+              ) -> Path:                         # the JSON file
     "Write a run as one small JSON file: everything but the weights."
     for levels, digits in FINENESS:
         content = record_text(run, levels, digits)
         if len(content) <= RECORD_BYTES: break
     path = Path(folder) / f"{run.name}-seed{run.recipe.seed}.json"
+    if weights:
+        from fashion_cnn.models import half_precision
+        note = {name: getattr(run, name) for name in ("metrics", "weights_hash", "environment")}
+        write_atomically(path.with_suffix(".npz"), half_precision(run.model, note))
     return write_atomically(path, content.encode())
 
 # %% ../nbs/run.ipynb #cell-040b
@@ -414,8 +434,9 @@ def from_record(path: str | Path) -> Run:
         labels = {name: unpack(value).astype(np.int64) for name, value in packed["labels"].items()}
         probabilities = {name: dequantize(unpack(value))
                          for name, value in packed["probabilities"].items()}
-        recipe = Recipe(**content["recipe"])
-        return Run(recipe, **fields, labels=labels, probabilities=probabilities)
+        recipe, weights = Recipe(**content["recipe"]), path.with_suffix(".npz")
+        return Run(recipe, **fields, labels=labels, probabilities=probabilities,
+                   files={"weights": str(weights)} if weights.exists() else {})
 
 # %% ../nbs/run.ipynb #recorded
 def recorded(name: str | None = None,         # a recipe's name, or None for all

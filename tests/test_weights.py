@@ -1,0 +1,50 @@
+"Weights that come with the package: half precision, the network of the recipe, answers at once."
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+from fashion_cnn.data import load
+from fashion_cnn.models import build, half_precision, read_half_precision, weights_note
+from fashion_cnn.run import RECORDED, from_record, recorded
+from fashion_cnn.sketch import sketch_set
+from fashion_cnn.train import train
+from fashion_cnn.recipe import Recipe
+from small import sketches
+
+SHIPPED = sorted(path.stem.partition("-seed")[0] for path in RECORDED.glob("*.npz"))
+
+
+def test_fast_comes_with_weights(): assert "fast" in SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_recorded_network_predicts_at_once(name):
+    run = recorded(name)[0]
+    note = weights_note(run.files["weights"])
+    images, labels = sketch_set(200, seed=5)
+    assert run.model.count_params() == run.parameters["total"] and (RECORDED / f"{name}-seed0.npz").stat().st_size < 1_000_000
+    assert run.predict(images).shape == (200, 10) and (run.predict(images).argmax(1) == labels).mean() > 0.3    # sketches are no photographs
+    assert abs(note["metrics"]["test"]["accuracy"] - run.metrics["test"]["accuracy"]) < 0.006
+    if not os.environ.get("FASHION_CNN_DATA"): pytest.skip("what follows needs Fashion-MNIST")
+    test = load("fashion-mnist").test
+    assert abs((run.predict(test).argmax(1) == test.y).mean() - note["metrics"]["test"]["accuracy"]) <= 0.0005    # 5 of 10,000
+
+
+def test_weights_recorded_beside_a_run(tmp_path):
+    data = sketches(96)
+    run = train(Recipe("w", "brief", {"filters": 4, "units": 8}, epochs=1, batch_size=32), data, progress=False)
+    path = run.record(tmp_path, weights=True)
+    again = from_record(path)
+    assert np.abs(again.predict(data.test) - run.predict(data.test)).max() < 0.01 and weights_note(path.with_suffix(".npz"))["weights_hash"] == run.weights_hash
+    with pytest.raises(ValueError, match="another network"): read_half_precision(build("brief", (28, 28, 1), 10), path.with_suffix(".npz"))
+    path.with_suffix(".npz").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="w-seed0.npz"): from_record(path).model
+    weights = run.model.get_weights()
+    run.model.set_weights([weights[0] + 1e5, *weights[1:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="65,504"): half_precision(run.model)
+    path = run.record(tmp_path / "new")
+    with pytest.raises(ValueError, match="recorded without its weights"): from_record(path).model
