@@ -313,18 +313,25 @@ class Library:
         return entry.signature
 
 
-@lru_cache(4)
+def stamp(file):
+    "What changes when a file does."
+    return file.stat().st_mtime_ns, file.stat().st_size
+
+
 def library(root=ROOT):
-    "The library as the notebooks stand now, read once."
+    "The library as the notebooks stand now; read once, as long as none of them changes."
+    return read_library(root, tuple((path, stamp(root / "nbs" / path)) for path in notebooks(root)))
+
+
+@lru_cache(4)
+def read_library(root, stamps):
     return Library(root)
 
 
 @lru_cache(512)
-def lines_of(file):
+def lines_of(file, stamp):
     "{name: line} of the definitions in a module, methods and assigned properties with their class."
     found = {}
-    if not file.is_file():
-        return found
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, DEFINITIONS):
             found[node.name] = node.lineno
@@ -339,5 +346,5 @@ def lines_of(file):
 def source_line(root, module, name):
     "(file below the root, line) where a name is defined, or None."
     file = Path(*module.split(".")).with_suffix(".py")
-    line = lines_of(root / file).get(name)
+    line = lines_of(root / file, stamp(root / file)).get(name) if (root / file).is_file() else None
     return (file.as_posix(), line) if line else None

@@ -13,7 +13,7 @@ import nbformat
 from nbconvert.filters import Highlight2HTML, ansi2html, markdown2html_mistune
 from pygments.formatters import HtmlFormatter
 
-from execnb.nbio import nb2dict
+from execnb.nbio import nb2str
 
 from pages import ROOT, directives, headings, is_hidden, notebooks, page_name, settings, sidebar, title, without_directives
 from process import page as processed
@@ -191,7 +191,7 @@ def build(folder, root=ROOT):
     for number, path in enumerate(order):
         page = page_name(path)
         sources = "\n".join(cell.source for cell in loaded[path].cells if cell.cell_type == "markdown")
-        text = body(nbformat.from_dict(nb2dict(processed(path, root))))
+        text = body(nbformat.reads(nb2str(processed(path, root)), as_version=4))
         if number == 0:
             text += contents(sections, titles, page)
         for picture in re.findall(r"!\[[^\]]*\]\((?![a-z]+:)([^)\s]+)\)", sources):
