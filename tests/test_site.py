@@ -361,7 +361,7 @@ def test_every_link_of_a_name_leads_to_what_python_finds_under_it():
             if (page, anchor) != (known.page[home], known.ids[home].get(value.__qualname__)):
                 wrong.append(f"{path}: `{name}` leads to {page}#{anchor}, but it is {home}.{value.__qualname__}")
     assert not wrong, "\n".join(wrong)
-    assert checked > 1000, "the pattern finds the links"
+    assert checked > 200, "the pattern finds the links"
 
 
 @pytest.mark.parametrize("text, anchor", [
