@@ -159,10 +159,10 @@ def test_the_page_for_lost_readers_leads_home(site):
 
 
 def test_explorers_count_as_a_part_of_their_page(site):
-    nb = {"cells": [code("chart", shown("text/html", '<div data-chart="explorers/runs.json"></div>'))]}
+    nb = {"cells": [code("chart", shown("text/html", '<figure data-explorer="runs.json"></figure><script src="explorers/x.js">'))]}
     (site / "nbs" / "explorers").mkdir()
     before = site_check.page_bytes(site, Path("01_tiny.ipynb"), nb)
-    for name in ("runs.json", "vega.js", "notes.txt"):
+    for name in ("runs.json", "vega.js", "notes.txt", "other.json"):    # the last two are not loaded
         (site / "nbs" / "explorers" / name).write_bytes(bytes(1000))
     assert site_check.page_bytes(site, Path("01_tiny.ipynb"), nb) == before + 2000
 
@@ -439,6 +439,8 @@ def test_the_readme_describes_its_figures_and_hides_what_the_site_hides(site):
     text, figures = readme.convert(site)
     assert "![a dot: small](README_files/" in text and "![another dot](README_files/" in text and len(figures) == 2
     assert "draw()" not in text and "again()" in text and "fig-alt" not in text
+    write(site, "index.ipynb", *HOME, markdown("Point at it."), code("move()", shown("text/html", '<figure data-explorer="x.json">')))
+    assert "Point" not in readme.convert(site)[0], "an explorer does not move on GitHub"
 
 
 # --- the preview ------------------------------------------------------------------------------------------------------
@@ -502,8 +504,8 @@ def test_the_first_screen_says_what_this_is(built, browser):
     _, made = built
     tab = browser.new_page(viewport={"width": 1280, "height": 800})
     tab.goto(made[0].as_uri(), wait_until="domcontentloaded")
-    for place in (".output img", "a[href*='colab.research.google.com']", "text=make demo"):
-        assert tab.locator(f"main {place}" if "text" not in place else place).first.bounding_box()["y"] < 800, place
+    for place in (".output img", "a[href*='colab.research.google.com']", "a[href*='first_network']", "a[href='#on-your-machine']"):
+        assert tab.locator(f"main {place}").first.bounding_box()["y"] < 800, place
     cards = tab.locator("#the-course + p + ul > li")
     assert cards.count() == 9
     assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"

@@ -270,11 +270,12 @@ def page_bytes(root, path, nb):
             total += max((decoded(kind, data) for kind, data in output.get("data", {}).items()), default=0)
             shown.append("".join(output.get("data", {}).get("text/html", "")))
         total += len(cell["source"].encode())
+        files |= {f"explorers/{name}" for text in shown for name in re.findall(r'data-explorer="([\w.-]+)"', text)}
         files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)}
         files |= {target for picture, _, target in links_of({"cells": [cell]}) if picture}
     folder = root / "nbs" / path.parent
-    if any("explorers/" in name for name in files):   # their data and scripts are loaded by a script
-        files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".json", ".js", ".css")}
+    if any("explorers/" in name for name in files):   # their script loads the style, Vega and the data that the page names
+        files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".js", ".css")}
     return total + sum((folder / name).stat().st_size for name in files if (folder / name).is_file())
 
 
