@@ -93,6 +93,7 @@
   function start() {
     document.head.append(Object.assign(document.createElement("link"), {rel: "stylesheet", href: new URL("explorers.css", here)}));
     const vega = load(new URL("vega.js", here)).catch(fromServer);
+    vega.catch(() => {});  // each explorer says so itself; one that fails earlier never asks
     for (const figure of document.querySelectorAll("figure.explorer")) {
       explore(figure, vega).catch(error => console.warn("The still picture stays:", error));
     }
