@@ -42,7 +42,8 @@ lab: install-dev hooks  ## JupyterLab on the notebooks
 docs: install-dev address  ## the site with Quarto into _docs, or without it a readable preview into _preview
 	@python tools/vega.py
 	@if command -v quarto >/dev/null; then \
-	  nbdev_docs --n_workers 2 && echo 'The site is in _docs: python -m http.server -d _docs, then http://localhost:8000'; \
+	  python tools/process.py && (cd _proc && quarto render --no-cache) && rm -rf _docs && mv _proc/_docs _docs && \
+	  echo 'The site is in _docs: python -m http.server -d _docs, then http://localhost:8000'; \
 	else \
 	  echo 'The site needs Quarto 1.7, which is not on the PATH: get it from https://quarto.org/docs/download/'; \
 	  echo 'and run `make docs` again. Until then, here is a readable preview of every notebook:'; \

@@ -178,6 +178,39 @@ def test_recorded_runs(wide):
     assert "epochs 1 to 13" in wide.said("runs")
 
 
+OUTSIDE = """name => {
+  const figure = document.querySelector(`figure[data-explorer="${name}.json"]`);
+  const box = figure.querySelector("svg").getBoundingClientRect();
+  return [...figure.querySelectorAll("svg text")].filter(each => each.getBoundingClientRect().bottom > box.bottom + 1)
+    .map(each => each.textContent); }"""
+
+
+@pytest.mark.parametrize("width", [1280, 380])
+def test_the_list_below_the_curves_grows_with_the_recipes_chosen(browser, address, width):
+    page = Page(browser, address, width)
+    boxes = page.figure("runs").locator("[data-group=recipes] input")
+    for number in range(boxes.count()): boxes.nth(number).check()
+    page.settle("runs")
+    assert page.tab.evaluate(OUTSIDE, "runs") == []
+    assert page.problems == []
+    page.tab.close()
+
+
+def test_the_sliders_of_epochs_end_where_the_longest_chosen_run_does(browser, address):
+    page = Page(browser, address)
+    epochs = {row["name"]: len(row["e"]) for row in recipe_rows(recorded())}
+    boxes = page.figure("runs").locator("[data-group=recipes] label")
+    for number in range(boxes.count()):
+        if boxes.nth(number).inner_text().strip() != "deeper":
+            boxes.nth(number).locator("input").uncheck()
+    page.settle("runs")
+    assert page.knob("runs", "to epoch").get_attribute("max") == str(epochs["deeper"])
+    page.figure("runs").locator(f".vega-bind:has(.vega-bind-name:text-is('{max(epochs, key=epochs.get)}')) input").check()
+    page.settle("runs")
+    assert page.knob("runs", "from epoch").get_attribute("max") == str(max(epochs.values()))
+    page.tab.close()
+
+
 def test_sweep(wide):
     sweep = recorded_sweep()
     rows, words = setting_rows(sweep), setting_texts(sweep)

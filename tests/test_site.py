@@ -1,5 +1,10 @@
 "The site: the checks find what is wrong with a page, and the preview of every notebook opens in a browser."
 import base64
+import functools
+import html
+import importlib
+import inspect
+import os
 import re
 import shutil
 from pathlib import Path
@@ -9,9 +14,11 @@ import pytest
 import yaml
 from PIL import Image
 
+import library
 import pages
 import pictures
 import preview
+import process
 import readme
 import site_check
 from test_project import code, markdown, write
@@ -152,10 +159,10 @@ def test_the_page_for_lost_readers_leads_home(site):
 
 
 def test_explorers_count_as_a_part_of_their_page(site):
-    nb = {"cells": [code("chart", shown("text/html", '<div data-chart="explorers/runs.json"></div>'))]}
+    nb = {"cells": [code("chart", shown("text/html", '<figure data-explorer="runs.json"></figure><script src="explorers/x.js">'))]}
     (site / "nbs" / "explorers").mkdir()
     before = site_check.page_bytes(site, Path("01_tiny.ipynb"), nb)
-    for name in ("runs.json", "vega.js", "notes.txt"):
+    for name in ("runs.json", "vega.js", "notes.txt", "other.json"):    # the last two are not loaded
         (site / "nbs" / "explorers" / name).write_bytes(bytes(1000))
     assert site_check.page_bytes(site, Path("01_tiny.ipynb"), nb) == before + 2000
 
@@ -182,25 +189,179 @@ def test_a_file_that_is_no_notebook_is_found(site):
     assert any("not a valid notebook" in problem for problem in site_check.check(site))
 
 
-def test_a_page_that_nbdev_left_incomplete_is_found(site):
-    folder = site / "_proc"
-    folder.mkdir()
-    shutil.copy(site / "_quarto.yml", folder)
-    head = "---\ndescription: d\noutput-file: {}\ntitle: t\n---\n"
-    raw = lambda name: {"cell_type": "raw", "metadata": {}, "source": head.format(name)}
-    for name, cells in (("index.ipynb", [raw("index.html")]), ("01_tiny.ipynb", [raw("tiny.html"), code("show_doc(one)")])):
-        pages.write({"cells": cells, "metadata": {}}, folder / name)
+# --- the pages for Quarto ---------------------------------------------------------------------------------------------
+
+LIBRARY = '''#| export
+from dataclasses import dataclass, field
+
+@dataclass
+class Plan:
+    "What to do; see `one`."
+    name: str              # of the plan, as `Plan.of` takes it
+    options: dict = field(default_factory=dict)   # for each layer,
+                                                  # by its name
+    seed: int = 0
+
+    size = property(lambda self: len(self.options), doc="How many options.")
+
+    @classmethod
+    def of(cls, name, *, seed=None) -> "Plan":   # with nothing else set
+        "A plan from its name."
+
+    def silent(self): pass
+
+def one(plan: Plan,      # a [link](nowhere.html), `two` and `Plan`
+        # before its line
+        rows=None,
+        *names,          # any number
+        kind: str = "a", **options
+       ):                # whatever
+    "One."
+'''
+
+
+def documentation(site, source=LIBRARY, *more):
+    "The Markdown of a page with this exported cell."
+    write(site, "01_tiny.ipynb", markdown("# Tiny\n\n> One function"), code("#| default_exp tiny"), code(source), *more)
+    (site / "fashion_cnn" / "tiny.py").write_text(pages.without_directives(source) + "\n")
+    return "\n".join(cell.source for cell in process.page(Path("01_tiny.ipynb"), site).cells)
+
+
+def rows(text):
+    "The tables of parameters of a page as plain text: [[cell, ...], ...]."
+    plain = lambda cell: html.unescape(re.sub("<[^>]+>", "", cell))
+    return [[plain(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in re.findall(r"<tr>.*?</tr>", text)]
+
+
+def test_a_function_has_a_short_signature_and_a_table_of_its_parameters(site):
+    text = documentation(site)
+    assert "### one {#one" not in text and "## one {#one .doc-name}" in text
+    assert 'one(plan, rows=None, *names, kind="a", **options)' in text
+    assert ["plan", "Plan", "", "a [link](nowhere.html), two and Plan"] in rows(text)
+    assert ["rows", "", "None", "before its line"] in rows(text) and ["*names", "", "", "any number"] in rows(text)
+    assert ["kind", "str", '"a"', ""] in rows(text) and ["gives back", "", "", "whatever"] in rows(text)
+    assert "NoneType" not in text and "<code>two</code>" in text and '<a href="#plan"><code>Plan</code></a>' in text
+
+
+def test_a_class_has_its_fields_and_its_methods_with_its_own_name(site):
+    text = documentation(site)
+    assert 'Plan(name, options={}, seed=0)' in text and "factory" not in text.replace("default_factory", "")
+    assert ["options", "dict", "{}", "for each layer, by its name"] in rows(text)
+    assert "### Plan.of {#plan.of" in text and "Plan.of(name, *, seed=None)" in text and "### Plan.size {#plan.size" in text
+    assert ["gives back", "Plan", "", "with nothing else set"] in rows(text)
+    assert "silent {#" not in text and "How many options." in text
+
+
+def test_a_page_begins_with_the_list_of_what_it_documents_and_folds_the_source(site):
+    text = documentation(site)
+    assert text.index('class="doc-contents"') < text.index("{#plan .doc-name}")
+    assert ["Plan", "What to do; see one.size, of"] in rows(text) and ["one", "One."] in rows(text)
+    assert '#| code-fold: true\n#| code-summary: "Source"' in text and "#| export" not in text
+
+
+def test_a_name_leads_where_it_is_certain_what_is_meant_and_nowhere_else(site):
+    other = code("#| export\ndef two(): pass\n\ndef only_here(rows): pass\n\ndef plain(): pass")
+    (site / "fashion_cnn" / "other.py").write_text(pages.without_directives(other["source"]))
+    (site / "_quarto.yml").write_text(QUARTO.replace("[01_tiny.ipynb]", "[01_tiny.ipynb, 02_other.ipynb, 03_third.ipynb]"))
+    write(site, "02_other.ipynb", markdown("# Other\n\n> O"), code("#| default_exp other"), other)
+    write(site, "03_third.ipynb", markdown("# Third\n\n> T"), code("#| default_exp third"),
+          code("#| export\ndef two(): pass\n\ndef load(): pass"))
+    words = "`two` `only_here` `plain` `plain()` `rows` `other.two` `fashion_cnn.third.two` `Plan.of` `load` [`two`](02_other.ipynb)"
+    text = documentation(site, LIBRARY, code("from fashion_cnn.third import load"), markdown(f"# `two`\n\n{words}\n\n```\n`Plan`\n```"))
+    assert ("`two` [`only_here`](02_other.ipynb#only_here) `plain` [`plain()`](02_other.ipynb#plain) `rows` "
+            "[`other.two`](02_other.ipynb#two) [`fashion_cnn.third.two`](03_third.ipynb#two) [`Plan.of`](#plan.of) "
+            "[`load`](03_third.ipynb#load) [`two`](02_other.ipynb)") in text
+    assert "# `two`" in text and "```\n`Plan`\n```" in text
+
+
+def test_pages_have_no_badge_from_elsewhere_and_boxes_for_commands(site):
+    badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/x)"
+    text = documentation(site, LIBRARY, markdown(badge), code('if "google.colab" in str(get_ipython()):\n    pass'),
+                         markdown("```console\nmake test\n```\n\n    make all\n    make docs\n\nEnd"))
+    assert "[Open in Colab](https://colab.research.google.com/x){.colab}" in text and "badge.svg" not in text
+    assert "```bash\nmake test\n```" in text and "```bash\nmake all\nmake docs\n```" in text
+    assert '#| code-summary: "In Colab: install the package"' in text
+
+
+def test_making_the_pages_leaves_the_readme_alone_and_shares_one_picture(site):
+    (site / "README.md").write_text("ours")
+    (site / "nbs" / "share.png").write_bytes(base64.b64decode(PIXEL))
+    folder = process.process(site / "pages", site)
+    assert (site / "README.md").read_text() == "ours" and not (folder / "README.md").exists()
+    assert "nbdev_docs" not in (ROOT / "Makefile").read_text(encoding="utf-8"), "it writes README.md anew"
+    for name in ("index.ipynb", "01_tiny.ipynb"):
+        page = pages.read(folder / name)
+        assert "image: https://fashion-cnn.github.io/fashion_cnn/share.png" in page["cells"][0]["source"]
+        assert "widgets" not in page["metadata"]
+    assert "title: \"fashion_cnn\"" in (folder / "nbdev.yml").read_text()
+
+
+def test_lessons_have_their_numbers_in_the_sidebar(lesson, site):
+    lesson(*LESSON)
+    process.process(site / "pages", site)
+    assert "text: 1. Lesson" in (site / "pages" / "_quarto.yml").read_text()
+
+
+def test_an_incomplete_page_is_found(site):
+    documentation(site, LIBRARY.replace("[link](nowhere.html), ", ""))
+    folder = process.process(site / "pages", site)
     assert site_check.processed(site, folder) == []
-    pages.write({"cells": [markdown("# Tiny")], "metadata": {}}, folder / "01_tiny.ipynb")
-    problems = site_check.processed(site, folder)
-    assert "01_tiny.ipynb: the processed page has no description" in problems
-    assert "01_tiny.ipynb: one is exported, but not documented on the page" in problems
-    linked = "See [`one`](https://fashion-cnn.github.io/fashion_cnn/tiny.html#one) and [`two`](https://fashion-cnn.github.io/fashion_cnn/tiny.html#two)"
-    pages.write({"cells": [raw("index.html"), markdown(linked)], "metadata": {}}, folder / "index.ipynb")
-    assert "index.ipynb: nbdev linked a name to tiny.html#two, which is not there" in site_check.processed(site, folder)
-    assert not any("tiny.html#one" in problem for problem in site_check.processed(site, folder))
+    whole = (folder / "01_tiny.ipynb").read_text()
+    for old, new, problem in (
+            ("{#plan.of", "{#gone", "Plan.of is exported, but not documented"),
+            ("<code>options</code>", "<code>gone</code>", "the comment on 'options' of Plan is not on the page"),
+            ("by its name", "by `its` name", "raw Markdown in the documentation"),
+            ("How many options.", "How [many](x.html) options.", "raw Markdown in the documentation"),
+            ("tiny.py#L", "tiny.py#L1", "which does not define it"),
+            ("description: ", "about: ", "the processed page has no description")):
+        assert old in whole
+        (folder / "01_tiny.ipynb").write_text(whole.replace(old, new))
+        assert any(problem in each for each in site_check.processed(site, folder)), problem
+    (folder / "01_tiny.ipynb").write_text(whole)
     (folder / "index.ipynb").unlink()
-    assert "index.ipynb: nbdev made no page of it" in site_check.processed(site, folder)
+    assert "index.ipynb: there is no page of it" in site_check.processed(site, folder)
+
+
+LINKED = re.compile(r'\[`([\w.]+)(?:\(\))?`\]\(([\w/.-]*\.ipynb)?#([\w.-]+)\)|<a href="([^"#]*\.ipynb)?#([\w.-]+)"><code>([\w.]+)(?:\(\))?</code></a>')
+
+
+def found_by_python(name, module, notebook_imports):
+    "What Python finds under a name: in the page's module, in the imports of its notebook, in the package, or None."
+    spaces = [vars(importlib.import_module(module)) if not module.startswith("page:") else {}, notebook_imports]
+    head, *rest = name.split(".")
+    for space in spaces:
+        if head in space:
+            return functools.reduce(lambda value, part: getattr(value, part, None), rest, space[head])
+    return None
+
+
+def imports_of(pairs):
+    "{name: object} of imports from the library: pairs of module and name."
+    found = {}
+    for source, name in pairs:
+        if source.startswith("fashion_cnn") and name:
+            found[name] = getattr(importlib.import_module(source), name, None) or importlib.import_module(f"{source}.{name}")
+    return found
+
+
+def test_every_link_of_a_name_leads_to_what_python_finds_under_it():
+    known, wrong, checked = library.library(ROOT), [], 0
+    for path in pages.notebooks():
+        module = known.module[path]
+        imports = imports_of(known.imports[module].values())
+        text = "\n".join(cell.source for cell in process.page(path, ROOT).cells if cell.cell_type == "markdown")
+        for match in LINKED.finditer(re.sub(r'<table class="doc-contents".*?</table>', "", text, flags=re.DOTALL)):
+            name, target, anchor = match[1] or match[6], match[2] or match[4], match[3] or match[5]
+            value = found_by_python(name, module, imports)
+            home = getattr(value, "__module__", None)
+            if not (inspect.isroutine(value) or inspect.isclass(value)) or home not in known.ids:
+                continue
+            page = Path(os.path.normpath(path.parent / target)) if target else path
+            checked += 1
+            if (page, anchor) != (known.page[home], known.ids[home].get(value.__qualname__)):
+                wrong.append(f"{path}: `{name}` leads to {page}#{anchor}, but it is {home}.{value.__qualname__}")
+    assert not wrong, "\n".join(wrong)
+    assert checked > 200, "the pattern finds the links"
 
 
 @pytest.mark.parametrize("text, anchor", [
@@ -278,6 +439,8 @@ def test_the_readme_describes_its_figures_and_hides_what_the_site_hides(site):
     text, figures = readme.convert(site)
     assert "![a dot: small](README_files/" in text and "![another dot](README_files/" in text and len(figures) == 2
     assert "draw()" not in text and "again()" in text and "fig-alt" not in text
+    write(site, "index.ipynb", *HOME, markdown("Point at it."), code("move()", shown("text/html", '<figure data-explorer="x.json">')))
+    assert "Point" not in readme.convert(site)[0], "an explorer does not move on GitHub"
 
 
 # --- the preview ------------------------------------------------------------------------------------------------------
@@ -309,7 +472,7 @@ def test_the_preview_of_a_small_site(site):
     home, tiny = (page.read_text() for page in made)
     assert 'href="tiny.html#one"' in home and 'href="#first-part"' in home and 'src="dot.png"' in home
     assert "All pages" in home and "One function" in home
-    assert 'id="one"' in tiny and "<summary>In the library: <code>one</code></summary>" in tiny
+    assert 'id="one"' in tiny and "<summary>Source</summary>" in tiny and 'class="doc-signature"><code>one()' in tiny
     assert 'alt="a single dot"' in tiny and "default_exp" not in tiny and 'rel="prev" href="index.html"' in tiny
     assert 'alt=""' not in home + tiny
 
@@ -341,8 +504,8 @@ def test_the_first_screen_says_what_this_is(built, browser):
     _, made = built
     tab = browser.new_page(viewport={"width": 1280, "height": 800})
     tab.goto(made[0].as_uri(), wait_until="domcontentloaded")
-    for place in (".output img", "a[href*='colab.research.google.com']", "text=make demo"):
-        assert tab.locator(f"main {place}" if "text" not in place else place).first.bounding_box()["y"] < 800, place
+    for place in (".output img", "a[href*='colab.research.google.com']", "a[href*='first_network']", "a[href='#on-your-machine']"):
+        assert tab.locator(f"main {place}").first.bounding_box()["y"] < 800, place
     cards = tab.locator("#the-course + p + ul > li")
     assert cards.count() == 9
     assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"

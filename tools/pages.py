@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from configparser import ConfigParser
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -42,14 +43,20 @@ def write(nb, path):
 
 
 def sidebar(root=ROOT):
-    "The sections of the sidebar: [(section, [path below nbs/, ...]), ...], in reading order."
+    "The sections of all sidebars: [(section, [path below nbs/, ...]), ...], in reading order; pages outside a section under the sidebar's name."
     quarto = yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))
-
-    def href(entry):
-        return entry if isinstance(entry, str) else entry["href"]
-
-    contents = quarto["website"]["sidebar"]["contents"]
-    return [(part["section"], [Path(href(entry)) for entry in part["contents"]]) for part in contents]
+    bars = quarto["website"]["sidebar"]
+    sections = []
+    for bar in bars if isinstance(bars, list) else [bars]:
+        for entry in bar["contents"]:
+            inside = isinstance(entry, dict) and "section" in entry
+            name = entry["section"] if inside else bar.get("title", "Pages")
+            paths = [Path(each if isinstance(each, str) else each["href"]) for each in (entry["contents"] if inside else [entry])]
+            if sections and sections[-1][0] == name:
+                sections[-1][1].extend(paths)
+            else:
+                sections.append((name, paths))
+    return sections
 
 
 def page_name(path):
@@ -102,30 +109,70 @@ def headings(nb):
             continue
         source = re.sub(r"^(```|~~~).*?^\1[ \t]*$", "", cell["source"], flags=re.MULTILINE | re.DOTALL)
         for marks, text in re.findall(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*$", source, flags=re.MULTILINE):
+            if given := re.search(r" *\{#([\w.-]+)[^}]*\}$", text):
+                found.append((len(marks), text[:given.start()], given[1]))
+                continue
             anchor = heading_id(text)
             seen[anchor] += 1
             found.append((len(marks), text, anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor] - 1}"))
     return found
 
 
+def is_exported(cell):
+    "Whether a cell goes into the library and its names are documented."
+    words = directives(cell["source"]) if cell["cell_type"] == "code" else {}
+    return bool({"export", "exports"} & words.keys()) and "hide" not in words
+
+
+def exported_cells(nb):
+    return [cell for cell in nb["cells"] if is_exported(cell)]
+
+
+@lru_cache(8192)
+def syntax(source):
+    "The syntax tree of a cell, read once; an empty one where it is not plain Python. Nobody changes it."
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+def member_name(node):
+    "The name of a public method with a docstring, or of an assigned property with `doc`, else None."
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return node.name if not node.name.startswith("_") and ast.get_docstring(node) else None
+    call = getattr(node, "value", None)
+    described = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "property" and any(
+        word.arg == "doc" for word in call.keywords)
+    return node.targets[0].id if described and isinstance(node, ast.Assign) else None
+
+
 def exported_names(cell):
     "Functions, classes and methods that the site documents for this cell."
-    if cell["cell_type"] != "code" or not {"export", "exports"} & directives(cell["source"]).keys():
+    if not is_exported(cell):
         return []
     kinds, names = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), []
-    for node in ast.parse(cell["source"]).body:
+    for node in syntax(cell["source"]).body:
         if isinstance(node, kinds) and not node.name.startswith("_"):
             names.append(node.name)
             if isinstance(node, ast.ClassDef):
-                names += [f"{node.name}.{inner.name}" for inner in node.body
-                          if isinstance(inner, kinds) and not inner.name.startswith("_")]
+                names += [f"{node.name}.{inner}" for inner in map(member_name, node.body) if inner]
     return names
+
+
+def name_ids(nb):
+    "{documented name: its anchor}; of names that differ in capitals only, the later ones get -2, -3, ..."
+    found, seen = {}, Counter()
+    for name in (name for cell in nb["cells"] for name in exported_names(cell)):
+        if name not in found:
+            seen[name.lower()] += 1
+            found[name] = name.lower() if seen[name.lower()] == 1 else f"{name.lower()}-{seen[name.lower()]}"
+    return found
 
 
 def anchors(nb):
     "Everything on a page that a link can point at."
-    return {anchor for _, _, anchor in headings(nb)} | {
-        name.lower() for cell in nb["cells"] for name in exported_names(cell)}
+    return {anchor for _, _, anchor in headings(nb)} | set(name_ids(nb).values())
 
 
 def title(nb):

@@ -13,8 +13,10 @@ import nbformat
 from nbconvert.filters import Highlight2HTML, ansi2html, markdown2html_mistune
 from pygments.formatters import HtmlFormatter
 
-from pages import (ROOT, directives, exported_names, headings, is_hidden, notebooks, page_name, settings, sidebar, title,
-                   without_directives)
+from execnb.nbio import nb2str
+
+from pages import ROOT, directives, headings, is_hidden, notebooks, page_name, settings, sidebar, title, without_directives
+from process import page as processed
 
 MATH = ('<script>MathJax = {tex: {inlineMath: [["$", "$"]]}};</script>\n'
         '<script async src="https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-svg.js"></script>')
@@ -32,7 +34,7 @@ PAGE = """<!doctype html>
 <nav class="pages" aria-label="Pages"><div>
 {menu}
 </div></nav>
-<main id="content">
+<main id="content" class="content">
 <header>
 <h1>{title}</h1>
 <p class="subtitle">{subtitle}</p>
@@ -61,10 +63,15 @@ def relative(target, page):
     return Path(os.path.relpath(target, page.parent)).as_posix()
 
 
+def link_to_page(target):
+    "The page of a notebook that a link names."
+    return page_name(target).as_posix() if "/" in target else page_name(target).name
+
+
 def pages_for_notebooks(source):
     "Markdown with its links to notebooks turned into links to their pages."
     def renamed(match):
-        return f"]({page_name(match[1]).as_posix() if '/' in match[1] else page_name(match[1]).name}{match[2] or ''})"
+        return f"]({link_to_page(match[1])}{match[2] or ''})"
     return re.sub(r"\]\((?![a-z]+:)([^)\s#]+\.ipynb)(#[^)\s]*)?\)", renamed, source)
 
 
@@ -89,42 +96,46 @@ def output(out, described):
 
 def code(cell, section):
     "A code cell as a reader wants it: no directives, library code folded, pictures described."
-    words, names = directives(cell.source), exported_names(cell)
+    words = directives(cell.source)
     source = without_directives(cell.source)
     described = words.get("fig-alt") or words.get("fig-cap") or f"Figure of the section {section}"
     described = html.escape(described.strip("\"'"), quote=True)
     text = HIGHLIGHT(source, "ipython3") if source and words.get("echo") != "false" else ""
-    if "export" in words:
-        text = f'<details class="exported"><summary>In the library: {listing(names)}</summary>\n{text}</details>'
+    if "code-fold" in words:
+        state = " open" if words["code-fold"] == "show" else ""
+        text = f'<details{state}><summary>{html.escape(words["code-summary"].strip(chr(34)))}</summary>\n{text}</details>'
     if cell.outputs:
         text += f'\n<div class="output">{"".join(output(out, described) for out in cell.outputs)}</div>'
-    return "".join(f'<span id="{name.lower()}"></span>' for name in names) + text
+    return text
 
 
-def listing(names):
-    return ", ".join(f"<code>{html.escape(name)}</code>" for name in names if "." not in name) or "what the rest needs"
+def prose(source, found):
+    "A Markdown cell as HTML: blocks of HTML as they are, and every heading with its anchor; `found` are the page's headings."
+    parts = re.split(r"^```\{=html\}\n(.*?)^```$", source, flags=re.MULTILINE | re.DOTALL)
+    texts = []
+    for number, part in enumerate(parts):
+        if number % 2:
+            texts.append(re.sub(r"href=\"(?![a-z]+:)([^\"#]+\.ipynb)", lambda match: f'href="{link_to_page(match[1])}', part))
+            continue
+        text = markdown2html_mistune(pages_for_notebooks(re.sub(r" *\{[#.][^}\n]*\}", "", part)))
+        for level, _, anchor in (next(found) for _ in headings({"cells": [{"cell_type": "markdown", "source": part}]})):
+            text = re.sub(rf"<h{level}(?: id=\"[^\"]*\")?>", f"<h{level} data-done id=\"{anchor}\">", text, count=1)
+        texts.append(re.sub(r'<a class="anchor-link".*?</a>', "", text.replace(" data-done", "")))
+    return "\n".join(texts)
 
 
 def body(nb):
-    "The cells of a notebook as HTML; headings get the anchors that the site gives them."
-    anchors = iter(headings(nb))  # of the whole page, so that equal headings are told apart
-    parts, section = [], title(nb)[0] or ""
-    for number, cell in enumerate(nb.cells):
+    "The cells of a processed notebook as HTML; headings get the anchors that the site gives them."
+    found = iter(headings(nb))  # of the whole page, so that equal headings are told apart
+    parts, section = [], "page"
+    for cell in nb.cells:
         if is_hidden(cell) or not cell.source.strip() or cell.cell_type == "raw":
             continue
         if cell.cell_type == "code":
             parts.append(code(cell, section))
             continue
-        found = headings({"cells": [cell]})
-        text = markdown2html_mistune(pages_for_notebooks(cell.source))
-        for level, name, _ in found:
-            anchor, section = next(anchors)[2], name
-            text = re.sub(rf"<h{level}(?: id=\"[^\"]*\")?>", f"<h{level} data-done id=\"{anchor}\">", text, count=1)
-        text = re.sub(r'<a class="anchor-link".*?</a>', "", text.replace(" data-done", ""))
-        if number == 0:  # title and subtitle stand in the page's own header
-            text = re.sub(r"<h1[^>]*>.*?</h1>", "", text, count=1, flags=re.DOTALL)
-            text = re.sub(r"<blockquote>.*?</blockquote>", "", text, count=1, flags=re.DOTALL)
-        parts.append(text)
+        section = [section, *(text for _, text, _ in headings({"cells": [cell]}))][-1]
+        parts.append(prose(cell.source, found))
     return "\n".join(parts)
 
 
@@ -160,11 +171,12 @@ def turn(order, number, titles):
 
 
 def style():
-    "Layout, and code colours for light and dark."
+    "What the site's own style sheet says of pages, then the layout of the preview, and code colours for light and dark."
     light, dark = (HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
                    for name in ("default", "github-dark"))
     layout = Path(__file__).with_name("preview.css").read_text(encoding="utf-8")
-    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{layout}"
+    shared = re.sub(r"^(:root|\.quarto-dark) \{[^}]*\}$", "", (ROOT / "nbs" / "styles.css").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{shared}\n{layout}"
 
 
 def build(folder, root=ROOT):
@@ -179,7 +191,7 @@ def build(folder, root=ROOT):
     for number, path in enumerate(order):
         page = page_name(path)
         sources = "\n".join(cell.source for cell in loaded[path].cells if cell.cell_type == "markdown")
-        text = body(loaded[path])
+        text = body(nbformat.reads(nb2str(processed(path, root)), as_version=4))
         if number == 0:
             text += contents(sections, titles, page)
         for picture in re.findall(r"!\[[^\]]*\]\((?![a-z]+:)([^)\s]+)\)", sources):

@@ -29,10 +29,17 @@ def from_root(match):
     return f"{match[1]}{'/'.join(parts)})"
 
 
+def is_explorer(cell):
+    "Whether a cell shows an explorer: it moves on the site only, so README.md leaves it out, and the cell that introduces it."
+    return any("data-explorer=" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+
+
 def convert(root=ROOT):
     "README.md as text, and its figures: {file name: bytes}."
     nb = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
     nb.cells = [cell for cell in nb.cells if not is_hidden(cell) and cell.source.strip()]
+    moving = {at for at, cell in enumerate(nb.cells) if is_explorer(cell)}
+    nb.cells = [cell for at, cell in enumerate(nb.cells) if not {at, at + 1} & moving]
     described = []
     for cell in nb.cells:
         if cell.cell_type == "code":

@@ -6,6 +6,7 @@ Each check is a function (root) -> list of problems, one line each; tests/test_s
 """
 import ast
 import base64
+import html
 import json
 import os
 import re
@@ -14,15 +15,16 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import nbformat
 
 import preview
-from pages import (ROOT, anchors, directives, exported_names, headings, is_hidden, notebooks, page_name, prose, read,
-                   settings, sidebar, title)
+from library import entries_of
+from pages import (ROOT, directives, exported_cells, headings, is_hidden, name_ids, notebooks, page_name, prose, read, settings,
+                   sidebar, title)
+from process import process
 
 NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 450, 80, 1500
 QUARTO_KB = 450   # what Quarto adds to every page: its themes, icons, search and scripts; an estimate, above what is seen
@@ -268,11 +270,12 @@ def page_bytes(root, path, nb):
             total += max((decoded(kind, data) for kind, data in output.get("data", {}).items()), default=0)
             shown.append("".join(output.get("data", {}).get("text/html", "")))
         total += len(cell["source"].encode())
+        files |= {f"explorers/{name}" for text in shown for name in re.findall(r'data-explorer="([\w.-]+)"', text)}
         files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)}
         files |= {target for picture, _, target in links_of({"cells": [cell]}) if picture}
     folder = root / "nbs" / path.parent
-    if any("explorers/" in name for name in files):   # their data and scripts are loaded by a script
-        files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".json", ".js", ".css")}
+    if any("explorers/" in name for name in files):   # their script loads the style, Vega and the data that the page names
+        files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".js", ".css")}
     return total + sum((folder / name).stat().st_size for name in files if (folder / name).is_file())
 
 
@@ -357,67 +360,70 @@ def check(root=ROOT):
     return valid(root) or [problem for each in CHECKS[1:] for problem in each(root)]
 
 
-def process():
-    "What nbdev does before Quarto renders: front matter, documentation of exported names, hidden cells. Gives _proc."
-    from nbdev.quarto import refresh_quarto_yml  # nbdev_proc_nbs would begin by installing Quarto
-    from nbdev.serve import proc_nbs
-    refresh_quarto_yml()
-    with muted():
-        return Path(proc_nbs(n_workers=2, force=True))
+def page_text(page):
+    "Everything that a processed page shows as Markdown or as documentation."
+    return "\n".join(cell["source"] for cell in page["cells"] if cell["cell_type"] == "markdown")
 
 
-@contextmanager
-def muted():
-    "Keep back what TensorFlow writes to the terminal's stderr when notebooks import it; only a traceback says more."
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+def documented(path, nb, page):
+    "Every exported name has its heading on the processed page, and every dataclass field and parameter that is explained its row."
+    there = {anchor for _, _, anchor in headings(page)}
+    rows = {html.unescape(name) for name in re.findall(r'<th scope="row"><code>([^<]*)</code></th>', page_text(page))}
+    missing = [name for name, anchor in name_ids(nb).items() if anchor not in there]
+    entries = [entry for cell in exported_cells(nb) for entry in entries_of(cell["source"])]
+    fields = [(entry.name, each.name) for entry in entries for each in entry.parameters if each.text and each.name not in rows]
+    return [*(f"{path}: {name} is exported, but not documented on the page" for name in missing),
+            *(f"{path}: the comment on {field!r} of {name} is not on the page" for name, field in fields)]
+
+
+def raw_markdown(path, page):
+    "No Markdown where a reader would see it as it is written: in signatures and tables of parameters, and in links inside links."
+    blocks = re.findall(r"^```\{=html\}\n(.*?)^```$", page_text(page), flags=re.MULTILINE | re.DOTALL)
+    return [f"{path}: raw Markdown in the documentation: {match[0]!r}" for block in blocks
+            for match in re.finditer(r"\]\(|(?<!`)`(?!`)", re.sub(r"<code>.*?</code>", "", block, flags=re.DOTALL))] + [
+            f"{path}: a link inside a link: {match[0][:80]!r}"
+            for match in re.finditer(r"\[[^\[\]]*\[[^\[\]]*\]\([^)]*\)[^\[\]]*\]\(", prose(page_text(page)))
+            if not re.search(r"!\[", match[0])]
+
+
+def source_links(root, path, page):
+    "Every `source` opens the line on which the name beside it is defined."
+    problems, source = [], re.escape(f"/blob/{settings(root)['branch']}/")
+    pattern = rf'^#+ ([\w.]+) \{{#.*?\n\n```\{{=html\}}\n<div class="doc">\n(?:<p class="doc-source"><a href="[^"]*{source}([^#"]+)#L(\d+)">)?'
+    for name, file, line in re.findall(pattern, page_text(page), flags=re.MULTILINE):
+        lines = (root / file).read_text(encoding="utf-8").splitlines() if file else []
+        word = re.escape(name.rpartition(".")[2])
+        here = "\n".join(lines[int(line) - 1:int(line) + 3]) if line else ""    # a decorator may stand above
+        if not re.search(rf"\b(?:def|class) {word}\b|^ +{word} = property\(", here, flags=re.MULTILINE):
+            problems.append(f"{path}: `source` of {name} leads to {file or 'nowhere'}, line {line or '-'}, which does not define it")
+    return problems
 
 
 def processed(root, folder):
-    "What nbdev made is complete: every page with title, description and file name, every exported name documented."
+    "What was made for Quarto is complete and right: front matter, documentation, links to the source."
     problems = []
-    anchors_at = {page_name(path).as_posix(): anchors(nb) for path, nb in pages(root)}
     for path, nb in pages(root):
         if not (folder / path).exists():
-            problems.append(f"{path}: nbdev made no page of it")
+            problems.append(f"{path}: there is no page of it")
             continue
         page = read(folder / path)
         head = page["cells"][0]["source"] if page["cells"] else ""
         problems += [f"{path}: the processed page has no {key}" for key in ("title", "description", "output-file")
                      if not re.search(rf"^{key}: ", head, flags=re.MULTILINE)]
-        site = settings(root)["doc_host"] + settings(root)["doc_baseurl"]
-        for name, anchor in re.findall(rf"\]\({re.escape(site)}/([\w/.-]+\.html)#([\w.-]+)\)", "\n".join(texts_of(page))):
-            if anchor not in anchors_at.get(name, ()):
-                problems.append(f"{path}: nbdev linked a name to {name}#{anchor}, which is not there")
-        documented = "\n".join(cell["source"] for cell in page["cells"])
-        problems += [f"{path}: {name} is exported, but not documented on the page"
-                     for cell in nb["cells"] for name in exported_names(cell)
-                     if "." not in name and "hide" not in directives(cell["source"])
-                     and f"show_doc({name})" not in documented]
+        problems += documented(path, nb, page) + raw_markdown(path, page) + source_links(root, path, page)
     if (folder / "_quarto.yml").is_symlink() or not (folder / "_quarto.yml").is_file():
-        problems.append("_quarto.yml: nbdev did not copy it; nbs/_quarto.yml must be a link to it")
+        problems.append("_quarto.yml: it was not written beside the pages")
     return problems
 
 
 def main(root=ROOT):
     problems = check(root)
     if not valid(root):
-        try:
-            problems += processed(root, process())
-        except Exception as error:  # whatever a cell raises while its documentation is made
-            reasons = [line for line in str(error.__cause__).splitlines() if re.match(r"[\w.]+(Error|Exception)\b", line)]
-            problems.append("\n    ".join(["nbdev could not process the notebooks:", *str(error).splitlines(), *reasons[:1]]))
+        problems += processed(root, process(root=root))
     if problems:
         sys.exit("\n".join([f"The site has {len(problems)} problem(s):", *(f"  {line}" for line in problems)]))
     print(f"   {len(notebooks(root))} pages")
 
 
 if __name__ == "__main__":
-    sys.path.append(str(ROOT))  # nbdev's workers take it over, so that this also runs without installing
     main()

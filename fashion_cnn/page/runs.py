@@ -137,17 +137,21 @@ def _key(rows, width):
         )).properties(name="key", width=width - 64, height=alt.Step(54 if phone else 20))
 
 # %% ../../nbs/page/runs.ipynb #run-values
-def run_values(boxes: list[str],   # names of the check boxes
+def run_values(boxes: list[str],     # names of the check boxes
+               epochs: list[int],    # of each recipe
               ) -> list:
     "What the chart computes from its knobs."
     heading = ("(indexof(chosen, true) < 0 ? 'Choose at least one recipe' : metric + "
                "(smoothing > 1 ? ', mean of ' + smoothing + ' epochs' : ''))")
     count = " + ".join(f"({name} ? 1 : 0)" for name in boxes)
-    said = ("upper(slice(heading, 0, 1)) + slice(heading, 1) + ', epochs ' + min(first, last) + "
-            f"' to ' + max(first, last) + ', ' + ({count}) + ' of {len(boxes)} recipes.'")
+    longest = ", ".join(f"{name} ? {most} : 1" for name, most in zip(boxes, epochs))
+    said = ("upper(slice(heading, 0, 1)) + slice(heading, 1) + ', epochs ' + "
+            "min(first, last, longest) + ' to ' + min(max(first, last), longest) + ', ' + "
+            f"({count}) + ' of {len(boxes)} recipes.'")
     return [computed("which", f"indexof({json.dumps(list(METRICS))}, metric)"),
             computed("percents", "which < 2"), computed("chosen", f"[{', '.join(boxes)}]"),
-            computed("heading", heading), computed("said", said)]
+            computed("longest", f"max({longest})"), computed("heading", heading),
+            computed("said", said)]
 
 # %% ../../nbs/page/runs.ipynb #cell-018
 def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
@@ -172,8 +176,10 @@ def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
              checkbox("bands", "band from lowest to highest seed", True)]
     names = [box.name for box in boxes]
     chart = altair().vconcat(_curves(rows, width), _key(rows, width), spacing=10).resolve_scale(
-        color="independent", strokeDash="independent", y="independent")
-    return finish_chart(chart, [*knobs, *boxes, *run_values(names)], rows, {"recipes": names})
+        color="independent", strokeDash="independent", y="independent").properties(
+        autosize=altair().AutoSizeParams(type="pad", resize=True))    # the list grows and shrinks
+    return finish_chart(chart, [*knobs, *boxes, *run_values(names, epochs)], rows,
+                        {"recipes": names}, limits={"first": "longest", "last": "longest"})
 
 # %% ../../nbs/page/runs.ipynb #cell-020
 def runs_figure(runs: list, shown: tuple = SHOWN) -> Figure:

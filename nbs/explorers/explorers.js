@@ -50,6 +50,15 @@
     });
   }
 
+  // A slider ends where a value of the chart says
+  function limit(knobs, view, {limits = {}}) {
+    for (const [knob, most] of Object.entries(limits)) {
+      const follow = (_, value) => { knobs.querySelector(`[name="${knob}"]`).max = value; };
+      view.addSignalListener(most, follow);
+      follow(most, view.signal(most));
+    }
+  }
+
   async function explore(figure, vega) {
     const answer = await fetch(new URL(figure.dataset.explorer, here));
     if (!answer.ok) throw new Error(`${answer.url}: ${answer.status}`);
@@ -67,6 +76,7 @@
       const {view} = await vegaEmbed(chart, spec, {renderer: "svg", actions: false, bind: knobs});
       for (const name of kept) view.signal(name, old.signal(name));
       group(knobs, view, wide.usermeta);
+      limit(knobs, view, wide.usermeta);
       view.addSignalListener(said, (_, text) => { sentence.textContent = text; });
       sentence.textContent = (await view.runAsync()).signal(said);
       old?.finalize();
@@ -83,6 +93,7 @@
   function start() {
     document.head.append(Object.assign(document.createElement("link"), {rel: "stylesheet", href: new URL("explorers.css", here)}));
     const vega = load(new URL("vega.js", here)).catch(fromServer);
+    vega.catch(() => {});  // each explorer says so itself; one that fails earlier never asks
     for (const figure of document.querySelectorAll("figure.explorer")) {
       explore(figure, vega).catch(error => console.warn("The still picture stays:", error));
     }

@@ -1,0 +1,113 @@
+"""The notebooks as pages for Quarto: front matter, documentation of what is exported, links, nothing that is hidden.
+
+    python tools/process.py [folder]          (without a folder: _proc)
+
+nbdev's own processors do what they do well. Three are ours (reference.py): nbdev documents a name by running the notebooks
+and showing its own renderer, which writes Markdown into signatures, and it links a word to the first module that has it.
+"""
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+from execnb.nbio import mk_cell, read_nb, write_nb
+from nbdev.frontmatter import FrontmatterProc
+from nbdev.process import NBProcessor, Processor
+from nbdev.processors import (clean_magics, hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi,
+                              strip_hidden_metadata)
+
+from pages import ROOT, notebooks, read, settings, title
+from reference import DocumentExports, LinkNames
+
+SHARED = "share.png"    # what is shown where somebody shares a link
+SKIPPED = (".ipynb_checkpoints", "__pycache__")
+
+
+BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
+COMMANDS = re.compile(r"^(\s*(?:```|~~~))console\b", flags=re.MULTILINE)
+INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\n]*\n)+)", flags=re.MULTILINE)
+
+
+def for_quarto(cell):
+    "The badge as a link that asks no other server, the install cell folded, commands in a box with a button to copy."
+    if cell.cell_type == "code" and cell.source.startswith('if "google.colab" in str(get_ipython())'):
+        cell.source = f'#| code-fold: true\n#| code-summary: "In Colab: install the package"\n{cell.source}'
+    if cell.cell_type == "markdown":
+        text = BADGE.sub(r"[Open in Colab](\1){.colab}", cell.source)
+        text = INDENTED.sub(lambda match: "```bash\n" + re.sub("^    ", "", match[1], flags=re.MULTILINE) + "```\n", text)
+        cell.source = COMMANDS.sub(r"\1bash", text)
+
+
+class CleanMetadata(Processor):
+    "No widget state: Quarto would load two scripts for it, and a widget without a kernel is dead."
+
+    def begin(self):
+        self.nb.metadata.pop("widgets", None)
+
+
+def page(path, root=ROOT):
+    "The notebook at a path below nbs/ as a page of the site, not yet written."
+    nb = read_nb(root / "nbs" / path)
+    nb.frontmatter_ = front_matter(root)
+    ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames)]
+    NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, ours[0], strip_ansi, hide_line, hide_,
+                              remove_unexported, rm_header_dash, clean_magics, ours[1], for_quarto, CleanMetadata,
+                              strip_hidden_metadata]).process()
+    return nb
+
+
+def front_matter(root):
+    "What every page says of itself beside its title: the picture for those who share a link to it."
+    values = settings(root)
+    if not (root / "nbs" / SHARED).is_file():
+        return {}
+    return {"image": f"{values['doc_host']}{values['doc_baseurl']}/{SHARED}",
+            "image-alt": f"{values['title']}: {values['description']}"}
+
+
+def remove_unexported(cell):
+    "Cells that say where a module goes, and those whose names are not for the page."
+    if cell.directives_.keys() & {"default_exp", "exporti"}:
+        del cell["source"]
+
+
+def write_quarto_settings(folder, root):
+    "Title, addresses and branch from settings.ini, beside _quarto.yml."
+    from nbdev.quarto import _nbdev_yml as template
+    values = settings(root)
+    words = {name: values[name] for name in ("title", "description", "branch", "git_url", "doc_host", "doc_baseurl")}
+    words = {name: re.sub(r"%\((\w+)\)s", lambda match: values[match[1]], text) for name, text in words.items()}
+    (folder / "nbdev.yml").write_text(template.format(doc_path=values["doc_path"], **words), encoding="utf-8")
+
+
+def number_lessons(folder, root):
+    "In the sidebar a lesson has its number before its title."
+    def numbered(entry):
+        if isinstance(entry, dict):
+            return {**entry, "contents": [*map(numbered, entry["contents"])]} if "contents" in entry else entry
+        lesson = re.match(r"course/0*(\d+)_", entry)
+        return {"href": entry, "text": f"{lesson[1]}. {title(read(root / 'nbs' / entry))[0]}"} if lesson else entry
+    quarto = yaml.safe_load((root / "_quarto.yml").read_text(encoding="utf-8"))
+    bars = quarto["website"]["sidebar"]
+    for bar in bars if isinstance(bars, list) else [bars]:
+        bar["contents"] = [*map(numbered, bar["contents"])]
+    (folder / "_quarto.yml").write_text(yaml.safe_dump(quarto, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def process(folder=None, root=ROOT):
+    "Write the pages and the files beside them into a folder, emptied first; gives the folder."
+    folder = folder or root / "_proc"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(root / "nbs", folder, ignore=shutil.ignore_patterns("*.ipynb", *SKIPPED))
+    write_quarto_settings(folder, root)
+    number_lessons(folder, root)
+    for path in notebooks(root):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_nb(page(path, root), folder / path)
+    return folder
+
+
+if __name__ == "__main__":
+    folder = process(*map(Path, sys.argv[1:]))
+    print(f"{len(notebooks())} pages for Quarto: {folder}")
