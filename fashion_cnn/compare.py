@@ -17,6 +17,7 @@ import numpy as np
 
 from .evaluate import Evaluation, checked_classifier, percent, refuse, wilson
 from .evaluate.bootstrap import measured, middle, resampled
+from .files import suggest
 
 # %% ../nbs/compare.ipynb #same-images
 def mismatches(first: Evaluation, second: Evaluation):
@@ -328,7 +329,9 @@ def texts_of(table):
     return texts.loc[:, texts.ne("").any()].rename(columns={"from": "95 % interval"})
 
 # %% ../nbs/compare.ipynb #styled-final
-def styled(table):
+def styled(table,                                   # what `compare` gives
+           columns: list[str] | tuple | None = None,  # of those of `texts_of`; None: all
+          ):
     "The table of `compare` for reading, a pandas Styler; the rows that are better in bold."
     texts = texts_of(table)
     images = ", ".join(sorted(set(texts["images"])))
@@ -336,8 +339,13 @@ def styled(table):
     if "verdict" in texts:
         caption += (" Difference to the first row: by images and seeds, p after Holm; with one run "
                     "each, by images only.")
+    better = set(table.index[table["verdict"] == "better"]) if "verdict" in table else set()
+    if columns is not None:
+        for name in columns:
+            if name not in texts: raise ValueError(suggest(name, list(texts), "column"))
+        texts = texts[list(columns)]
 
-    def bold(row): return ["font-weight: bold" * (row.get("verdict") == "better")] * len(row)
+    def bold(row): return ["font-weight: bold" * (row.name in better)] * len(row)
     return texts.style.apply(bold, axis=1).set_caption(caption).set_uuid("compare")
 
 # %% ../nbs/compare.ipynb #summary
@@ -348,8 +356,10 @@ def summary(run,                            # a `Run` with test predictions
     evaluation = evaluation or Evaluation.from_run(run)
     epochs, total = len(run.history["loss"]), run.parameters.get("total")
     accuracy = percent(evaluation.accuracy, evaluation.interval, 2)
-    return {"data set": run.data["source"], "network": run.recipe.network,
+    balance = {"balance": run.recipe.balance} if run.recipe.balance else {}
+    return {"data set": run.data["source"], "network": run.recipe.network, **balance,
             "parameters": "unknown" if total is None else f"{total:,}",
             "epochs": f"{epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
             f"{evaluation.split or 'test'} accuracy (95 % interval)": accuracy,
-            "macro F1": f"{evaluation.f1():.4f}"}
+            "macro F1": f"{evaluation.f1():.4f}", "macro recall": f"{evaluation.recall():.4f}",
+            "lowest recall (95 % interval)": evaluation.lowest_recall()}
