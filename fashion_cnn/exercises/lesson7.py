@@ -7,7 +7,7 @@ __all__ = ['half_width', 'whole_width', 'images_needed', 'two_networks', 'only_o
            'coin_test', 'mcnemar', 'mcnemar_test', 'one_sided', 'as_if_independent',
            'chi_squared', 'first_better', 'second_better', 'share_of_wins', 'unsure',
            'tempered', 'with_temperature', 'disagreeing_seeds', 'p_values', 'multiplied',
-           'in_place', 'holm', 'factors_reversed', 'order_taken_twice',
+           'in_place', 'holm', 'factors_reversed', 'unsorted', 'order_taken_twice',
            'ids_and_probabilities', 'columns_of', 'table_of', 'contest_table',
            'unequal_classes', 'weights_of_scikit_learn', 'images_alike',
            'balanced_weights', 'absent_counted', 'one_for_each_class', 'square_root']
@@ -170,6 +170,11 @@ def factors_reversed(p, tried):
     return np.minimum(in_place(p, raised), 1)
 
 @holm.mistake
+def unsorted(p, tried):
+    raised = np.maximum.accumulate(p * (tried - np.arange(len(p))))
+    return np.minimum(raised, 1)
+
+@holm.mistake
 def order_taken_twice(p, tried):
     raised = np.maximum.accumulate(multiplied(p, tried))
     return np.minimum(raised, 1)[np.argsort(p)]
@@ -177,6 +182,7 @@ def order_taken_twice(p, tried):
 holm.mistake(
     lost_ones_forgotten=lambda p, tried: holm.answer(p, len(p)),
     one_less_each=lambda p, tried: holm.answer(p, tried - 1),
+    unsorted_may_fall=lambda p, tried: np.minimum(p * (tried - np.arange(len(p))), 1),
     bonferroni=lambda p, tried: np.minimum(p * tried, 1),
     left_sorted=lambda p, tried: np.sort(holm.answer(p, tried)),
     may_fall=lambda p, tried: np.minimum(in_place(p, multiplied(p, tried)), 1),
