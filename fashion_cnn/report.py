@@ -147,8 +147,8 @@ def confusion_parts(evaluation) -> list:
 def scores_table(evaluation) -> dict:
     "Precision, F1 and recall of each class, the recall with its interval, and their means."
     scores, recalls = evaluation.report(), evaluation.recalls()
-    ends = [f"{100 * low:.1f} to {100 * high:.1f} %" if images else "no images" for low, high, images
-            in zip(recalls["from"], recalls["to"], recalls["images"])]
+    ends = [f"{100 * low:.1f} to {100 * high:.1f} %" if low == low else "no images"
+            for low, high in zip(recalls["from"], recalls["to"])]
     rows = [(name, *map(float, row[[0, 2, 1]]), interval, int(row[3]))
             for name, row, interval in zip(scores.index, scores.to_numpy(), [*ends, "", ""])]
     return table(rows, ("class", "precision", "F1", "recall", "its 95 % interval", "images"))
