@@ -88,8 +88,7 @@ def show_summary(run: Run):
                 f"{split} mean squared error": f"{figures['loss']:.5f}"
                 for split, figures in run.metrics.items()}}
     else:
-        rows = summary(
-            run, Evaluation.from_run(run, "test" if "test" in run.labels else "validation"))
+        rows = summary(run, Evaluation.from_run(run, "validation"))
     width = max(map(len, rows))
     print("\n" + "\n".join(f"{key.ljust(width)}  {value}" for key, value in rows.items()))
 
@@ -248,7 +247,10 @@ def evaluate_run(arguments):
         data = data_of(arguments, run.recipe)
         judged = judge_other(run, data, arguments.split, dict(arguments.rename or []))
     else: judged = Evaluation.from_run(run, arguments.split)
-    print(f"\n{judged}\n\n{judged.report().round(4).to_string()}")
+    recalls, scores = judged.recalls(), judged.report()
+    for end in ("from", "to"): scores[f"recall {end}"] = [*recalls[end], None, None]
+    print(f"\n{judged}\nLowest recall: {judged.lowest_recall()}\n\n"
+          f"{scores.round(4).to_string(na_rep='')}")
 
 # %% ../nbs/commands.ipynb #describe-data
 def describe_data(arguments):

@@ -17,6 +17,7 @@ import numpy as np
 
 from .evaluate import Evaluation, checked_classifier, percent, refuse, wilson
 from .evaluate.bootstrap import measured, middle, resampled
+from .files import suggest
 
 # %% ../nbs/compare.ipynb #same-images
 def mismatches(first: Evaluation, second: Evaluation):
@@ -336,6 +337,8 @@ def styled(table,             # of `compare`
           ):                  # a pandas Styler, whose `data` has all columns
     "The table of `compare` for reading; the rows that are better in bold."
     texts = texts_of(table)
+    for name in columns or ():
+        if name not in (*BRIEF, *texts): raise ValueError(suggest(name, list(texts), "column"))
     images = ", ".join(sorted(set(texts["images"])))
     caption = f"{images} images. ±: standard deviation between seeds."
     if "verdict" in texts:
@@ -360,8 +363,10 @@ def summary(run,                            # a `Run` with test predictions
     evaluation = evaluation or Evaluation.from_run(run)
     epochs, total = len(run.history["loss"]), run.parameters.get("total")
     accuracy = percent(evaluation.accuracy, evaluation.interval, 2)
-    return {"data set": run.data["source"], "network": run.recipe.network,
+    balance = {"balance": run.recipe.balance} if run.recipe.balance else {}
+    return {"data set": run.data["source"], "network": run.recipe.network, **balance,
             "parameters": "unknown" if total is None else f"{total:,}",
             "epochs": f"{epochs} (best: {run.best_epoch})", "seconds": f"{run.seconds:,.0f}",
             f"{evaluation.split or 'test'} accuracy (95 % interval)": accuracy,
-            "macro F1": f"{evaluation.f1():.4f}"}
+            "macro F1": f"{evaluation.f1():.4f}", "macro recall": f"{evaluation.recall():.4f}",
+            "lowest recall (95 % interval)": evaluation.lowest_recall()}

@@ -109,7 +109,7 @@ def table(rows,        # of cells: texts, whole numbers, and shares of 1 as floa
 # %% ../nbs/report.ipynb #cell-125
 RECIPE_FIELDS = """
     network network_options task data split validation_split augmentation augmentation_options
-    label_smoothing noise cache_features optimizer optimizer_options learning_rate schedule
+    label_smoothing balance noise cache_features optimizer optimizer_options learning_rate schedule
     batch_size epochs early_stopping monitor keep start seed""".split()
 
 
@@ -145,11 +145,13 @@ def confusion_parts(evaluation) -> list:
 
 # %% ../nbs/report.ipynb #scores
 def scores_table(evaluation) -> dict:
-    "Precision, recall and F1 of each class, and their means."
-    scores = evaluation.report()
-    rows = [(name, *map(float, row[:3]), int(row[3]))
-            for name, row in zip(scores.index, scores.to_numpy())]
-    return table(rows, ("class", "precision", "recall", "F1", "images"))
+    "Precision, F1 and recall of each class, the recall with its interval, and their means."
+    scores, recalls = evaluation.report(), evaluation.recalls()
+    ends = [f"{100 * low:.1f} to {100 * high:.1f} %" if low == low else "no images"
+            for low, high in zip(recalls["from"], recalls["to"])]
+    rows = [(name, *map(float, row[[0, 2, 1]]), interval, int(row[3]))
+            for name, row, interval in zip(scores.index, scores.to_numpy(), [*ends, "", ""])]
+    return table(rows, ("class", "precision", "F1", "recall", "its 95 % interval", "images"))
 
 # %% ../nbs/report.ipynb #made
 def made_parts(run) -> tuple:

@@ -232,12 +232,13 @@ class Run:
         return float(sum(self.history["seconds"]))
 
     def __repr__(self):
-        split = "test" if "test" in self.metrics else "validation"
-        metrics, loss = self.metrics[split], f"error {self.metrics[split]['loss']:.5f}"
-        figure = f"accuracy {metrics['accuracy']:.4f}" if "accuracy" in metrics else loss
-        return (f"Run({self.name!r} on {self.data['source']}: {self.epochs} epochs, "
-                f"seed {self.recipe.seed}, {split} {figure} on {metrics['images']:,} images, "
-                f"{self.stopped})")
+        parts = [f"{self.epochs} epochs", f"seed {self.recipe.seed}"]
+        if metrics := self.metrics.get("validation"):    # and never test: see below the class
+            loss = f"error {metrics['loss']:.5f}"
+            figure = f"accuracy {metrics['accuracy']:.4f}" if "accuracy" in metrics else loss
+            parts.append(f"validation {figure} on {metrics['images']:,} images")
+        parts.append(self.stopped)
+        return f"Run({self.name!r} on {self.data['source']}: {', '.join(parts)})"
 
     def predict(self,
                 split,                           # a Split, or images as `as_images` takes them
@@ -250,7 +251,7 @@ class Run:
         else: size = whole_number(batch_size, "batch_size", 1)
         return predict_in_blocks(self.model, images, size)
 
-    def recalls(self, split: str = "test") -> dict:   # class name -> 0 to 1, or None without images
+    def recalls(self, split: str = "validation") -> dict:   # class -> 0 to 1; None: no images
         "Of the images of each class in a split, the share that is called so."
         if split not in self.probabilities:
             raise ValueError(f"this run keeps predictions of {', '.join(self.probabilities)} or "

@@ -15,6 +15,7 @@ from fashion_cnn import recipes
 from fashion_cnn.cli import main
 from fashion_cnn.data import load
 from fashion_cnn.compare import compare
+from fashion_cnn.evaluate import Evaluation
 from fashion_cnn.run import Run, recorded
 
 COMMAND = [sys.executable, "-c", "from fashion_cnn.cli import main; raise SystemExit(main())"]
@@ -84,8 +85,20 @@ def test_train_then_evaluate(run_folder, capsys):
     assert (
         "sketches" in printed and "Ankle boot" in printed
         and re.search(r"accuracy \d+\.\d+ % \(", printed))
+    judged = Evaluation.from_run(Run.load(run_folder))
+    assert f"Lowest recall: {judged.lowest_recall()}" in printed
+    for name, row in judged.recalls().round(4).iterrows():
+        line = next(line for line in printed.splitlines() if line.startswith(name)).split()
+        assert list(map(float, line[-2:])) == [row["from"], row["to"]]
     assert main(["evaluate", str(run_folder), "--split", "validation", "--data", "sketch"]) == 0
     assert "macro average" in capsys.readouterr().out
+
+
+def test_training_speaks_of_validation_and_never_of_test(run_folder, capsys, tmp_path):
+    folder = shutil.copytree(run_folder, tmp_path / "run")
+    assert main(["train", "deeper", *TINY, "--out", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert "validation accuracy (95 % interval)" in printed and "test accuracy" not in printed
 
 
 def test_evaluating_on_other_classes_is_refused(run_folder, capsys):

@@ -439,8 +439,10 @@ def test_balanced_trainings_run_and_resume(balance, options, unequal, tmp_path):
 def test_unequal_classes_are_said_once_and_recalls_are_those_of_scikit_learn(unequal):
     with pytest.warns(UserWarning, match=r"unequal: 10 training images of '.*', 2 of 'T-shirt/top'.*run.recalls"):
         run = train(RECIPE.replace(epochs=1), unequal, progress=False)
-    judged = Evaluation.from_run(run)
-    assert list(run.recalls()) == list(unequal.class_names) and np.allclose(list(run.recalls().values()), judged.recall(None))
+    for split in ("validation", "test"):
+        judged = Evaluation.from_run(run, split)
+        assert list(run.recalls(split)) == list(unequal.class_names) and np.allclose(list(run.recalls(split).values()), judged.recall(None))
+    assert run.recalls() == run.recalls("validation")    # for a choice, never the test images
     with pytest.raises(ValueError, match="validation, test.*'train'"): run.recalls("train")
 
 

@@ -216,7 +216,7 @@ def a_run(n=50):
     rng = np.random.default_rng(1)
     p, y = rng.dirichlet(np.ones(3), n).astype(np.float32), rng.integers(0, 3, n)
     return SimpleNamespace(
-        recipe=SimpleNamespace(name="brief", network="brief", seed=4),
+        recipe=SimpleNamespace(name="brief", network="brief", seed=4, balance=""),
         labels={"test": y},
         probabilities={"test": p},
         best_epoch=2,
@@ -247,11 +247,44 @@ def test_evaluation_of_a_run():
         "seconds",
         "test accuracy (95 % interval)",
         "macro F1",
+        "macro recall",
+        "lowest recall (95 % interval)",
     ]
     assert table["parameters"] == "12,345"
     assert table["epochs"] == "3 (best: 2)"
     assert table["macro F1"] == f"{e.f1():.4f}"
+    assert table["macro recall"] == f"{e.recall():.4f}"
+    assert table["lowest recall (95 % interval)"] == e.lowest_recall()
+    run.recipe.balance = "weights"
+    assert summary(run)["balance"] == "weights" and "balance" not in table
     assert percent(0.918, (0.9125, 0.9232), 2) == "91.80 % (91.25 to 92.32)"
+
+
+@settings(max_examples=60, deadline=None)
+@given(judged())
+def test_the_recall_of_each_class_has_the_interval_of_its_own_images(case):
+    y, p = case
+    e = Evaluation(y, p)
+    table = e.recalls()
+    assert list(table.index) == list(e.class_names) and list(table) == ["recall", "from", "to", "images"]
+    shares = metrics.recall_score(
+        y, e.predictions, labels=range(e.classes), average=None, zero_division=np.nan
+    )
+    assert np.allclose(table["recall"], shares, equal_nan=True)
+    for number, row in enumerate(table.itertuples(index=False)):
+        of_class = y == number
+        assert row.images == of_class.sum()
+        if of_class.any():
+            assert (row[1], row[2]) == wilson(e.right[of_class].sum(), of_class.sum())
+    lowest = np.nanargmin(shares)
+    assert e.lowest_recall().startswith(f"{e.class_names[lowest]}, {percent(shares[lowest])} (")
+
+
+def test_the_lowest_recall_is_that_of_a_class_that_is_there():
+    e = Evaluation([0, 0, 2], np.eye(3)[[0, 1, 2]], class_names=("boot", "coat", "shirt"))
+    assert e.lowest_recall() == "boot, 50.0 % (9.5 to 90.5) of 2 images"
+    assert e.take([2]).lowest_recall() == "shirt, 100.0 % (20.7 to 100.0) of 1 image"
+    assert e.recalls().loc["coat", ["recall", "from", "to"]].isna().all()
 
 
 # --- more than one guess, per-class counts

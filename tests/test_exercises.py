@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from itertools import combinations
 from math import cos, pi
 from pathlib import Path
@@ -17,7 +18,9 @@ import pytest
 from keras import Input, Model, Sequential, layers, losses, ops, optimizers
 from scipy.signal import correlate2d
 from scipy.special import softmax
+from scipy.stats import binomtest, chi2_contingency
 from sklearn.metrics import balanced_accuracy_score
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from fashion_cnn import exercises
 from fashion_cnn import run as runs
@@ -336,7 +339,10 @@ def test_smoothing_and_holm_agree_with_the_package():
     assert get("9.3").check(panels.smooth)
     def mcnemar(a, b):
         return compare.mcnemar_p(int((a & ~b).sum()), int((~a & b).sum()), exact=True)
-    assert get("7.6").check(lambda p: np.array(compare.holm(p.tolist())))
+    def holm(p, tried): return compare.holm([*p, *np.ones(tried - len(p))])[:len(p)]
+    assert get("7.6").check(holm) and get("7.6").check(lambda p, tried: np.array(holm(p, tried)))
+    forgetful = get("7.6").check(lambda p, tried: compare.holm(p))    # the library alone is no way
+    assert not forgetful and "how many were tried" in forgetful.text
     assert get("7.3").check(mcnemar)
     assert get("8.6").check(lambda y, p: evaluate.cross_entropy(y, p))
 
@@ -495,6 +501,11 @@ def falling(epoch, highest, lowest, period):
 def recalls(y, p, k): return np.array([(p[y == c] == c).mean() for c in range(k)])
 
 
+def weights_as_list(y):
+    sizes = Counter(y.tolist())
+    return [len(y) / len(sizes) / sizes[label] for label in y.tolist()]
+
+
 def same(d, one, other): return (d[one] == d[other]).all()
 
 
@@ -514,6 +525,7 @@ ALSO_RIGHT = [
                                    images / 255)),
     ("7.4", lambda p, t: softmax(np.log(p) / t, axis=1)),
     ("7.7", lambda ids, p: pd.DataFrame({"target": p.argmax(axis=1) + 1, "id": ids}, index=ids)),
+    ("7.8", lambda y: compute_sample_weight("balanced", y)), ("7.8", weights_as_list),
     ("8.4", lambda y, p, k: balanced_accuracy_score(y, p)), ("8.8", pairs),
 ]
 
@@ -555,6 +567,14 @@ ALSO_WRONG = [
     ("7.7", lambda ids, p: list(zip(ids, p.argmax(1))), "DataFrame is asked for"),
     ("7.7", lambda ids, p: pd.DataFrame({"id": ids, "target": p.argmax(1) + 1}).set_index("id"),
      "index does not count"),
+    ("7.3", lambda a, b: chi2_contingency([[(a & b).sum(), (a & ~b).sum()],
+                                           [(~a & b).sum(), (~a & ~b).sum()]])[1], "not"),
+    ("7.3", lambda a, b: binomtest(int((a & ~b).sum()), int((a | b).sum())).pvalue, "alike"),
+    ("7.6", lambda p, tried: np.minimum(p * (tried - np.arange(len(p))), 1), "go by size"),
+    ("7.6", lambda p, tried: np.sort(p) * tried, "not"),
+    ("7.8", lambda y: np.bincount(y) / len(y), "shape"),
+    ("7.8", lambda y: compute_class_weight("balanced", classes=np.unique(y), y=y), "for each image"),
+    ("7.8", lambda y: dict(enumerate(1 / np.bincount(y))), "something else"),
     ("8.2", lambda y, p, k: 100 * recalls(y, p, 4), "expected"),
     ("8.2", lambda y, p, k: np.round(100 * recalls(y, p, k), 1), "rounded"),
     ("8.4", lambda y, p, k: 100 * recalls(y, p, k).mean(), "in percent, where a fraction"),

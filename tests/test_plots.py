@@ -605,6 +605,19 @@ def test_report_stands_alone():
     assert "prefers-color-scheme:dark" in page and "@media print" in page
 
 
+def test_report_says_the_balance_and_how_sure_each_recall_is():
+    run = a_run(DATA)
+    run.recipe = run.recipe.replace(balance="sampling")
+    parsed = Checked()
+    parsed.feed(report(run))
+    text = " ".join(" ".join(parsed.text).split())
+    assert "balance sampling" in text and "balance" not in report(RUN)
+    judged = Evaluation.from_run(run)
+    assert judged.lowest_recall() in text
+    for row in judged.recalls().itertuples(index=False):
+        assert f"{row.recall:.3f} {100 * row[1]:.1f} to {100 * row[2]:.1f} %" in text
+
+
 def test_report_escapes_names_and_refuses_other_images():
     data = a_dataset(["<script>alert(1)</script>", "a & b", '"quoted"'], source="<b>file</b>.csv")
     page = report(a_run(data), data)

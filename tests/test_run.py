@@ -107,6 +107,19 @@ def made_up_run(images=50):
                labels={"test": np.arange(images) % 4}, probabilities={"test": probabilities})
 
 
+def test_a_run_shows_validation_and_says_nothing_of_test():
+    run = made_up_run()
+    run.metrics = {"train": {"loss": 0.1, "accuracy": 0.99, "images": 200},
+                   "validation": {"loss": 0.3, "accuracy": 0.8125, "images": 64},
+                   "test": {"loss": 0.4, "accuracy": 0.7777, "images": 50}}
+    assert "validation accuracy 0.8125 on 64 images" in repr(run)
+    assert "test" not in repr(run) and "0.7777" not in repr(run)
+    run.metrics["validation"] = {"loss": 0.0123456, "images": 64}    # a reconstruction
+    assert "validation error 0.01235 on 64 images" in repr(run)
+    del run.metrics["validation"]
+    assert "test" not in repr(run) and "accuracy" not in repr(run)
+
+
 def test_record_round_trip(tmp_path):
     run = made_up_run()
     again = recorded("made-up", tmp_path)[0] if run.record(tmp_path) else None

@@ -70,6 +70,14 @@ class Evaluation(Predictions):
         "Table: images, wrong and right decisions of each class, % right with its interval."
         return metrics.mistakes(self.counts, self.class_names)
 
+    def recalls(self):
+        "Table: recall of each class with its 95 % Wilson interval, and images; NaN if absent."
+        return metrics.recalls(self.counts, self.class_names)
+
+    def lowest_recall(self) -> str:
+        "The class of which least is found: 'Shirt, 75.1 % (72.3 to 77.7) of 1,000 images'."
+        return metrics.lowest_recall(self.counts, self.class_names)
+
     def class_scores(self, measure: str = "f1") -> np.ndarray:
         "(3, K): 'precision', 'recall' or 'f1' of each class with the ends of its interval."
         return bootstrap.class_scores(self, measure)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['wilson', 'percent', 'wilson_each', 'image_losses', 'cross_entropy', 'in_top_k',
-           'confusion_counts', 'shares', 'mistakes', 'scores_of', 'class_report']
+           'confusion_counts', 'shares', 'mistakes', 'scores_of', 'class_report',
+           'recalls', 'lowest_recall']
 
 # %% ../../nbs/evaluate/metrics.ipynb #exports-imports
 import numpy as np
@@ -109,3 +110,21 @@ def class_report(counts: np.ndarray, class_names):
     table = pd.DataFrame([*classes, *averages], columns=["precision", "recall", "f1", "images"],
                          index=[*class_names, "macro average", "weighted average"])
     return table.astype({"images": int})
+
+# %% ../../nbs/evaluate/metrics.ipynb #recalls
+def recalls(counts: np.ndarray, class_names):
+    "Table: recall of each class, its 95 % interval, and images; NaN if the class is absent."
+    import pandas as pd
+    images, hits = counts.sum(axis=1), np.diagonal(counts)
+    low, high = wilson_each(hits, images)
+    recall = np.where(images, shares(hits, images), np.nan)
+    table = {"recall": recall, "from": low, "to": high, "images": images}
+    return pd.DataFrame(table, index=list(class_names))
+
+# %% ../../nbs/evaluate/metrics.ipynb #lowest-recall
+def lowest_recall(counts: np.ndarray, class_names) -> str:
+    "The class of which least is found: 'Shirt, 75.1 % (72.3 to 77.7) of 1,000 images'."
+    table = recalls(counts, class_names)
+    row = table.iloc[int(np.nanargmin(table["recall"]))]
+    share, images = percent(row["recall"], (row["from"], row["to"])), int(row["images"])
+    return f"{row.name}, {share} of {images:,} image{'s' * (images != 1)}"

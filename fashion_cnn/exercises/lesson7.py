@@ -5,9 +5,12 @@
 # %% auto #0
 __all__ = ['half_width', 'whole_width', 'images_needed', 'two_networks', 'only_one_right',
            'coin_test', 'mcnemar', 'mcnemar_test', 'one_sided', 'as_if_independent',
-           'chi_squared', 'unsure', 'tempered', 'with_temperature', 'disagreeing_seeds',
-           'p_values', 'multiplied', 'in_place', 'holm', 'factors_reversed',
-           'ids_and_probabilities', 'columns_of', 'table_of', 'contest_table']
+           'chi_squared', 'first_better', 'second_better', 'share_of_wins', 'unsure',
+           'tempered', 'with_temperature', 'disagreeing_seeds', 'p_values', 'multiplied',
+           'in_place', 'holm', 'factors_reversed', 'unsorted', 'order_taken_twice',
+           'ids_and_probabilities', 'columns_of', 'table_of', 'contest_table',
+           'unequal_classes', 'weights_of_scikit_learn', 'images_alike',
+           'balanced_weights', 'absent_counted', 'one_for_each_class', 'square_root']
 
 # %% ../../nbs/exercises/lesson7.ipynb #imports
 import numpy as np
@@ -83,6 +86,20 @@ def chi_squared(first, second, correction=0):
     b, c = only_one_right(first, second)
     return chi2.sf((abs(b - c) - correction) ** 2 / (b + c), 1)
 
+@mcnemar_test.mistake
+def first_better(first, second):
+    counts = only_one_right(first, second)
+    return coin_test(counts[0], sum(counts), alternative="greater")
+
+@mcnemar_test.mistake
+def second_better(first, second):
+    return first_better(second, first)
+
+@mcnemar_test.mistake
+def share_of_wins(first, second):
+    counts = only_one_right(first, second)
+    return counts[0] / sum(counts)
+
 mcnemar_test.mistake(
     among_all_images=lambda first, second: coin_test((first & ~second).sum(), len(first)),
     of_all_right_answers=lambda first, second: coin_test(first.sum(), first.sum() + second.sum()),
@@ -125,13 +142,14 @@ def disagreeing_seeds():
 
 # %% ../../nbs/exercises/lesson7.ipynb #holm-inputs
 def p_values(rng):
-    "Seven p-values in any order, three of them small."
-    small = rng.uniform(0, 0.03, 3)
-    return (rng.permutation(np.concatenate([small, rng.uniform(0.01, 0.6, 4)])),)
+    "Six p-values in any order, three of them small, and how many there were."
+    small = rng.uniform(0.002, 0.02) * np.array([1, 1.03, 1.5])
+    shown = rng.permutation(np.concatenate([small, rng.uniform(0.05, 0.4, 3)]))
+    return shown, int(rng.integers(8, 25))
 
-def multiplied(p):
-    "The p-values in their order, multiplied by the number of tests, by one less, and so on."
-    return np.sort(p) * np.arange(len(p), 0, -1)
+def multiplied(p, tried):
+    "The p-values from the smallest up, multiplied by `tried`, by one less, and so on."
+    return np.sort(p) * (tried - np.arange(len(p)))
 
 def in_place(p, ordered):
     "Put values in the order of the p-values back where these stand."
@@ -139,22 +157,36 @@ def in_place(p, ordered):
 
 # %% ../../nbs/exercises/lesson7.ipynb #solution-7-6
 @solves("7.6", function(p_values, cases=10))
-def holm(p):
+def holm(p, tried):
     order = np.argsort(p)
-    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    raised = np.maximum.accumulate(p[order] * (tried - np.arange(len(p))))
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(raised, 1)
     return corrected
 
 @holm.mistake
-def factors_reversed(p):
-    raised = np.maximum.accumulate(np.sort(p) * np.arange(1, len(p) + 1))
+def factors_reversed(p, tried):
+    raised = np.maximum.accumulate(np.sort(p) * (tried - np.arange(len(p))[::-1]))
     return np.minimum(in_place(p, raised), 1)
 
-holm.mistake(bonferroni=lambda p: np.minimum(p * len(p), 1),
-             left_sorted=lambda p: np.sort(holm.answer(p)),
-             may_fall=lambda p: np.minimum(in_place(p, multiplied(p)), 1),
-             above_one=lambda p: in_place(p, np.maximum.accumulate(multiplied(p))))
+@holm.mistake
+def unsorted(p, tried):
+    raised = np.maximum.accumulate(p * (tried - np.arange(len(p))))
+    return np.minimum(raised, 1)
+
+@holm.mistake
+def order_taken_twice(p, tried):
+    raised = np.maximum.accumulate(multiplied(p, tried))
+    return np.minimum(raised, 1)[np.argsort(p)]
+
+holm.mistake(
+    lost_ones_forgotten=lambda p, tried: holm.answer(p, len(p)),
+    one_less_each=lambda p, tried: holm.answer(p, tried - 1),
+    unsorted_may_fall=lambda p, tried: np.minimum(p * (tried - np.arange(len(p))), 1),
+    bonferroni=lambda p, tried: np.minimum(p * tried, 1),
+    left_sorted=lambda p, tried: np.sort(holm.answer(p, tried)),
+    may_fall=lambda p, tried: np.minimum(in_place(p, multiplied(p, tried)), 1),
+    above_one=lambda p, tried: in_place(p, np.maximum.accumulate(multiplied(p, tried))))
 
 # %% ../../nbs/exercises/lesson7.ipynb #contest-view
 def ids_and_probabilities(rng):
@@ -188,3 +220,48 @@ contest_table.mistake(from_zero=lambda ids, p: table_of(ids, p.argmax(axis=1)),
                       renumbered=lambda ids, p: table_of(range(len(ids)), p.argmax(axis=1) + 1),
                       probability=lambda ids, p: table_of(ids, p.max(axis=1)),
                       as_float=lambda ids, p: table_of(ids, p.argmax(axis=1) + 1.0))
+
+# %% ../../nbs/exercises/lesson7.ipynb #weight-inputs
+def unequal_classes(rng):
+    "The classes of some dozen images, as unequal as can be; one number does not occur."
+    sizes = rng.permutation([2, 5, 11, int(rng.integers(20, 40))])
+    numbers = np.delete(np.arange(5), rng.integers(1, 4))
+    return (rng.permutation(np.repeat(numbers, sizes)),)
+
+def weights_of_scikit_learn(y):
+    "What scikit-learn makes of them."
+    from sklearn.utils.class_weight import compute_sample_weight
+    return compute_sample_weight("balanced", y)
+
+def images_alike(y) -> np.ndarray:
+    "How many images there are of the class of each image."
+    return np.bincount(y)[y]
+
+# %% ../../nbs/exercises/lesson7.ipynb #solution-7-8
+@solves("7.8", function(unequal_classes, weights_of_scikit_learn))
+def balanced_weights(y):
+    names, position, counts = np.unique(y, return_inverse=True, return_counts=True)
+    return len(y) / (len(names) * counts[position])
+
+@balanced_weights.mistake
+def absent_counted(y):
+    counts = np.bincount(y)
+    return len(y) / (len(counts) * counts[y])
+
+@balanced_weights.mistake
+def one_for_each_class(y):
+    names, counts = np.unique(y, return_counts=True)
+    return len(y) / (len(names) * counts)
+
+@balanced_weights.mistake
+def square_root(y):
+    weights = 1 / np.sqrt(images_alike(y))
+    return weights / weights.mean()
+
+balanced_weights.mistake(
+    the_wrong_way=lambda y: images_alike(y) / images_alike(y).mean(),
+    not_scaled=lambda y: 1 / images_alike(y),
+    sum_of_one=lambda y: balanced_weights.answer(y) / len(y),
+    classes_forgotten=lambda y: len(y) / images_alike(y),
+    largest_class_one=lambda y: images_alike(y).max() / images_alike(y),
+    all_one=lambda y: np.ones(len(y)))

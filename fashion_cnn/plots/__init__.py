@@ -14,6 +14,7 @@ from fashion_cnn.plots.learning import (
 from fashion_cnn.plots.judging import (
     confusion_matrix, per_class, precision_recall, reliability, roc,
 )
+from fashion_cnn.plots.intervals import redrawn_accuracies, seed_intervals
 from fashion_cnn.plots.inside import (
     MAPS, activations, class_map, embedding, feature_maps, filters, flatten_to_map, grad_cam,
     grad_cam_maps, kernels, overlay_heat,
@@ -33,5 +34,5 @@ __all__ = [
     "class_map", "flatten_to_map", "activations", "kernels", "filters", "feature_maps",
     "grad_cam_maps", "overlay_heat", "grad_cam", "embedding", "knob_name", "value_text",
     "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
-    "sweep_importance",
+    "sweep_importance", "redrawn_accuracies", "seed_intervals",
 ]
