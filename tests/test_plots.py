@@ -50,7 +50,7 @@ from fashion_cnn.plots import (
     roc,
     sample_grid,
     schedule,
-    seed_dots,
+    seed_intervals,
     side_by_side,
     sliding_windows,
     sweep_heatmap,
@@ -242,7 +242,7 @@ FIGURES = {
     "gallery of one kernel": lambda: kernel_responses(DATA.test.x[0], {"W" * 12: KERNELS["edge"]}),
     "gallery of numbers": lambda: kernel_numbers(KERNELS, "Kernels", "made by hand (no images)"),
     "gallery of windows": sliding_windows,
-    "seeds": lambda: seed_dots({"dots": SEEDS, "W" * 40: SEEDS[:1]}, "Seeds", split="test"),
+    "seeds": lambda: seed_intervals({"dots": SEEDS, "W" * 40: SEEDS[:1]}, "Seeds", split="test"),
     "gallery of a cell": lambda: cell(EVALUATION, DATA.test, "Shirt", "Shirt"),
     "gallery of nothing": lambda: cell(
         EVALUATION, DATA.test, *np.argwhere(EVALUATION.counts == 0)[0]

@@ -22,7 +22,7 @@ from fashion_cnn.plots.inside import (
 from fashion_cnn.plots.convolution import (
     MOVES, channel_sums, kernel_numbers, kernel_responses, output_size, response, sliding_windows,
 )
-from fashion_cnn.plots.seeds import seed_dots
+from fashion_cnn.plots.seeds import seed_intervals
 from fashion_cnn.plots.sweeps import (
     in_groups, knob_name, sweep_field, sweep_heatmap, sweep_importance, sweep_lines,
     sweep_metric, swept_fields, value_text,
@@ -39,5 +39,5 @@ __all__ = [
     "grad_cam_maps", "overlay_heat", "grad_cam", "embedding", "knob_name", "value_text",
     "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
     "sweep_importance", "first_images", "guesses", "MOVES", "channel_sums", "kernel_numbers",
-    "kernel_responses", "output_size", "response", "sliding_windows", "seed_dots",
+    "kernel_responses", "output_size", "response", "sliding_windows", "seed_intervals",
 ]

@@ -65,7 +65,7 @@ def kernel_responses(image: np.ndarray,   # grey, uint8 (H, W, 1)
                      caption: str = "",   # which image of which data
                     ) -> Figure:          # the image; each kernel, and below it what it sees
     "What kernels see in one image."
-    note = "dark: negative, bright: positive, each map on its own scale"
+    note = "one image; dark: negative, bright: positive, each map on its own scale"
     caption = "; ".join(filter(None, [caption, note]))
     figure = sheet("Kernels, and what they see", caption, 1 + 1.7 * (len(kernels) + 1), 4)
     panels = figure.subplots(2, len(kernels) + 1, height_ratios=[1, 1.6])
