@@ -29,10 +29,14 @@ from fashion_cnn.plots import (
     embedding,
     feature_maps,
     filters,
+    first_images,
     flatten_to_map,
     grad_cam,
     grad_cam_maps,
+    guesses,
     image_rows,
+    kernel_numbers,
+    kernel_responses,
     kernels,
     learning_curves,
     learning_rate_search,
@@ -46,7 +50,9 @@ from fashion_cnn.plots import (
     roc,
     sample_grid,
     schedule,
+    seed_dots,
     side_by_side,
+    sliding_windows,
     sweep_heatmap,
     sweep_importance,
     sweep_lines,
@@ -178,6 +184,7 @@ def random_settings(n, seed=0):
 
 
 DATA = a_dataset()
+KERNELS = {"edge": [[1, 0, -1]] * 3, "five": np.arange(25).reshape(5, 5) / 7}
 FACTORS = {"learning_rate": [0.001, 0.01, 0.1], "batch_size": [32, 128], "seed": [0, 1, 2]}
 FACTORIAL = a_sweep(
     combinations(FACTORS),
@@ -204,6 +211,8 @@ FIGURES = {
     "samples": lambda: sample_grid(DATA),
     "samples in colour": lambda: sample_grid(a_dataset(channels=3)),
     "samples without labels": lambda: sample_grid(Split(DATA.test.x)),
+    "samples, the first": lambda: first_images(DATA, 20),
+    "samples, the first in colour": lambda: first_images(a_split(5, channels=3), 9, NAMES),
     "counts": lambda: class_counts(DATA),
     "counts of one split": lambda: class_counts(DATA.test, NAMES),
     "curves": lambda: learning_curves(RUN),
@@ -227,6 +236,13 @@ FIGURES = {
     "by prediction": lambda: confusion_matrix(EVALUATION, "pred"),
     "gallery": lambda: most_wrong(EVALUATION, DATA.test),
     "three": lambda: most_wrong(EVALUATION, DATA.test.x, 3),
+    "gallery of guesses": lambda: guesses(EVALUATION, DATA.test),
+    "gallery of two guesses": lambda: guesses(EVALUATION, DATA.test.x, 2),
+    "gallery of kernels and what they see": lambda: kernel_responses(DATA.test.x[0], KERNELS, "random dots"),
+    "gallery of one kernel": lambda: kernel_responses(DATA.test.x[0], {"W" * 12: KERNELS["edge"]}),
+    "gallery of numbers": lambda: kernel_numbers(KERNELS, "Kernels", "made by hand (no images)"),
+    "gallery of windows": sliding_windows,
+    "seeds": lambda: seed_dots({"dots": SEEDS, "W" * 40: SEEDS[:1]}, "Seeds", split="test"),
     "gallery of a cell": lambda: cell(EVALUATION, DATA.test, "Shirt", "Shirt"),
     "gallery of nothing": lambda: cell(
         EVALUATION, DATA.test, *np.argwhere(EVALUATION.counts == 0)[0]

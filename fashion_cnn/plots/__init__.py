@@ -5,7 +5,8 @@ from fashion_cnn.plots.style import (
     seeds_text, setting_text, sheet, tidy_axes,
 )
 from fashion_cnn.plots.images import (
-    BLANK, as_rgb, cell, class_counts, image_rows, mosaic, most_wrong, sample_grid,
+    BLANK, as_rgb, cell, class_counts, first_images, guesses, image_rows, mosaic, most_wrong,
+    sample_grid,
 )
 from fashion_cnn.plots.learning import (
     as_runs, curve_grid, learning_curves, learning_rate_search, loss_accuracy, schedule,
@@ -19,6 +20,10 @@ from fashion_cnn.plots.inside import (
     MAPS, activations, class_map, embedding, feature_maps, filters, flatten_to_map, grad_cam,
     grad_cam_maps, kernels, overlay_heat,
 )
+from fashion_cnn.plots.convolution import (
+    MOVES, channel_sums, kernel_numbers, kernel_responses, output_size, response, sliding_windows,
+)
+from fashion_cnn.plots.seeds import seed_dots
 from fashion_cnn.plots.sweeps import (
     in_groups, knob_name, sweep_field, sweep_heatmap, sweep_importance, sweep_lines,
     sweep_metric, swept_fields, value_text,
@@ -34,5 +39,7 @@ __all__ = [
     "class_map", "flatten_to_map", "activations", "kernels", "filters", "feature_maps",
     "grad_cam_maps", "overlay_heat", "grad_cam", "embedding", "knob_name", "value_text",
     "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
-    "sweep_importance", "redrawn_accuracies", "seed_intervals",
+    "sweep_importance", "redrawn_accuracies", "seed_intervals", "first_images", "guesses", "MOVES",
+    "channel_sums", "kernel_numbers", "kernel_responses", "output_size", "response",
+    "sliding_windows", "seed_dots",
 ]

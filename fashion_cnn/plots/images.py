@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BLANK', 'as_rgb', 'tiles', 'mosaic', 'named_split', 'random_rows', 'framed_rows',
-           'sample_grid', 'class_counts', 'judged_images', 'gallery', 'cell',
-           'most_wrong', 'image_rows']
+           'sample_grid', 'first_images', 'class_counts', 'judged_images', 'gallery',
+           'cell', 'most_wrong', 'guesses', 'image_rows']
 
 # %% ../../nbs/plots/images.ipynb #imports
 import numpy as np
@@ -111,6 +111,20 @@ def sample_grid(data,                    # Dataset (its training images) or Spli
     caption = ": ".join(filter(None, [source, caption]))
     return framed_rows(mosaic(images, columns), labels, title, caption)
 
+# %% ../../nbs/plots/images.ipynb #first-images
+def first_images(data,               # Dataset (its training images) or labelled Split
+                 n: int = 25,        # how many
+                 class_names=None,   # names, where `data` has none
+                 split: str = "train",   # which split of a Dataset
+                ) -> Figure:         # nine to a row, each under its label
+    "The first images and their labels."
+    chosen, names, source = named_split(data, class_names, split)
+    if chosen.y is None: refuse("Only labelled images have labels to show.", str(chosen))
+    x, y = chosen.x[:checked_count(n, "n")], chosen.y[:n]
+    texts = [fit_text(names[label], 58, 8) for label in y]
+    caption = ": ".join(filter(None, [source, f"first {len(y)} of {plural(len(chosen), 'image')}"]))
+    return gallery(as_rgb(x), texts, 9, "Images and their labels", caption)
+
 # %% ../../nbs/plots/images.ipynb #cell-024
 def class_counts(data,               # Dataset, or one labelled Split
                  class_names=None,   # names, where `data` has none
@@ -207,6 +221,24 @@ def most_wrong(evaluation: Evaluation,  # the judgement
     return gallery(as_rgb(images[positions]) if len(positions) else (), texts, 4,
                    "The most confident mistakes", evaluation.caption,
                    f"No mistakes among {plural(evaluation.images, 'image')}")
+
+# %% ../../nbs/plots/images.ipynb #guesses
+def guesses(evaluation: Evaluation,  # the judgement
+            split,                   # the very images judged: a Split, or uint8 (N, H, W, C)
+            n: int = 27,             # how many, at most
+            seed: int = 0,           # which of them
+           ) -> Figure:              # nine to a row
+    "Random images, each under the name that the network gave it."
+    images = judged_images(evaluation, split)
+    rows = np.random.default_rng(seed).permutation(evaluation.images)[:checked_count(n, "n")]
+    names = [fit_text(name, 50, 8) for name in evaluation.class_names]
+    texts = []
+    for truth, guess in zip(evaluation.labels[rows], evaluation.predictions[rows]):
+        wrong = f"✗ {names[guess]}\nis: {names[truth]}"
+        texts.append(names[guess] if truth == guess else wrong)
+    right = int((evaluation.labels[rows] == evaluation.predictions[rows]).sum())
+    caption = f"{evaluation.caption}: {len(rows)} drawn with seed {seed}, {right} named rightly"
+    return gallery(as_rgb(images[rows]), texts, 9, "What the network says", caption)
 
 # %% ../../nbs/plots/images.ipynb #cell-085
 def _as_bytes(images):
