@@ -1,7 +1,8 @@
 """Panels as people play with them: any knob, in any order, and the code that they show.
 
-Some thirty moves in each panel; FASHION_CNN_LONG=1 makes a thousand of them. Trainings are pretended.
+A few moves in each panel; FASHION_CNN_LONG=1 makes a thousand of them. Trainings are pretended.
 """
+import io
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 import pytest
+from PIL import Image
 
 from small import sketches
 from test_panels import Pretended, is_picture
@@ -28,7 +30,7 @@ from fashion_cnn.sweep import recorded_sweep
 
 ROOT = Path(__file__).parents[1]
 LONG = os.environ.get("FASHION_CNN_LONG", "") not in ("", "0")
-MOVES = 1000 if LONG else 30
+MOVES = 1000 if LONG else 8
 
 
 def values_of(control, rng):
@@ -84,7 +86,7 @@ def run(data):
     recipe = Recipe("small", "a3-small", {"filters": 4}, epochs=1)
     return Run(recipe, {"loss": [1.0], "accuracy": [0.5], "val_loss": [1.0], "val_accuracy": [0.5],
                         "seconds": [1.0], "learning_rate": [0.1]},
-               {"validation": {"loss": 1.0, "accuracy": 0.5, "images": 120}}, about_data(data, None),
+               {}, about_data(data, None),
                about_network(model), "finished", model=model,
                labels={"validation": data.validation.y},
                probabilities={"validation": model.predict(data.validation.x, verbose=0)})
@@ -167,7 +169,7 @@ def test_no_move_of_the_training_panel_is_an_error(data):
 
 def test_what_is_too_large_is_counted_and_refused_without_being_built(data):
     panel = pretending(data, None)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before, refused = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
     for network in panel.knobs["network"].options:
         panel.knobs["network"].value = network
         for name, value in {"filters": 256, "kernel": 11, "depth": 8}.items():
@@ -175,9 +177,13 @@ def test_what_is_too_large_is_counted_and_refused_without_being_built(data):
                 started = time.process_time()
                 panel.knobs[name].value = min(value, getattr(panel.knobs[name], "max", value))
                 assert time.process_time() - started < 2, (network, name)
+        costs = panel.costs()
+        assert bool(costs) == bool(panel.plan.value), network
+        if costs and costs["parameters"] < 50_000_000: continue
+        refused.append(network)
         assert panel.problems() and is_wrong(panel), network
         assert panel.train() is None and panel.estimate() is None
-        if panel.costs() is None: assert panel.plan.value == ""
+    assert {"hw2-cnn", "cm6-resnet", "hw2-resnet"} <= set(refused)
     assert panel.trainer.train.calls == []
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000    # kB
     panel.close()
@@ -188,7 +194,6 @@ def test_the_refusal_names_the_number(data):
     with panel.together():
         for name, value in {"network": "hw2-cnn", "kernel": 5, "depth": 4, "filters": 256}.items():
             panel.knobs[name].value = value
-    assert "47,3" in panel.plan.value or "parameters" in panel.message.value
     count = panel.costs()["parameters"]
     assert f"has {count:,} parameters" in panel.message.value and "50,000,000" in panel.message.value
     with panel.together():
@@ -265,16 +270,17 @@ def test_a_copy_that_is_gone_is_named():
 # --- training -------------------------------------------------------------------------------------
 
 
-def test_train_more_under_a_planned_schedule_trains_so_many(data):
+def test_train_more_under_a_planned_schedule_trains_so_many(data, monkeypatch):
+    monkeypatch.setattr(TrainPanel, "redraw_curves", lambda panel: None)
     panel = pretending(data, None)
     with panel.together():
-        panel.knobs["schedule"].value, panel.knobs["epochs"].value = "cosine", 30
+        panel.knobs["schedule"].value, panel.knobs["epochs"].value = "cosine", 8
     panel.trainer.on_epoch = lambda done, _: panel.stop() if done == 2 else None
     assert panel.train().epochs == 2
     panel.trainer.on_epoch = panel.after_epoch
-    assert panel.train(more=3).epochs == 5 and "5 of the 30" in panel.message.value
-    assert panel.recipe().epochs == 30 and "stop_after(5)" in panel.code()
-    assert panel.train(more=50).epochs == 30 and "Paused" not in panel.message.value
+    assert panel.train(more=3).epochs == 5 and "5 of the 8" in panel.message.value
+    assert panel.recipe().epochs == 8 and "stop_after(5)" in panel.code()
+    assert panel.train(more=50).epochs == 8 and "Paused" not in panel.message.value
     assert "stop_after" not in panel.code()
     panel.close()
 
@@ -305,10 +311,10 @@ def test_one_word_means_one_thing(data):
 def test_the_filter_leaves_what_is_drawn():
     panel = CurveExplorer()
     chosen, before = panel.knobs["runs"].value, panel.image.value
-    panel.knobs["filter"].value = "BRIEF seed 1"
+    panel.knobs["filter"].value = "HW2-cnn seed 1"
     listed = [label for label, _ in panel.knobs["runs"].options]
     assert panel.knobs["runs"].value == chosen and panel.image.value == before
-    assert "brief, seed 1" in listed and len(listed) < 12
+    assert "hw2-cnn, seed 1" in listed and len(listed) < 12
     panel.knobs["filter"].value = ""
     assert len(panel.knobs["runs"].options) == len(panel.runs)
     panel.close()
@@ -338,7 +344,7 @@ def test_numbers_of_a_step_can_be_multiplied():
     for kernel in rng.normal(0, 0.05, 200):
         pixel = float(rng.integers(1, 256))
         shown = [float(number_text(value, False)) for value in (pixel, kernel, pixel * kernel)]
-        assert abs(shown[0] * shown[1] - shown[2]) <= 0.0011 * abs(shown[2])
+        assert abs(shown[0] * shown[1] - shown[2]) <= 0.0011 * abs(shown[2]) + 1e-6 * pixel
     assert number_text(0.03643, False) == "0.03643" and number_text(0.0, False) == "0"
 
 
@@ -367,8 +373,7 @@ def test_photographs_good_and_bad(data, run, tmp_path):
         assert name in panel.message.value and "Traceback" not in panel.message.value
     assert not panel.add(tmp_path / "missing.jpg") and "missing.jpg" in panel.message.value
     assert bytes(panel.image.value) == before and len(panel.refused) == 4
-    white = __import__("io").BytesIO()
-    from PIL import Image
+    white = io.BytesIO()
     Image.new("RGB", (90, 60), "white").save(white, "PNG")
     panel.add(white.getvalue(), "white.png")
     assert "No object stands out" in panel.message.value and bytes(panel.image.value) == b""
@@ -384,3 +389,33 @@ def test_photographs_good_and_bad(data, run, tmp_path):
     with pytest.raises(TypeError, match="takes a Run"): PhotographPanel(run.model)
     with pytest.raises(ValueError, match="without its weights"): PhotographPanel(recorded("brief")[0])
     panel.close()
+
+
+# --- a hand that is faster than a picture ---------------------------------------------------------
+
+
+def test_of_turns_that_wait_only_the_last_is_drawn(tmp_path):
+    from test_panels import Kernel
+    kernel = Kernel()
+    try:
+        kernel.run("from fashion_cnn.panels import CurveExplorer, picture\n"
+                   "panel, drawn = CurveExplorer(), []\ndraw = panel.redraw\n"
+                   "def redraw():\n    drawn.append(1)\n    draw()\n"
+                   "panel.redraw = redraw", True)
+        kernel.run("panel", True)
+        [slider] = [key for key, each in kernel.states.items()
+                    if each.get("description") == "smoothing"]
+        for step in range(1, 16):
+            update = {"method": "update", "state": {"value": step / 20}}
+            content = {"comm_id": slider, "data": {**update, "buffer_paths": []}}
+            message = kernel.client.session.msg("comm_msg", content)
+            kernel.client.shell_channel.send(message)
+        kernel.collect(message["header"]["msg_id"])
+        time.sleep(1.5)
+        kernel.run(f"kept = open({str(tmp_path / 'drawn')!r}, 'w')\n"
+                   "same = picture(panel.figure()) == bytes(panel.image.value)\n"
+                   "print(len(drawn), same, panel.knobs['smoothing'].value, file=kept)\n"
+                   "kept.close()", True)
+    finally: kernel.stop()
+    drawn, same, value = (tmp_path / "drawn").read_text().split()
+    assert int(drawn) <= 5 and same == "True" and float(value) == 0.75

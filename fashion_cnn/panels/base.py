@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['DRAWING', 'TABLE_STYLE', 'CELL_STYLE', 'PAUSE', 'picture', 'image_box', 'put',
            'take_away', 'frame', 'knob', 'button', 'flow', 'table', 'sentence',
-           'is_interactive', 'loop_of_page', 'wake_up_quietly', 'Panel', 'descendants']
+           'is_interactive', 'message_of_page', 'loop_if_sent_before', 'wake_up_quietly',
+           'Panel', 'descendants']
 
 # %% ../../nbs/panels/base.ipynb #imports
 import contextlib, functools, html, io, os, sys, tempfile, threading, time
@@ -131,14 +132,22 @@ def is_interactive() -> bool:
     return bool((shell.get_parent() or {}).get("content", {}).get("allow_stdin", True))
 
 # %% ../../nbs/panels/base.ipynb #page-loop
-def loop_of_page():   # of asyncio, or None
-    "The loop that answers a knob turned on the page; None in a cell, in a script, and in Colab."
-    import asyncio
-    if "IPython" not in sys.modules or "google.colab" in sys.modules: return None
+def message_of_page() -> dict:
+    "The header of the message by which a knob was turned on the page; empty in a cell or script."
+    if "IPython" not in sys.modules: return {}
     from IPython import get_ipython
     shell = get_ipython()
-    if not hasattr(shell, "kernel"): return None
-    if (shell.get_parent() or {}).get("header", {}).get("msg_type") != "comm_msg": return None
+    if not hasattr(shell, "kernel"): return {}
+    header = (shell.get_parent() or {}).get("header", {})
+    return header if header.get("msg_type") == "comm_msg" else {}
+
+
+def loop_if_sent_before(moment: float):   # seconds since 1970; gives a loop of asyncio, or None
+    "The loop that answers the page, if the message to be answered was sent before a moment."
+    import asyncio
+    sent = message_of_page().get("date")
+    if "google.colab" in sys.modules or not hasattr(sent, "timestamp"): return None
+    if sent.timestamp() >= moment: return None
     try: return asyncio.get_running_loop()
     except RuntimeError: return None
 
@@ -161,7 +170,7 @@ def wake_up_quietly():
             os.close(shown)
 
 # %% ../../nbs/panels/base.ipynb #panel
-PAUSE = 0.05    # seconds; whoever looks at a picture before turning on takes longer
+PAUSE = 0.05    # seconds in which messages that have waited are read
 
 class Panel:
     "What all panels share: they show themselves, redraw once after several changes, and explain."
@@ -199,7 +208,7 @@ class Panel:
         if self.closed or self._drawer == threading.get_ident(): return
         self._stale = True
         if self._held: return    # at the end of `together`
-        loop = loop_of_page() if time.monotonic() - self._drawn_at < PAUSE else None
+        loop = loop_if_sent_before(self._drawn_at)
         if loop is None: self.bring_up_to_date()
         elif not self._waiting:
             self._waiting = True
@@ -214,7 +223,7 @@ class Panel:
                     self._stale = False
                     try: self.redraw()
                     except Exception as error: self.fail(error)
-            finally: self._drawer, self._drawn_at = None, time.monotonic()
+            finally: self._drawer, self._drawn_at = None, time.time()
         self.show_code()
 
     def fail(self, error):
