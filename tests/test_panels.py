@@ -42,11 +42,10 @@ def tip_of(control):
     return control.tooltip if "tooltip" in control.trait_names() else control.description_tooltip
 
 
-def code_of(panel, **given):
-    "What the code of a panel leaves behind; its last call as `figure`."
-    *start, call = panel.code().splitlines()
-    names = dict(given)
-    exec("\n".join([*start, call if " = " in call.split("(")[0] else f"figure = {call}"]), names)
+def code_of(panel):
+    "What the code of a panel leaves behind."
+    names = {}
+    exec(panel.code(), names)
     return names
 
 
@@ -224,7 +223,7 @@ def test_an_explorer_of_given_runs_can_grow():
     assert len(runs) == 2 and panel.image.value != before
     assert [run.name for run in panel.chosen()] == ["one", "two", "three"]
     assert panel.knobs["epochs"].max == 12
-    assert picture(code_of(panel, runs=panel.runs)["figure"]) == panel.image.value
+    assert picture(code_of(panel)["figure"]) == panel.image.value
 
 
 def test_nothing_chosen_is_a_sentence_and_not_the_end():
@@ -274,7 +273,7 @@ def test_an_explorer_of_a_sweep():
                     {"figure": "two fields", "by": "network_options.dropout",
                      "against": "batch_size"}]:
         set_knobs(panel, **changes)
-        figure = code_of(panel, runs=panel.runs, sweep=panel.sweep)["figure"]
+        figure = code_of(panel)["figure"]
         assert panel.message.value == "" and picture(figure) == panel.image.value, changes
         assert panel.image.value not in drawn, changes
         drawn.add(panel.image.value)
@@ -358,8 +357,8 @@ def test_the_code_of_the_error_explorer(judged):
     panel = ErrorExplorer(evaluation, images)
     panel.choose("b", "b")
     panel.number.value, panel.threshold.value = 3, 0.7
-    names = code_of(panel, evaluation=evaluation, images=images, model=None)
-    for name, image in {"one": panel.one_image, "curve": panel.coverage_image,
+    names = code_of(panel)
+    for name, image in {"figure": panel.one_image, "curve": panel.coverage_image,
                         "gallery": panel.gallery_image}.items():
         assert picture(names[name]) == image.value, name
 
@@ -444,7 +443,7 @@ def test_a_network_left_alone_has_no_options_and_every_knob_reaches_it(panel):
 def test_recipe_of_the_other_knobs(panel):
     set_knobs(panel, optimizer="sgd", learning_rate=0.0123, schedule="cosine", batch_size=64,
               epochs=7, patience=2, seed=5, augmentation="e-shift-rotate", strength=2,
-              smoothing=0.1)
+              label_smoothing=0.1)
     recipe = panel.recipe()
     assert (recipe.optimizer, recipe.learning_rate) == ("sgd", 0.012)
     assert (recipe.schedule["name"], recipe.batch_size, recipe.epochs) == ("cosine", 64, 7)
@@ -633,7 +632,7 @@ def test_augmentation_panel(data, panel):
     changes.buttons["new"].click()
     assert changes.seed.value == 1 and changes.image.value != before
     set_knobs(changes, brightness=(0.5, 1.5), alpha=20, erase=0)
-    names = code_of(changes, images=changes.images)
+    names = code_of(changes)
     options = {"alpha": 20.0, "brightness": [0.5, 1.5], "erase": 0.0}
     assert picture(names["figure"]) == changes.image.value
     assert names["fields"]["augmentation_options"] == options
@@ -728,7 +727,7 @@ def test_stepper_moves_and_its_code(data, trained):
     for expected in ((0, 0), (0, 1)):
         stepper.next.click()
         assert (stepper.knobs["row"].value, stepper.knobs["column"].value) == expected
-    names = code_of(stepper, model=run, image=data.test.x[0])
+    names = code_of(stepper)
     assert picture(names["figure"]) == stepper.image.value
     stepper.knobs["layer"].value = "pool1"
     assert stepper.knobs["row"].max == 12 and stepper.knobs["channel"].disabled

@@ -44,6 +44,15 @@ CELLS = {
     "train": DATA + "from fashion_cnn.panels import TrainPanel\npanel = TrainPanel(data)\npanel",
     "errors": ERRORS,
     "augment": DATA + "from fashion_cnn.panels import AugmentPanel\nAugmentPanel(data)",
+    "photograph": """
+from fashion_cnn.panels import PhotographPanel
+from fashion_cnn.data import load
+from fashion_cnn.recipe import Recipe
+from fashion_cnn.train import train
+data = load('sketch', limit=400)
+run = train(Recipe('small', 'a3-small', {'filters': 4}, epochs=1), data, progress=False)
+PhotographPanel(run)
+""",
     "steps": NETWORK + "from fashion_cnn.panels import ConvolutionStepper\n"
                        "ConvolutionStepper(network, data.test.x[0])"}
 
@@ -118,7 +127,8 @@ class Page:
     def show(self, name):
         "Put the code of a panel into the cell and run it, until its first picture is there."
         self.tab.set_viewport_size(WINDOW)
-        part = self.images.first if name != "train" else self.button("train")    # not drawn yet
+        later = {"train": "train", "photograph": "forget all"}    # not drawn yet
+        part = self.button(later[name]) if name in later else self.images.first
         prompt = self.tab.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt").first
         for _ in range(6):    # keys may go nowhere at first
             before = prompt.inner_text()
@@ -310,3 +320,34 @@ def test_convolution(show):
     layers = page.control("layer").locator("select")
     assert page.change(lambda: layers.select_option("pool1")) > 0.001
     assert page.fits()
+
+
+def test_photographs_are_uploaded(show, tmp_path):
+    from fashion_cnn.predict import as_photograph
+    from small import sketches
+    page, rng, paths = show("photograph"), np.random.default_rng(0), []
+    for number, image in enumerate(sketches(20).test.x[:2]):
+        paths.append(tmp_path / f"garment {number}.jpg")
+        paths[-1].write_bytes(as_photograph(image, rng))
+    paths.append(tmp_path / "list.jpg")
+    paths[-1].write_text("a shopping list")
+    page.tab.locator(".jp-OutputArea input[type=file]").first.set_input_files(paths)
+    page.wait_message("garment 1.jpg:")
+    page.wait_message("list.jpg: It is no picture")
+    assert page.image().std() > 5
+    choice = page.control("photograph").locator("select")
+    assert page.change(lambda: choice.select_option("garment 0.jpg")) > 0.01
+    page.wait_message("garment 0.jpg:")
+    page.button("forget all").click()
+    page.wait_message("Choose one or more photographs")
+    assert page.fits() and page.fits(480)
+
+
+def test_no_label_is_clipped(show):
+    for name in ("train", "curves", "augment"):
+        page = show(name)
+        page.settle()
+        clipped = page.tab.evaluate("""() => [...document.querySelectorAll(
+            '.jp-OutputArea .widget-label')].filter(one => one.scrollWidth > one.clientWidth + 1)
+            .map(one => one.textContent)""")
+        assert clipped == [], (name, clipped)

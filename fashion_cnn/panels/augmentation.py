@@ -11,7 +11,10 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from .base import Panel, button, flow, frame, image_box, knob, put
+from ..data import Dataset
+from .base import (
+    Panel, button, flow, frame, image_box, knob, put, wake_up_quietly)
+from .given import data_code, keep_images, with_imports
 from .knobs import defaults_of
 from ..plots import COLOURS, as_rgb, mosaic, sheet
 
@@ -120,7 +123,8 @@ class AugmentPanel(Panel):
                  images: int = 16,    # how many to show, the first of the split
                 ):
         super().__init__()
-        self.images = getattr(data, "train", data).x[:images]
+        wake_up_quietly()
+        self.data, self.images = data, getattr(data, "train", data).x[:images]
         self.source, self.train_panel = getattr(data, "source", ""), train_panel
         self.knobs = augment_knobs()
         self.start = {name: rounded(control.value) for name, control in self.knobs.items()}
@@ -169,14 +173,14 @@ class AugmentPanel(Panel):
         self.say("The TrainPanel uses these settings now.")
 
     def code(self) -> str:
-        "The augmentation as code: as a layer, as a figure, and in a recipe."
-        options = self.options()
-        keywords = "".join(f", {name}={value!r}" for name, value in options.items())
-        arguments = (f"{options!r}, seed={self.seed.value}, number={self.number.value - 1}, "
-                     f"caption={self.source!r}")
-        return ("from fashion_cnn.augment import pipeline\n"
-                "from fashion_cnn.panels import before_and_after\n\n"
-                f"layer = pipeline('garments'{keywords})\n"
-                f"figure = before_and_after(images, {arguments})\n"
-                f"fields = dict(augmentation='garments', augmentation_options={options!r})"
-                "    # of a Recipe")
+        "The augmentation as code: as two fields of a recipe, and as a figure."
+        named = data_code(self.data) if isinstance(self.data, Dataset) else "kept("
+        first = f"{named}.train.x[:{len(self.images)}]"
+        if named.startswith("kept("): first = f"kept({keep_images(self.images)!r})"
+        arguments = (f"first, fields['augmentation_options'], seed={self.seed.value}, "
+                     f"number={self.number.value - 1}, caption={self.source!r}")
+        return with_imports(
+            f"fields = dict(augmentation='garments',    # of a Recipe\n"
+            f"              augmentation_options={self.options()!r})\n"
+            f"first = {first}\n"
+            f"figure = panels.before_and_after({arguments})\nfigure")

@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['SHAPES', 'SIZES', 'NO_AUGMENTATION', 'OWN', 'LARGE_BATCH', 'data_controls',
-           'network_controls', 'method_controls', 'untrained', 'RecipeForm']
+           'network_controls', 'method_controls', 'plan_of_network', 'RecipeForm']
 
 # %% ../../nbs/panels/form.ipynb #imports
-import contextlib, functools, html, json, math, warnings
+import contextlib, functools, json, math, warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets as widgets
 
 from .base import flow, knob, sentence
-from fashion_cnn.panels.knobs import (
+from .knobs import (
     KNOBS, adjustable, augmentation_options, network_defaults, network_knobs, network_options,
-    network_problems)
+    network_problems, size_problems)
 from ..recipe import SCHEDULES, Recipe
 
 # %% ../../nbs/panels/form.ipynb #data-controls
@@ -77,17 +78,21 @@ def method_controls() -> dict:
                              options=[NO_AUGMENTATION, *(n for n in names() if n != "affine")]),
         "strength": knob(real, "strength", "All amounts of the augmentation times this", max=3,
                          step=0.25, value=1),
-        "smoothing": knob(real, "smoothing", max=0.4, step=0.05,
-                          tip="Share of every label spread over all classes, in training only")}
+        "label_smoothing": knob(real, "label smoothing", max=0.4, step=0.05,
+                                tip="Share of every label spread over all classes, in training")}
 
 # %% ../../nbs/panels/form.ipynb #untrained
 @functools.lru_cache(maxsize=4)
-def untrained(network, options, shape, classes):   # `options`: JSON; gives a keras.Model
-    "A network as it is built, kept for the next question."
+def plan_of_network(network, options, shape, classes):   # `options`: JSON; gives a keras.Model
+    "A network without weights: layers, shapes and counts."
+    import keras
     from fashion_cnn.models import build
-    with warnings.catch_warnings():
+    def draw():
+        with keras.StatelessScope(initialize_variables=False):
+            return build(network, shape, classes, **json.loads(options))
+    with warnings.catch_warnings(), ThreadPoolExecutor(1) as own_thread:
         warnings.simplefilter("ignore")    # a network without any block says so where it is trained
-        return build(network, shape, classes, **json.loads(options))
+        return own_thread.submit(draw).result()
 
 # %% ../../nbs/panels/form.ipynb #form
 LARGE_BATCH = ("The batch is larger than the data: {:,} images in a batch, {:,} to learn from. An "
@@ -163,7 +168,7 @@ class RecipeForm:
             learning_rate=float(f"{values['learning_rate']:.2g}"),
             schedule=None if values["schedule"] == "fixed" else {"name": values["schedule"]},
             batch_size=values["batch_size"], epochs=values["epochs"], seed=values["seed"],
-            label_smoothing=round(values["smoothing"], 3),
+            label_smoothing=round(values["label_smoothing"], 3),
             early_stopping={"patience": values["patience"]} if values["patience"] else None)
 
     def data(self):   # Dataset
@@ -184,16 +189,17 @@ class RecipeForm:
             self.given.input_shape, self.given.classes, len(self.given.train))
         return shape, classes, min(images, self.limit() or images)
 
-    def model(self):   # keras.Model, untrained
-        "The network that the knobs describe."
+    def model(self):   # keras.Model without weights
+        "The plan of the network that the knobs describe."
         recipe, (shape, classes, _) = self.recipe(), self.shape()
-        return untrained(recipe.network, json.dumps(recipe.network_options), shape, classes)
+        return plan_of_network(recipe.network, json.dumps(recipe.network_options), shape, classes)
 
     def problems(self) -> list[str]:
         "What should be changed before training, a sentence for each; empty if all is well."
-        try: problems = network_problems(self.model())
+        try: model = self.model()
         except (ValueError, TypeError) as error: return [sentence(error)]
         batch, images = self.knobs["batch_size"].value, self.shape()[2]
+        problems = network_problems(model) + size_problems(model, min(batch, images))
         if batch > images: problems.append(LARGE_BATCH.format(batch, images))
         return problems
 
@@ -202,10 +208,11 @@ class RecipeForm:
         plan = self.recipe().replace(epochs=1, seed=0, learning_rate=1, early_stopping=None)
         return plan.to_json(), self.knobs["data"].value, self.limit()
 
-    def costs(self) -> dict:
+    def costs(self) -> dict | None:   # None where there is no such network
         "What a training will cost: parameters, operations, steps, and seconds if they are known."
         from fashion_cnn.models import cost
-        price = cost(self.model())
+        try: price = cost(self.model())
+        except (ValueError, TypeError): return None
         seconds = self.seconds.get(self.timed_as())
         return {"parameters": price["parameters"], "trainable": price["trainable"],
                 "MFLOPs per image": f"{price['MFLOPs']:,.2f}",

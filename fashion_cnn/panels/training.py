@@ -11,9 +11,11 @@ import math, time
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from .base import Panel, button, flow, image_box, knob, put, sentence, table
+from .base import (
+    Panel, button, flow, image_box, knob, put, sentence, table, take_away, wake_up_quietly)
 from .curves import best_epochs, curves, recipe_differences
 from .form import RecipeForm
+from .given import data_code, with_imports
 from .knobs import recipe_code
 from .trainer import Trainer, in_foreground, one_interrupt, seconds_per_epoch
 from ..recipe import Recipe
@@ -61,8 +63,8 @@ class Comparison:
     def redraw(self, current):
         "Draw, if there is anything to draw."
         runs = self.runs(current)
-        self.image.layout.display = "" if runs else "none"
         if runs: put(self.image, self.figure(current))
+        else: take_away(self.image)
         differences = table(recipe_differences(runs))
         self.bests.value = table(best_epochs(runs), "Best epochs in validation") + differences
 
@@ -93,6 +95,7 @@ class TrainPanel(Panel):
                  train=None,      # instead of `fashion_cnn.train.train`, for a test
                 ):
         super().__init__()
+        wake_up_quietly()
         self.explorer = explorer
         self.form = form = RecipeForm(data, self.together)
         self.knobs, self.recipe, self.limit = form.knobs, form.recipe, form.limit
@@ -127,8 +130,12 @@ class TrainPanel(Panel):
     def redraw(self):
         problems = self.problems()
         self.say(" ".join(problems), wrong=bool(problems))
-        if not any(text.startswith("Layer") for text in problems):
-            self.plan.value = table([self.costs()])
+        costs = self.costs()
+        self.plan.value = table([costs]) if costs else ""
+
+    def forget_drawn(self):
+        "What is shown of the plan; the curves belong to a training, and stay."
+        self.plan.value = ""
 
     def use_augmentation(self,
                          name: str,       # of `augment.names()`
@@ -231,13 +238,16 @@ class TrainPanel(Panel):
         self.redraw_curves()
 
     def code(self) -> str:
-        "The exact recipe and call; after 'train more' with the whole number of epochs."
-        recipe, limit = self.recipe(), self.limit()
-        same = (recipe, limit) == (self.trainer.asked, self.trainer.limit)
-        data = repr(self.knobs["data"].value) if self.form.given is None else "data"
-        return ("from fashion_cnn.recipe import Recipe\nfrom fashion_cnn.train import train\n\n"
-                f"{recipe_code(self.trainer.recipe if same else recipe)}\n"
-                f"run = train(recipe, {data}{f', limit={limit}' if limit else ''})")
+        "The exact recipe and call; after 'train more' or *stop* with the epochs there are."
+        recipe, limit, trainer = self.recipe(), self.limit(), self.trainer
+        same = (recipe, limit) == (trainer.asked, trainer.limit)
+        given = self.form.given
+        data = repr(self.knobs["data"].value) if given is None else data_code(given)
+        options = f", limit={limit}" * bool(limit)
+        if same and self.run is not None and self.run.stopped == "interrupted":
+            options += f", callbacks=stop_after({self.run.epochs})"
+        return with_imports(f"{recipe_code(trainer.recipe if same else recipe)}\n"
+                            f"run = train(recipe, {data}{options})")
 
     def close(self):
         "Stop what trains, and forget everything."
