@@ -6,7 +6,7 @@
 __all__ = ['knob_name', 'value_text', 'sweep_field', 'in_groups', 'swept_fields', 'sweep_metric',
            'sweep_caption', 'line_heights', 'draw_posts', 'draw_bundle', 'sweep_lines',
            'pair_table', 'sweep_heatmap', 'shaded_cells', 'variance_shares',
-           'sweep_importance', 'draw_seeds', 'seeds_name', 'seed_dots']
+           'sweep_importance', 'draw_seeds', 'seeds_name', 'gap_dots']
 
 # %% ../../nbs/plots/sweeps.ipynb #imports
 import json
@@ -314,8 +314,8 @@ def seeds_name(title, group):
     mean = np.mean([each.accuracy for each in judged])
     return f"{fit_text(title, 150, 9)}\n{percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
 
-# %% ../../nbs/plots/sweeps.ipynb #seed-dots
-def seed_dots(runs,             # trained `Run`s: seeds of a few recipes
+# %% ../../nbs/plots/sweeps.ipynb #gap-dots
+def gap_dots(runs,             # trained `Run`s: seeds of a few recipes
               title: str = "Accuracy of every seed",
               ax=None,          # draw into this Matplotlib axes
              ) -> Figure:       # a row for each recipe
