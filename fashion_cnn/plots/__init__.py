@@ -9,8 +9,9 @@ from fashion_cnn.plots.images import (
     sample_grid,
 )
 from fashion_cnn.plots.learning import (
-    as_runs, curve_grid, learning_curves, learning_rate_search, loss_accuracy, schedule,
-    shared_metrics, shown_epochs, side_by_side, stack_histories, validation_curves,
+    Folded, as_runs, curve_grid, curves_together, learning_curves, learning_rate_search,
+    loss_accuracy, schedule, seed_lines, shared_metrics, shown_epochs, side_by_side,
+    stack_histories, training_curves, validation_curves,
 )
 from fashion_cnn.plots.judging import (
     confusion_matrix, per_class, precision_recall, reliability, roc,
@@ -25,7 +26,7 @@ from fashion_cnn.plots.convolution import (
 )
 from fashion_cnn.plots.seeds import seed_dots
 from fashion_cnn.plots.sweeps import (
-    in_groups, knob_name, sweep_field, sweep_heatmap, sweep_importance, sweep_lines,
+    gap_dots, in_groups, knob_name, sweep_field, sweep_heatmap, sweep_importance, sweep_lines,
     sweep_metric, swept_fields, value_text,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
     "sweep_importance", "redrawn_accuracies", "seed_intervals", "first_images", "guesses", "MOVES",
     "channel_sums", "kernel_numbers", "kernel_responses", "output_size", "response",
-    "sliding_windows", "seed_dots",
+    "sliding_windows", "seed_dots", "Folded", "curves_together", "training_curves", "seed_lines",
+    "gap_dots",
 ]

@@ -5,12 +5,16 @@
 # %% auto #0
 __all__ = ['stack_histories', 'shown_epochs', 'draw_curve', 'as_runs', 'runs_caption',
            'curve_looks', 'shared_metrics', 'label_epochs', 'draw_curves',
-           'learning_curves', 'draw_path', 'draw_paths', 'label_paths', 'loss_accuracy',
-           'changes_text', 'side_by_side', 'validation_unit', 'validation_curves',
+           'learning_curves', 'draw_together', 'curves_together', 'draw_path',
+           'draw_paths', 'label_paths', 'loss_accuracy', 'changes_text', 'side_by_side',
+           'shared_unit', 'split_curves', 'validation_curves', 'training_curves',
            'curve_grid', 'planned_rates', 'noted_rates', 'schedule',
-           'learning_rate_search']
+           'learning_rate_search', 'seed_lines', 'Folded']
 
 # %% ../../nbs/plots/learning.ipynb #imports
+import base64
+import html
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -20,7 +24,7 @@ from ..compare import by_recipe
 from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, FAINT, INK, LINES, MARKERS, add_legend, axes_for, curve_style, fit_text,
-    percent_axis, plural, seeds_text, setting_text, sheet, sources_text, tidy_axes,
+    percent_axis, plural, png, seeds_text, setting_text, sheet, sources_text, tidy_axes,
 )
 
 # %% ../../nbs/plots/learning.ipynb #cell-027
@@ -131,6 +135,33 @@ def learning_curves(run,             # a `Run`, or a list of runs: seeds or reci
                   frameon=False, fontsize=9)
     return figure
 
+# %% ../../nbs/plots/learning.ipynb #curves-together
+def draw_together(ax, group, every):
+    "Loss and accuracy of training and validation by epoch, of the seeds of one recipe."
+    for i, metric in enumerate(("loss", "accuracy")):
+        for split, prefix, line in (("train", "", "-"), ("validation", "val_", "--")):
+            stack = stack_histories([run.history for run in group], prefix + metric)
+            draw_curve(ax, stack, f"{metric}, {split}", COLOURS[i], line, MARKERS[i], every)
+
+# %% ../../nbs/plots/learning.ipynb #curves-together-final
+def curves_together(run,             # a `Run`, or runs of one recipe with several seeds
+                    every: int = 1,  # show every so many epochs, and the last
+                    ax=None,         # draw into this Matplotlib axes
+                   ) -> Figure:      # four curves over the epochs
+    "Loss and accuracy of training and validation by epoch, on one axis."
+    runs = as_runs(run)
+    groups, measures = by_recipe(runs), shared_metrics(runs)
+    if len(groups) > 1 or "accuracy" not in measures:
+        refuse("One axis shows loss and accuracy of one classifier; its seeds may be several.",
+               ", ".join(groups))
+    title, group = next(iter(groups.items()))
+    ax = axes_for(ax, f"Loss and accuracy: {title}", runs_caption(runs, every), 7.5, 3.4)
+    draw_together(ax, group, checked_count(every, "every"))
+    label_epochs(ax, runs, "loss", "nats")
+    ax.set_ylabel("loss in nats,\naccuracy as a share of 1")
+    add_legend(ax)
+    return ax.figure
+
 # %% ../../nbs/plots/learning.ipynb #cell-034
 def draw_path(ax, group, prefix, label, colour, line, marker, every, numbered):
     "One path of accuracy over loss, the mean of the seeds; points grow with time."
@@ -218,34 +249,46 @@ def side_by_side(first,           # a `Run`, or runs of one recipe with several 
     return figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-042
-def validation_unit(runs, metric):
-    "The unit of a metric that all runs have for validation."
-    measures = shared_metrics(runs)
+def shared_unit(runs, key):
+    "The unit of a metric that all runs have noted, such as 'loss' or 'val_accuracy'."
+    measures, metric = shared_metrics(runs), key.removeprefix("val_")
     if metric not in measures:
         raise ValueError(suggest(metric, list(measures), "figure of these runs"))
-    lacking = [run.name for run in runs if not run.history.get(f"val_{metric}")]
-    if lacking:
-        refuse(f"Every run must have noted 'val_{metric}'.", f"none in {', '.join(lacking)}")
+    lacking = [run.name for run in runs if not run.history.get(key)]
+    if lacking: refuse(f"Every run must have noted {key!r}.", f"none in {', '.join(lacking)}")
     return measures[metric]
 
 # %% ../../nbs/plots/learning.ipynb #validation-curves-final
+def split_curves(runs, split, prefix, metric, every, ax):
+    "One metric of one split, a curve for each recipe."
+    runs = as_runs(runs)
+    unit = shared_unit(runs, prefix + metric)
+    groups = by_recipe(runs)
+    ax = axes_for(ax, f"{split} {metric}", runs_caption(runs, checked_count(every, "every")),
+                  7.5, max(3.4, 1.4 + 0.2 * len(groups)))
+    for i, (title, group) in enumerate(groups.items()):
+        draw_curve(ax, stack_histories([run.history for run in group], prefix + metric),
+                   fit_text(title, 170, 8.5), *curve_style(i), every)
+    label_epochs(ax, runs, metric, unit)
+    add_legend(ax)
+    return ax.figure
+
+# %% ../../nbs/plots/learning.ipynb #validation-curves-2
 def validation_curves(runs,                      # a `Run`, or a list: seeds and recipes
                       metric: str = "accuracy",  # or 'loss'
                       every: int = 1,            # show every so many epochs, and the last
                       ax=None,                   # draw into this Matplotlib axes
                      ) -> Figure:                # one curve per recipe
     "The validation curves of all recipes in one figure."
-    runs = as_runs(runs)
-    unit = validation_unit(runs, metric)
-    groups = by_recipe(runs)
-    ax = axes_for(ax, f"Validation {metric}", runs_caption(runs, checked_count(every, "every")),
-                  7.5, max(3.4, 1.4 + 0.2 * len(groups)))
-    for i, (title, group) in enumerate(groups.items()):
-        draw_curve(ax, stack_histories([run.history for run in group], f"val_{metric}"),
-                   fit_text(title, 170, 8.5), *curve_style(i), every)
-    label_epochs(ax, runs, metric, unit)
-    add_legend(ax)
-    return ax.figure
+    return split_curves(runs, "Validation", "val_", metric, every, ax)
+
+def training_curves(runs,                        # a `Run`, or a list: seeds and recipes
+                    metric: str = "loss",        # or 'accuracy'
+                    every: int = 1,              # show every so many epochs, and the last
+                    ax=None,                     # draw into this Matplotlib axes
+                   ) -> Figure:                  # one curve per recipe
+    "The training curves of all recipes in one figure."
+    return split_curves(runs, "Training", "", metric, every, ax)
 
 # %% ../../nbs/plots/learning.ipynb #cell-045
 def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
@@ -352,3 +395,46 @@ def learning_rate_search(search,     # what `train.find_learning_rate` gave
            ylim=(0, 1.25 * search.smoothed.max()))
     add_legend(ax)
     return ax.figure
+
+# %% ../../nbs/plots/learning.ipynb #seed-lines
+def seed_lines(values: dict,         # kind -> one sequence of numbers for each seed
+               title: str,           # heading
+               caption: str,         # which data, how many images, how many seeds
+               xlabel: str,          # what is counted below, from `first` on
+               ylabel: str,          # what the numbers are
+               first: int = 1,       # of the first number
+               log: bool = False,    # a logarithmic scale at the left
+               ax=None,              # draw into this Matplotlib axes
+              ) -> Figure:           # a line for each seed, a colour for each kind
+    "Numbers along a network or a training, a line for each seed."
+    ax = axes_for(ax, title, caption, 7.5, 3)
+    for i, (kind, seeds) in enumerate(values.items()):
+        colour, marker = COLOURS[i % 7], MARKERS[i]
+        for j, numbers in enumerate(seeds):
+            ax.plot(range(first, first + len(numbers)), numbers, LINES[i % 4], color=colour,
+                    marker=marker, markersize=4, linewidth=1, label=None if j else kind)
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    ax.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+    if not log: ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+    add_legend(ax)
+    return ax.figure
+
+# %% ../../nbs/plots/learning.ipynb #folded
+class Folded:
+    "A figure or table behind a line of text, which a click opens."
+    def __init__(self,
+                 content,                            # a Matplotlib figure, or a table of pandas
+                 summary: str = "Show the answer",   # the line
+                 alt: str = "",                      # what the figure shows
+                ):
+        self.content, self.summary, self.alt = content, summary, alt
+
+    def __repr__(self): return self.summary
+
+    def _repr_html_(self):
+        if isinstance(self.content, Figure):
+            picture = base64.b64encode(png(self.content)).decode()
+            alt = html.escape(self.alt)
+            inside = f'<img alt="{alt}" src="data:image/png;base64,{picture}"/>'
+        else: inside = self.content._repr_html_()
+        return f"<details><summary>{html.escape(self.summary)}</summary>{inside}</details>"

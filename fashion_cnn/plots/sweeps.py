@@ -6,7 +6,7 @@
 __all__ = ['knob_name', 'value_text', 'sweep_field', 'in_groups', 'swept_fields', 'sweep_metric',
            'sweep_caption', 'line_heights', 'draw_posts', 'draw_bundle', 'sweep_lines',
            'pair_table', 'sweep_heatmap', 'shaded_cells', 'variance_shares',
-           'sweep_importance']
+           'sweep_importance', 'draw_seeds', 'seeds_name', 'gap_dots']
 
 # %% ../../nbs/plots/sweeps.ipynb #imports
 import json
@@ -15,11 +15,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..evaluate import percent, refuse
+from ..compare import accuracy_interval, by_recipe
+from ..evaluate import Evaluation, percent, refuse
 from ..files import suggest
 from fashion_cnn.plots.style import (
-    COLOURS, HATCHES, INK, axes_for, fit_text, ink_on, plural, seeds_text, setting_text,
-    sources_text,
+    COLOURS, HATCHES, INK, add_legend, axes_for, fit_text, ink_on, percent_axis, plural,
+    seeds_text, setting_text, sources_text,
 )
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-values
@@ -291,4 +292,45 @@ def sweep_importance(sweep,       # a `Sweep` with 10 runs or more
     ax.set(xlabel="share of the variance that goes with the field, alone or with others, %",
            xlim=(0, 12 + (means + spreads).max()))
     ax.invert_yaxis()
+    return ax.figure
+
+# %% ../../nbs/plots/sweeps.ipynb #draw-seeds
+def draw_seeds(ax, row, group, labelled):
+    "One recipe in one row: a dot for each seed, a bar for the mean, a grey line for the gap."
+    kinds = [("train", "o", COLOURS[0]), ("validation", "s", COLOURS[1])]
+    shares = {split: [run.metrics[split]["accuracy"] for run in group] for split, *_ in kinds}
+    means = [np.mean(values) for values in shares.values()]
+    ax.plot(means, [row, row], "-", color="#bbbbbb", linewidth=3, zorder=0)
+    for (split, marker, colour), mean in zip(kinds, means):
+        ax.plot(shares[split], [row] * len(group), marker, color=colour, alpha=0.7, markersize=6,
+                label=split if labelled else None)
+        ax.plot(mean, row, "|", color=INK, markersize=17, markeredgewidth=2)
+
+# %% ../../nbs/plots/sweeps.ipynb #seeds-name
+def seeds_name(title, group):
+    "A recipe's name, its mean validation accuracy, and the 95 % interval by images and seeds."
+    judged = [Evaluation.from_run(run, "validation") for run in group]
+    low, high = accuracy_interval(judged)
+    mean = np.mean([each.accuracy for each in judged])
+    return f"{fit_text(title, 150, 9)}\n{percent(mean)} ({100 * low:.1f} to {100 * high:.1f})"
+
+# %% ../../nbs/plots/sweeps.ipynb #gap-dots
+def gap_dots(runs,             # trained `Run`s: seeds of a few recipes
+              title: str = "Accuracy of every seed",
+              ax=None,          # draw into this Matplotlib axes
+             ) -> Figure:       # a row for each recipe
+    "Training and validation accuracy of every seed, a row for each recipe."
+    lacking = [run.name for run in runs if "validation" not in run.probabilities]
+    if lacking or not len(runs):
+        refuse("Pass runs as train and train_seeds give them, with their validation images.",
+               ", ".join(lacking) or "no runs")
+    groups = by_recipe(runs)
+    caption = f"{sources_text(runs)}, {seeds_text(runs)}; bars: means; 95 % interval of validation"
+    ax = axes_for(ax, title, caption, 7.5, 1.6 + 0.5 * len(groups), grid="x")
+    for row, group in enumerate(groups.values()): draw_seeds(ax, row, group, labelled=row == 0)
+    ax.set_yticks(range(len(groups)), [seeds_name(*each) for each in groups.items()], fontsize=9)
+    ax.set(xlabel="accuracy (mean of validation, with its interval, at the left)",
+           ylim=(len(groups) - 0.5, -0.5))
+    percent_axis(ax.xaxis)
+    add_legend(ax)
     return ax.figure
