@@ -558,7 +558,7 @@ ALSO_WRONG = [
     ("5.4", lambda base, classes: base, "one number for each class"),
     ("5.4", relu_before_softmax, "Something else happens"),
     ("5.5", frozen_by_alphabet, "Other layers"),
-    ("5.7", lambda old, new: old, "other names"),
+    ("5.7", lambda old, new: old, "its own names"),
     ("5.7", lambda old, new: list(new.values()), "dictionary is asked for"),
     ("6.1", 12.5, "in percent, where a fraction"),
     ("6.2", lambda a, b: np.zeros(4), "returns the shape (4,) where () is expected"),

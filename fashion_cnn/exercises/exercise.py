@@ -8,8 +8,8 @@ __all__ = ['EMPTY_BODIES', 'LEVELS', 'PARTS', 'FRAMEWORKS', 'FRAMEWORK_ERRORS', 
            'documented_scaffold', 'compiled_body', 'has_empty_body', 'attempted',
            'Question', 'read_questions', 'source_of', 'Mistake', 'made_by',
            'without_warnings', 'message_of', 'traceback_frames', 'of_framework',
-           'meaning_of', 'one_line', 'in_words', 'Words', 'Exercise', 'outcome',
-           'answer_of', 'solves', 'names', 'get', 'table']
+           'shapes_in', 'meaning_of', 'one_line', 'in_words', 'Words', 'Exercise',
+           'outcome', 'answer_of', 'solves', 'names', 'get', 'table']
 
 # %% ../../nbs/exercises/exercise.ipynb #imports
 import contextlib
@@ -182,11 +182,17 @@ def of_framework(frame: types.FrameType, packages: set = FRAMEWORKS) -> bool:
     "Whether it is code of Keras, or of what Keras computes with."
     return frame.f_globals.get("__name__", "").split(".")[0] in packages
 
+def shapes_in(text: str) -> str:
+    "The first two shapes that a message names, without the None of a batch, or ''."
+    shapes = list(dict.fromkeys(re.findall(r"\((?:None, )?(\d+(?:, \d+)+)\)", text)))[:2]
+    return ": " + " and ".join(f"({shape})" for shape in shapes) if len(shapes) == 2 else ""
+
 def meaning_of(error: BaseException, frames: list) -> str:
     "What an error of Keras means."
     for pattern, meaning in FRAMEWORK_ERRORS.items():
         match = re.search(pattern, str(error), re.I | re.S)
-        if match: return meaning.format(*match.groups())
+        if not match: continue
+        return meaning.format(*match.groups()) + shapes_in(str(error)) * ("shapes" in meaning)
     own = [(frame.f_code.co_filename, line) for frame, line in frames
            if not of_framework(frame, FRAMEWORKS | {"fashion_cnn"})]
     code = linecache.getline(*own[-1]).strip() if own else ""
