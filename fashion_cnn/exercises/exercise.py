@@ -216,6 +216,8 @@ def in_words(answer) -> str:
     if isinstance(answer, np.ndarray): return f"an array of shape {answer.shape}"
     if isinstance(answer, types.FunctionType): return "a function"
     name = type(answer).__name__
+    if "Tensor" in name: return "a tensor"    # Keras has several kinds
+    if name == "Functional": return "a Keras model"
     return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 # %% ../../nbs/exercises/exercise.ipynb #text-as-text
