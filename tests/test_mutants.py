@@ -82,7 +82,7 @@ def accepted_and_count(name, every=1):
     "The mutants that pass, and how many were tried; looks at the words of the others."
     results = list(tried(name, every))
     for _, _, verdict in results: assert not JARGON.search(verdict.text), verdict.text
-    return [(line, answer) for line, answer, verdict in results if verdict.state != "wrong"], len(results)
+    return [(line, answer) for line, answer, verdict in results if verdict], len(results)
 
 
 def is_explained(name, line): return any(text in line for text, _ in EQUIVALENT.get(name, ()))

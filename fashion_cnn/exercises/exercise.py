@@ -148,6 +148,7 @@ def message_of(error: BaseException) -> str:
     "What an error says, in one line, shortened between two words."
     try: text = " ".join(str(error).split())
     except Exception: text = ""
+    text = re.sub(r"\b\w+Tensor\b", "tensor", text)    # Keras has several kinds
     if len(text) > 160: text = text[:160].rpartition(" ")[0].rstrip(",;:(") + " ..."
     return text.rstrip(".")
 
