@@ -4,16 +4,18 @@
 
 # %% auto #0
 __all__ = ['NEITHER', 'BY_HAND', 'as_array', 'finite_number', 'nearly', 'number', 'whole_numbers',
-           'shape', 'choice', 'call', 'alike', 'difference', 'difference_of_arrays',
-           'function', 'demand', 'built_model', 'network', 'trainable_count',
-           'are_probabilities', 'noise_images']
+           'shape', 'choice', 'call', 'in_form_of', 'alike', 'difference',
+           'difference_of_arrays', 'function', 'demand', 'outputs_of', 'layers_within',
+           'network', 'trainable_count', 'are_probabilities', 'noise_images']
 
 # %% ../../nbs/exercises/judges.ipynb #imports
 import contextlib
 import copy
+import functools
 import math
 import numbers
 from collections.abc import Callable
+from decimal import Decimal
 from itertools import islice
 
 import numpy as np
@@ -23,9 +25,13 @@ from .exercise import (Exercise, Undecided, Wrong, answer_of, in_words,
 
 # %% ../../nbs/exercises/judges.ipynb #as-array
 def as_array(value) -> np.ndarray:
-    "As a NumPy array; what cannot be one becomes an array of one object."
-    try: return np.asarray(value)
+    "As a NumPy array, fractions as floats; what cannot be one becomes an array of one object."
+    try: array = np.asarray(value)
     except Exception: return np.array(None, object)
+    with contextlib.suppress(Exception):
+        is_number = (isinstance(item, (numbers.Real, Decimal)) for item in array.flat)
+        if array.dtype == object and all(is_number): return array.astype(float)
+    return array
 
 def finite_number(answer) -> float:
     "A finite number, or `Wrong`."
@@ -139,6 +145,13 @@ def call(function,   # the student's
     return result
 
 # %% ../../nbs/exercises/judges.ipynb #alike
+def in_form_of(wanted: np.ndarray, given) -> np.ndarray:
+    "As an array; a number in brackets counts as a number, and a list of such as a list of numbers."
+    values = as_array(given)
+    one_number = wanted.ndim == 0 and values.size == 1
+    in_brackets = isinstance(given, (list, tuple)) and values.shape == (*wanted.shape, 1)
+    return values.reshape(wanted.shape) if one_number or in_brackets else values
+
 def alike(given, wanted, tolerance: float = 1e-5) -> bool:
     "Whether results agree: numbers, arrays, text, or tuples, lists and dictionaries of these."
     if isinstance(wanted, dict):
@@ -149,9 +162,11 @@ def alike(given, wanted, tolerance: float = 1e-5) -> bool:
         parts = list(islice(given, len(wanted) + 1))
         same_length = len(parts) == len(wanted)
         return same_length and all(alike(*pair, tolerance) for pair in zip(parts, wanted))
-    if isinstance(wanted, str): return isinstance(given, str) and given == wanted
-    given = as_array(given)
+    if isinstance(wanted, str):
+        text = as_array(given)
+        return text.size == 1 and text.dtype.kind == "U" and text.item() == wanted
     wanted = as_array(wanted)
+    given = in_form_of(wanted, given)
     comparable = given.dtype.kind in "biuf" and given.shape == wanted.shape
     return comparable and np.allclose(given, wanted, tolerance, tolerance)
 
@@ -192,16 +207,18 @@ def function(inputs: Callable,                # random generator -> tuple of arg
              view: Callable = lambda result: result,   # what of a result is compared
             ) -> Callable:                    # a judge
     "For a question whose answer is a function."
+    @functools.cache
+    def tries(): return [inputs(np.random.default_rng(seed)) for seed in range(cases)]
+    def results(function): return [view(call(function, *arguments)) for arguments in tries()]
+    known_results = functools.cache(results)   # of what is right, and of the known mistakes
     def judge(answer, exercise):
-        tries = [inputs(np.random.default_rng(seed)) for seed in range(cases)]
-        def results(function): return [view(call(function, *arguments)) for arguments in tries]
         def agrees(pair): return alike(*pair, tolerance)
         given = results(answer)
-        right = results(oracle or answer_of(exercise))
+        right = known_results(oracle or answer_of(exercise))
         if all(map(agrees, zip(given, right))): return
         for mistake in exercise.mistakes:
             with contextlib.suppress(Wrong):
-                wrong = results(answer_of(mistake))
+                wrong = known_results(answer_of(mistake))
                 if all(map(agrees, zip(given, wrong))): break
         else:
             differing = next(pair for pair in zip(given, right) if not agrees(pair))
@@ -216,14 +233,25 @@ def demand(fulfilled: bool, message: str):
     if not fulfilled: raise Wrong(message)
 
 # %% ../../nbs/exercises/judges.ipynb #built-model
-def built_model(answer):
-    "A Keras model that is built, or `Wrong`."
+def outputs_of(model, images: np.ndarray) -> np.ndarray:   # raw pixels (N, height, width, channels)
+    "What a Keras model puts out in use, or `Wrong`; a model that is not built yet is built by it."
     import keras
-    is_model = isinstance(answer, keras.Model)
-    demand(is_model, f"A Keras model is asked for. Received: {in_words(answer)}.")
-    demand(answer.built, "The model does not know yet what goes in; "
-                         "begin it with keras.Input and the shape of the images.")
-    return answer
+    is_model = isinstance(model, keras.Model)
+    demand(is_model, f"A Keras model is asked for. Received: {in_words(model)}.")
+    try: outputs = model(images.astype("float32"), training=False)
+    except Exception as error:
+        size = " x ".join(map(str, images.shape[1:]))
+        problem = f"The model cannot be used with images of {size}: {one_line(error)}."
+        raise Wrong(problem) from error
+    single = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+    return as_array(outputs[0] if single else outputs)
+
+def layers_within(model) -> list:   # a Keras model, or a layer that holds others
+    "The layers of a model, and those of the models and layers within it."
+    import keras
+    inside = vars(model).values()
+    layers = getattr(model, "layers", [part for part in inside if isinstance(part, keras.Layer)])
+    return [layer for child in layers for layer in (child, *layers_within(child))]
 
 # %% ../../nbs/exercises/judges.ipynb #network
 def network(*rules,                           # (sentence for who breaks it, function of the model)
@@ -231,7 +259,7 @@ def network(*rules,                           # (sentence for who breaks it, fun
            ) -> Callable:                     # a judge
     "For a question whose answer is a Keras model."
     def judge(answer, exercise):
-        built_model(answer)
+        outputs_of(answer, noise_images())
         for message, is_kept in rules:
             try: kept = is_kept(answer)
             except Exception: kept = False

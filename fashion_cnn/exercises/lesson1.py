@@ -6,8 +6,8 @@
 __all__ = ['within_budget', 'kernel_weights', 'layer_shapes', 'image_and_kernel', 'slide',
            'convolve', 'receptive_field', 'lowest_recall', 'sums_to_one', 'sees_images',
            'convolution_count', 'grey_network', 'small_network', 'dense_network',
-           'cross_entropy_of', 'ten_steps', 'wants_one_hot', 'learns', 'ready_to_learn',
-           'jumps', 'creeps']
+           'cross_entropy_of', 'thirty_steps', 'wants_one_hot', 'learns', 'has_fallen',
+           'ready_to_learn', 'jumps', 'from_logits', 'creeps']
 
 # %% ../../nbs/exercises/lesson1.ipynb #imports
 from collections.abc import Callable
@@ -16,7 +16,8 @@ import numpy as np
 
 from .exercise import Wrong, one_line, solves
 from .judges import (are_probabilities, call, choice, demand, function,
-                                          network, noise_images, number, shape, trainable_count)
+                                          layers_within, network, noise_images, number,
+                                          outputs_of, shape, trainable_count)
 from ..sketch import sketch_set
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-1
@@ -39,8 +40,10 @@ layer_shapes.mistake(padded=(7, 7, 32), first_channels=(5, 5, 16), multiplied=(5
 
 # %% ../../nbs/exercises/lesson1.ipynb #convolution-inputs
 def image_and_kernel(rng):
-    "An image of 6 to 11 rows, and a kernel of 2 to 4 rows."
-    return rng.normal(size=(rng.integers(6, 12), 9)), rng.normal(size=(rng.integers(2, 5), 3))
+    "An image and a kernel, of any size, neither of them square; the kernel may be as wide as it."
+    height, width = rng.integers(1, 5), rng.integers(1, 5)
+    rows, columns = height + rng.integers(0, 7), width + rng.integers(1, 7)
+    return rng.normal(size=(rows, columns)), rng.normal(size=(height, width))
 
 def slide(image, kernel, mode="valid"):   # or 'same': with padding
     "What SciPy makes of them."
@@ -48,7 +51,7 @@ def slide(image, kernel, mode="valid"):   # or 'same': with padding
     return correlate2d(image, kernel, mode)
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-3
-@solves("1.3", function(image_and_kernel, slide))
+@solves("1.3", function(image_and_kernel, slide, cases=10))
 def convolve(image, kernel):
     height, width = kernel.shape
     seen = np.zeros((image.shape[0] - height + 1, image.shape[1] - width + 1))
@@ -90,27 +93,26 @@ def lowest_recall():
 # %% ../../nbs/exercises/lesson1.ipynb #network-rules
 def sums_to_one(model) -> bool:
     "Whether it gives probabilities for raw pixels."
-    return are_probabilities(model(noise_images()))
+    return are_probabilities(outputs_of(model, noise_images()))
 
 def sees_images(model) -> bool:
     "Whether it gives different images different answers, also where they are faint or sparse."
     full = noise_images()
     sparse = full * (noise_images(seed=6) < 20)    # raw pixels can drive a softmax to 0 and 1
     scale = np.float32(255)
-    answers = [np.asarray(model(images)) for images in (full, sparse, full / scale, sparse / scale)]
+    tries = (full, sparse, full / scale, sparse / scale)
+    answers = [outputs_of(model, images) for images in tries]
     return max(np.ptp(probabilities, axis=0).max() for probabilities in answers) > 1e-6
 
 def convolution_count(model) -> int:
-    "How many convolutions it has."
-    from fashion_cnn.models import cost
-    return cost(model)["convolutions"]
+    "How many convolutions it has, those of models within it included."
+    from fashion_cnn.models.costs import CONVOLUTIONS
+    return sum(isinstance(layer, CONVOLUTIONS) for layer in layers_within(model))
 
 # %% ../../nbs/exercises/lesson1.ipynb #network-judge
 within_budget = network(
-    ("It must take grey images of 28 x 28, so begin with keras.Input((28, 28, 1)).",
-     lambda model: model.input_shape == (None, 28, 28, 1)),
     ("For each image ten numbers must come out, one for each class.",
-     lambda model: model.output_shape == (None, 10)),
+     lambda model: outputs_of(model, noise_images()).shape == (8, 10)),
     ("There must be two convolutions, no more and no fewer.",
      lambda model: convolution_count(model) == 2),
     ("It learns too many numbers: most of them sit where a dense layer meets a large picture, so "
@@ -121,10 +123,10 @@ within_budget = network(
     finding=lambda model: f"Yours learns {trainable_count(model):,} numbers.")
 
 # %% ../../nbs/exercises/lesson1.ipynb #grey-network
-def grey_network(layers_of: Callable, begin=True):
-    "A network of the layers that a function picks from `keras.layers`; `begin`: with its input."
+def grey_network(layers_of: Callable, channels: int = 1):
+    "A network of the layers that a function picks from `keras.layers`; `channels` of the images."
     from keras import Input, Sequential, layers
-    return Sequential([Input((28, 28, 1))] * begin + layers_of(layers))
+    return Sequential([Input((28, 28, channels)), *layers_of(layers)])
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-6
 @solves("1.6", within_budget)
@@ -148,9 +150,9 @@ small_network.mistake(
     one_convolution=lambda: grey_network(lambda layers: [
         layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
         layers.Dense(10, activation="softmax")]),
-    without_input=lambda: grey_network(lambda layers: [
-        layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
-        layers.Dense(10, activation="softmax")], begin=False),
+    colour_images=lambda: grey_network(lambda layers: [
+        layers.Conv2D(8, 3), layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(),
+        layers.Dense(10, activation="softmax")], channels=3),
     blind=lambda: grey_network(lambda layers: [
         layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3),
         layers.GlobalAveragePooling2D(), layers.Dense(1),
@@ -172,17 +174,17 @@ def cross_entropy_of(model, x, y) -> float:
     return float(-np.log(np.clip(given, 1e-7, 1)).mean())
 
 # %% ../../nbs/exercises/lesson1.ipynb #training-steps-code
-def ten_steps(network, x, y):
-    "Ten steps with all of these images; an error is passed on."
-    network.run_eagerly = True    # ten small steps are over before Keras would have compiled one
-    for _ in range(10): network.train_on_batch(x, y)
+def thirty_steps(network, x, y):
+    "Thirty steps with all of these images; an error is passed on."
+    network.run_eagerly = True    # small steps are over before Keras would have compiled one
+    for _ in range(30): network.train_on_batch(x, y)
 
 # %% ../../nbs/exercises/lesson1.ipynb #wants-one-hot
 def wants_one_hot(answer, x, y) -> bool:
     "Whether training works with one-hot labels."
     network = dense_network()
     answer(network)
-    try: ten_steps(network, x, np.eye(10)[y])
+    try: thirty_steps(network, x, np.eye(10)[y])
     except Exception: return False
     return True
 
@@ -196,8 +198,10 @@ def learns(answer, exercise):
     if isinstance(returned, keras.Model): network = returned
     demand(network.compiled, "The network is not ready for training: your function has to call "
                              "`network.compile(...)`.")
+    demand(not getattr(network.loss, "from_logits", False),
+           "from_logits=True is for a network without a softmax at its end; this one has it.")
     before = cross_entropy_of(network, x, y)
-    try: ten_steps(network, x, y)
+    try: thirty_steps(network, x, y)
     except Exception as error:
         demand(not wants_one_hot(answer, x, y),
                "The loss expects one-hot labels; ours are class numbers, for which Keras has a "
@@ -205,14 +209,18 @@ def learns(answer, exercise):
         raise Wrong(f"Training stopped with {one_line(error)}.") from error
     demand(network.trainable_weights, "Nothing is left to learn: all layers of the network are "
                                       "frozen.")
-    after = cross_entropy_of(network, x, y)
+    return has_fallen(before, cross_entropy_of(network, x, y))    # the cell below
+
+# %% ../../nbs/exercises/lesson1.ipynb #has-fallen
+def has_fallen(before: float, after: float) -> str:
+    "The second half of it: how the loss has changed."
     demand(after < 1.01 * before, "The loss has grown: the steps are so long that they jump over "
                                   "the valley. Try a smaller rate.")
     demand(after < 0.99 * before, "The loss has hardly moved: the steps are too short. Try a "
                                   "larger learning rate.")
-    demand(after <= 0.85 * before, "The loss falls, but too slowly. Try another learning rate, "
-                                   "or Adam.")
-    return f"In ten steps the loss fell from {before:.2f} to {after:.2f}."
+    demand(after <= 0.9 * before, "The loss falls, but too slowly. Try another learning rate, "
+                                  "or Adam.")
+    return f"In thirty steps the loss fell from {before:.2f} to {after:.2f}."
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-7
 @solves("1.7", learns)
@@ -223,6 +231,11 @@ def ready_to_learn(network):
 def jumps(network):
     import keras
     network.compile(keras.optimizers.SGD(1000.0), "sparse_categorical_crossentropy")
+
+@ready_to_learn.mistake
+def from_logits(network):
+    import keras
+    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
 @ready_to_learn.mistake
 def creeps(network):

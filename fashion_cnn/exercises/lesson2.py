@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['dense_weights', 'turning_epoch', 'curve_and_patience', 'early_stopping',
-           'compares_neighbours', 'waits_in_total', 'dropout_case', 'dropout',
-           'accuracy_after_turn', 'right_and_chosen', 'honest_accuracy', 'reports_all',
-           'lets_all_choose']
+           'compares_neighbours', 'equal_is_better', 'waits_in_total', 'dropout_case',
+           'dropout', 'accuracy_after_turn', 'right_and_chosen', 'honest_accuracy',
+           'reports_all', 'lets_all_choose']
 
 # %% ../../nbs/exercises/lesson2.ipynb #imports
 import numpy as np
@@ -35,14 +35,14 @@ def turning_epoch():
 
 # %% ../../nbs/exercises/lesson2.ipynb #stopping-inputs
 def curve_and_patience(rng):
-    "A falling and noisy loss of 6 to 24 epochs, as a list, and a patience of 1 to 4."
-    epochs = rng.integers(6, 25)
+    "A falling, noisy loss of 1 to 24 epochs, rounded so that some are equal; a patience of 1 to 4."
+    epochs = rng.integers(1, 25)
     noise = 0.5 * rng.normal(size=epochs)
     losses = np.abs(np.linspace(2, 0.5, epochs) + noise) + 0.1
-    return losses.tolist(), int(rng.integers(1, 5))
+    return losses.round(1).tolist(), int(rng.integers(1, 5))
 
 # %% ../../nbs/exercises/lesson2.ipynb #solution-2-3
-@solves("2.3", function(curve_and_patience, cases=25))
+@solves("2.3", function(curve_and_patience, cases=40))
 def early_stopping(losses, patience):
     best = 1
     for epoch, loss in enumerate(losses, 1):
@@ -58,6 +58,14 @@ def compares_neighbours(losses, patience):
         waited = 0 if epoch == 1 or loss < losses[epoch - 2] else waited + 1
         if waited >= patience: break
     return epoch, 1 + losses.index(min(losses[:epoch]))
+
+@early_stopping.mistake
+def equal_is_better(losses, patience):
+    best = 1
+    for epoch, loss in enumerate(losses, 1):
+        if loss <= losses[best - 1]: best = epoch
+        if epoch - best >= patience: break
+    return epoch, best
 
 @early_stopping.mistake
 def waits_in_total(losses, patience):
@@ -82,8 +90,9 @@ early_stopping.mistake(
 # %% ../../nbs/exercises/lesson2.ipynb #dropout-inputs
 def dropout_case(rng):
     "Numbers, who may speak, a rate, and whether it is training."
-    x = rng.normal(size=(4, 6))
-    keep = rng.random((4, 6)) > 0.4
+    size = rng.integers(1, 7, 2)
+    x = rng.normal(size=size)
+    keep = rng.random(size) > 0.4
     return x, keep, float(rng.uniform(0.2, 0.7)), bool(rng.integers(2))
 
 # %% ../../nbs/exercises/lesson2.ipynb #solution-2-4
@@ -119,12 +128,13 @@ def accuracy_after_turn():
 
 # %% ../../nbs/exercises/lesson2.ipynb #choosing-inputs
 def right_and_chosen(rng):
-    "Eight epochs of 120 images: which were right; and 25 images that choose."
-    right = rng.random((8, 120)) < rng.uniform(0.6, 0.9, (8, 1))
-    return right, rng.permutation(120)[:25]
+    "Epochs of some 100 images: which were right; 8 to 15 images that choose, often a tie."
+    epochs, images, choosing = rng.integers([4, 90, 8], [10, 130, 16])
+    right = rng.random((epochs, images)) < rng.uniform(0.6, 0.9, (epochs, 1))
+    return right, rng.permutation(images)[:choosing]
 
 # %% ../../nbs/exercises/lesson2.ipynb #solution-2-6
-@solves("2.6", function(right_and_chosen, cases=12))
+@solves("2.6", function(right_and_chosen, cases=20))
 def honest_accuracy(right, chosen):
     here = right[:, chosen].mean(axis=1)
     elsewhere = np.delete(right, chosen, axis=1).mean(axis=1)
@@ -142,6 +152,7 @@ def lets_all_choose(right, chosen):
     return right[best, chosen].mean(), np.delete(right[best], chosen).mean()
 
 honest_accuracy.mistake(
+    last_of_equal=lambda right, chosen: honest_accuracy.answer(right[::-1], chosen),
     reports_the_choice=lambda right, chosen: 2 * honest_accuracy.answer(right, chosen)[:1],
     chooses_twice=lambda right, chosen: (
         right[:, chosen].mean(axis=1).max(), np.delete(right, chosen, axis=1).mean(axis=1).max()))

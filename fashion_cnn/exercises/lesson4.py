@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['block_weights', 'additions', 'slope_of_blocks', 'set_weights', 'output_of', 'is_sum',
-           'random_kernels', 'slip_between_convolutions', 'model_of_block',
-           'is_identity_block', 'keeps_its_input', 'block', 'identity_block',
-           'with_projection', 'single_convolution', 'residual_by_name',
+           'grows_with_kernels', 'random_kernels', 'slip_between_convolutions',
+           'model_of_block', 'is_identity_block', 'keeps_its_input', 'block',
+           'identity_block', 'with_projection', 'single_convolution', 'residual_by_name',
            'numbers_and_blocks', 'relu', 'residual_stack', 'last_block_only',
-           'concatenated_weights']
+           'shortcuts_from_the_start', 'blocks_see_the_start', 'concatenated_weights']
 
 # %% ../../nbs/exercises/lesson4.ipynb #imports
 from collections.abc import Callable
@@ -55,10 +55,21 @@ def output_of(block, x) -> np.ndarray:
 
 # %% ../../nbs/exercises/lesson4.ipynb #block-sum
 def is_sum(block, x) -> bool:
-    "Whether a constant at the end of the path is added to the input, before a ReLU."
+    "Whether the path is added to the input, before a ReLU."
     set_weights(block, lambda name, shape: np.full(shape, 0.5 * (name in ("bias", "beta"))))
-    shifts = [weight.path.endswith(("bias", "beta")) for weight in block.weights]
-    return np.allclose(output_of(block, x), np.maximum(x + 0.5 * any(shifts), 0), atol=1e-4)
+    constant = output_of(block, x)
+    if np.allclose(constant, np.maximum(x + 0.5, 0), atol=1e-4): return True
+    is_silent = np.allclose(constant, np.maximum(x, 0), atol=1e-4)
+    return is_silent and grows_with_kernels(block, 5 + abs(x))
+
+def grows_with_kernels(block, x) -> bool:   # x: so large that the last ReLU cuts nothing off
+    "Where the last bias is missing: whether kernels 1.5 times as large give 2.25 times as much."
+    def path(factor):
+        draw = random_kernels(np.random.default_rng(2))
+        set_weights(block, lambda name, shape: draw(name, shape) * factor ** (len(shape) == 4))
+        return output_of(block, x) - x
+    once = path(1)
+    return np.abs(once).max() > 1e-3 and np.allclose(path(1.5), 2.25 * once, atol=1e-3)
 
 # %% ../../nbs/exercises/lesson4.ipynb #block-bend
 def random_kernels(rng) -> Callable:
@@ -125,6 +136,7 @@ def keeps_its_input(block):
     demand(np.allclose(silent, np.maximum(x, 0), atol=1e-5),
            "With a silent path, the block should hand on its input, after the ReLU. It does "
            "something else.")
+    demand(is_sum(block, x), "Path and input are joined in another way than by adding.")
     rng = np.random.default_rng(1)
     def value(name, shape):
         numbers = 0.1 * rng.normal(size=shape)
@@ -133,7 +145,6 @@ def keeps_its_input(block):
     demand((output_of(block, x) < np.maximum(x, 0) - 1e-5).any(),
            "The path ends with a ReLU before the sum: this block can only ever add, never take "
            "away.")
-    demand(is_sum(block, x), "Path and input are joined in another way than by adding.")
     slip = slip_between_convolutions(block)
     if slip: raise Wrong(slip)
 
@@ -188,17 +199,18 @@ def residual_by_name():
 
 # %% ../../nbs/exercises/lesson4.ipynb #blocks-inputs
 def numbers_and_blocks(rng):
-    "Six numbers, and four functions of such numbers."
-    x = rng.normal(size=6)
+    "Some numbers, and one to five functions of such numbers."
+    count, size = rng.integers([1, 2], [6, 8])
     def block(weights, x): return np.tanh(weights @ x)
-    return x, [partial(block, weights) for weights in rng.normal(0, 0.3, (4, 6, 6))]
+    return rng.normal(size=size), [partial(block, weights)
+                                   for weights in rng.normal(0, 0.5, (count, size, size))]
 
 def relu(x):
     "What is negative becomes 0."
     return np.maximum(x, 0)
 
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-6
-@solves("4.6", function(numbers_and_blocks))
+@solves("4.6", function(numbers_and_blocks, cases=10))
 def residual_stack(x, blocks):
     for block in blocks: x = np.maximum(x + block(x), 0)
     return x
@@ -208,7 +220,23 @@ def last_block_only(x, blocks):
     for block in blocks: y = block(x)
     return np.maximum(x + y, 0)
 
+@residual_stack.mistake
+def shortcuts_from_the_start(x, blocks):
+    y = x
+    for block in blocks: y = relu(x + block(y))
+    return y
+
+@residual_stack.mistake
+def blocks_see_the_start(x, blocks):
+    y = x
+    for block in blocks: y = relu(y + block(x))
+    return y
+
 residual_stack.mistake(
+    the_other_way=lambda x, blocks: residual_stack.answer(x, blocks[::-1]),
+    same_block=lambda x, blocks: residual_stack.answer(x, len(blocks) * blocks[:1]),
+    without_input=lambda x, blocks: relu(sum(block(x) for block in blocks)),
+    halved=lambda x, blocks: reduce(lambda x, block: relu(x + block(x)) / 2, blocks, x),
     one_long_shortcut=lambda x, blocks: relu(x + reduce(lambda y, f: relu(f(y)), blocks, x)),
     without_relu=lambda x, blocks: reduce(lambda x, block: x + block(x), blocks, x),
     without_shortcuts=lambda x, blocks: reduce(lambda x, block: relu(block(x)), blocks, x),

@@ -9,7 +9,7 @@ __all__ = ['PARTS', 'CASES', 'trained_by_known', 'head_weights', 'saved_passes',
            'set_flags', 'free_from', 'only_freezes', 'frees_the_model_only',
            'gray_images', 'ready_for_vgg', 'images_for_vgg', 'border_too_late',
            'raw_pixels', 'old_and_new', 'inherit_weights', 'keeps_old_layers',
-           'compares_sizes']
+           'by_position', 'compares_sizes']
 
 # %% ../../nbs/exercises/lesson5.ipynb #imports
 import functools
@@ -17,8 +17,9 @@ import functools
 import numpy as np
 
 from .exercise import Wrong, answer_of, solves
-from .judges import (are_probabilities, built_model, call, choice, demand,
-                                          function, noise_images, number, trainable_count)
+from .judges import (are_probabilities, call, choice, demand, function,
+                                          noise_images, number, outputs_of,
+                                          trainable_count)
 
 # %% ../../nbs/exercises/lesson5.ipynb #solution-5-1
 @solves("5.1", number())
@@ -68,9 +69,10 @@ def head_output(features, weights):
 def has_frozen_base(answer, exercise):
     "The judge of 5.4."
     base = small_base()
-    model = built_model(call(answer, base, 6))
+    model = call(answer, base, 6)
+    outputs = outputs_of(model, noise_images())
     trained = trainable_count(model)
-    demand(model.output_shape == (None, 6),
+    demand(outputs.shape == (8, 6),
            "For each image one number for each class must come out.")
     demand(trained > 0, "The head is frozen as well: nothing is left to learn. Freeze the base, "
                         "not the whole model.")
@@ -86,8 +88,8 @@ def has_frozen_base(answer, exercise):
 def has_right_head(model, base):
     "The second half of it: what comes out for images of noise."
     images = noise_images().astype("float32") / 255
-    given = np.asarray(model(images))
-    features = np.asarray(base(images))
+    given = outputs_of(model, images)
+    features = outputs_of(base, images)
     demand(are_probabilities(given),
            "What comes out are no probabilities: the last layer needs a softmax.")
     def is_head(pooled):
@@ -235,12 +237,14 @@ images_for_vgg.mistake(even_grey=lambda images: raw_pixels(images) / 255,
 # %% ../../nbs/exercises/lesson5.ipynb #weights-inputs
 def old_and_new(rng):
     "Weights of a trained network, and of one that is to begin."
-    def draw(**sizes): return {name: rng.normal(size=size) for name, size in sizes.items()}
-    old = draw(conv1=(3, 3), conv2=(2, 4), dense=(6, 5), probabilities=(5, 10))
-    return old, draw(conv1=(3, 3), conv2=(4, 2), probabilities=(5, 6), extra=(3, 3))
+    sizes = [(2, 4), (4, 2), (8,), (3, 3)]    # three of them hold equally many numbers
+    def draw():
+        names = rng.permutation(["conv1", "conv2", "conv3", "dense", "head", "stem"])[:5].tolist()
+        return {name: rng.normal(size=rng.choice(np.array(sizes, object))) for name in names}
+    return draw(), draw()
 
 # %% ../../nbs/exercises/lesson5.ipynb #solution-5-7
-@solves("5.7", function(old_and_new))
+@solves("5.7", function(old_and_new, cases=10))
 def inherit_weights(old, new):
     def fits(name): return name in old and old[name].shape == new[name].shape
     return {name: old[name] if fits(name) else new[name] for name in new}
@@ -251,10 +255,20 @@ def keeps_old_layers(old, new):
     return {**new, **{name: old[name] for name in old if fits(name)}}
 
 @inherit_weights.mistake
+def by_position(old, new):
+    pairs = zip(new, old.values(), new.values())
+    kept = {name: given if given.shape == begun.shape else begun for name, given, begun in pairs}
+    return {**new, **kept}
+
+@inherit_weights.mistake
 def compares_sizes(old, new):
     def fits(name): return name in old and old[name].size == new[name].size
     return {name: old[name] if fits(name) else new[name] for name in new}
 
 inherit_weights.mistake(
+    any_layer_that_fits=lambda old, new: {name: next(
+        (given for given in old.values() if given.shape == begun.shape), begun)
+        for name, begun in new.items()},
+    all_of_old=lambda old, new: dict(old),
     ignores_shape=lambda old, new: {name: old.get(name, new[name]) for name in new},
     takes_nothing=lambda old, new: dict(new))

@@ -19,7 +19,7 @@ from .exercise import Wrong, in_words, solves
 from .judges import choice, demand, function, number
 
 # %% ../../nbs/exercises/lesson7.ipynb #solution-7-1
-@solves("7.1", number(tolerance=0.02))
+@solves("7.1", number(tolerance=0.005))
 def half_width():
     from fashion_cnn.evaluate import wilson
     low, high = wilson(4_500, 5_000)

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['steps', 'products_on_padding', 'curve_and_weight', 'smoothed', 'smooth',
            'drawn_to_zero', 'with_threshold', 'decided', 'is_right', 'may_refuse',
-           'knows_the_truth', 'errors_avoided', 'place_in_image', 'one_number',
-           'feature_at', 'without_activation', 'attempts', 'luckiest', 'honest_winner']
+           'above_only', 'knows_the_truth', 'errors_avoided', 'place_in_image',
+           'one_number', 'feature_at', 'without_activation', 'attempts', 'luckiest',
+           'honest_winner']
 
 # %% ../../nbs/exercises/lesson9.ipynb #imports
 import numpy as np
@@ -33,8 +34,8 @@ products_on_padding.mistake(inside=3 * 3, three_by_three=9 - 2 * 2, rows_only=2 
 
 # %% ../../nbs/exercises/lesson9.ipynb #smoothing-inputs
 def curve_and_weight(rng):
-    "Twelve values, and a weight of the past."
-    return rng.random(12), float(rng.choice([0.3, 0.5, 0.9]))
+    "Three to twelve values, and a weight of the past."
+    return rng.random(rng.integers(3, 13)), float(rng.choice([0.1, 0.3, 0.5, 0.9]))
 
 def smoothed(values, weight):
     "What pandas makes of them."
@@ -42,7 +43,7 @@ def smoothed(values, weight):
     return pd.Series(values).ewm(alpha=1 - weight, adjust=True).mean().to_numpy()
 
 # %% ../../nbs/exercises/lesson9.ipynb #solution-9-3
-@solves("9.3", function(curve_and_weight, smoothed))
+@solves("9.3", function(curve_and_weight, smoothed, cases=10))
 def smooth(values, weight):
     total = weights = 0.0
     smooth = []
@@ -66,9 +67,11 @@ smooth.mistake(first_too_heavy=lambda values, weight: drawn_to_zero(values, weig
 
 # %% ../../nbs/exercises/lesson9.ipynb #threshold-inputs
 def with_threshold(rng):
-    "200 labels of four classes, probabilities, and a threshold."
-    labels = rng.integers(0, 4, 200)
-    return labels, rng.dirichlet(0.4 * np.ones(4), 200), float(rng.uniform(0.4, 0.85))
+    "Labels of a few classes, probabilities, and a threshold, which one image just reaches."
+    images, classes = rng.integers([30, 3], [90, 7])
+    probabilities = rng.dirichlet(0.4 * np.ones(classes), images)
+    threshold = rng.choice(np.sort(probabilities.max(axis=1))[10:-10])
+    return rng.integers(0, classes, images), probabilities, float(threshold)
 
 def decided(p, threshold):
     "Where the likeliest class passes the threshold."
@@ -86,11 +89,18 @@ def may_refuse(labels, probabilities, threshold):
     return decides.mean(), right[decides].mean()
 
 @may_refuse.mistake
+def above_only(labels, p, threshold):
+    decides = p.max(axis=1) > threshold
+    return decides.mean(), is_right(labels, p)[decides].mean()
+
+@may_refuse.mistake
 def knows_the_truth(labels, p, threshold):
     decides = p[np.arange(len(labels)), labels] >= threshold
     return decides.mean(), (p.argmax(axis=1) == labels)[decides].mean()
 
 may_refuse.mistake(
+    counts=lambda y, p, t: (decided(p, t).sum(), (decided(p, t) & is_right(y, p)).sum()),
+    exchanged=lambda y, p, t: may_refuse.answer(y, p, t)[::-1],
     accuracy_over_all=lambda y, p, t: (decided(p, t).mean(), is_right(y, p).mean()),
     refused_wrong=lambda y, p, t: (decided(p, t).mean(), (decided(p, t) & is_right(y, p)).mean()),
     share_left_out=lambda y, p, t: (1 - decided(p, t).mean(), is_right(y, p)[decided(p, t)].mean()))
@@ -111,10 +121,11 @@ def errors_avoided():
 # %% ../../nbs/exercises/lesson9.ipynb #place-inputs
 def place_in_image(rng):
     "An image, a kernel, a bias, and a place, often at an edge."
-    row = int(rng.integers(0, 6))
-    column = int(rng.choice([0, 3, 6]))
+    height, width = rng.integers(3, 9, 2)
+    row = int(rng.choice([0, rng.integers(height), height - 1]))
+    column = int(rng.choice([0, rng.integers(width), width - 1]))
     bias = float(rng.uniform(-2, 2))
-    return rng.normal(size=(6, 7)), rng.normal(size=(3, 3)), bias, row, column
+    return rng.normal(size=(height, width)), rng.normal(size=(3, 3)), bias, row, column
 
 def one_number(image, kernel, bias, row, column):
     "What SciPy makes of it."
