@@ -48,6 +48,7 @@ EQUIVALENT = {
             ("binomtest(only_first, ", "a whole number of NumPy's is one of Python's to SciPy"),
             ("round(", "round and int are the same for whole numbers"), ("only_first + only_second).pvalue", "the same"),
             ("binomtest(int(only_second)", "a fair coin: heads and tails may be exchanged in a two-sided test")],
+    "7.8": [("len(position) /", "as many positions as labels"), ("len(counts) *", "as many counts as classes")],
     "7.6": [("np.minimum(1, raised)", "the order does not matter to a minimum"), ("np.empty(len(order))", "as many as p"),
             ("np.empty(len(raised))", "as many as p"), ("tried - np.arange(len(order))", "as many as p")],
     "8.2": [("return [100 * ", "a list is taken for an array")],

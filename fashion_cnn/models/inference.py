@@ -79,8 +79,9 @@ TRAINING = "training.json"    # entry of a `.keras` file: the network as it was 
 
 def save_model(model: keras.Model, path: str | Path):   # a `.keras` file, written or replaced
     "Save a model so that Keras alone opens it, and `load_model` brings it back as it was."
+    if not is_graph(model): return model.save(path)
     config = keras.saving.serialize_keras_object(model)
-    if not (is_graph(model) and holds_own(config)): return model.save(path)
+    if not holds_own(config): return model.save(path)
     plain = inference_model(model)
     if is_own(plain):
         warnings.warn(f"{model.name!r} holds a layer of this library inside a layer of another: "

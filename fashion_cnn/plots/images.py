@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BLANK', 'as_rgb', 'tiles', 'mosaic', 'named_split', 'random_rows', 'framed_rows',
-           'sample_grid', 'first_images', 'class_counts', 'judged_images', 'gallery',
+           'sample_grid', 'class_counts', 'judged_images', 'gallery', 'first_images',
            'cell', 'most_wrong', 'guesses', 'image_rows']
 
 # %% ../../nbs/plots/images.ipynb #imports
@@ -111,20 +111,6 @@ def sample_grid(data,                    # Dataset (its training images) or Spli
     caption = ": ".join(filter(None, [source, caption]))
     return framed_rows(mosaic(images, columns), labels, title, caption)
 
-# %% ../../nbs/plots/images.ipynb #first-images
-def first_images(data,               # Dataset (its training images) or labelled Split
-                 n: int = 25,        # how many
-                 class_names=None,   # names, where `data` has none
-                 split: str = "train",   # which split of a Dataset
-                ) -> Figure:         # nine to a row, each under its label
-    "The first images and their labels."
-    chosen, names, source = named_split(data, class_names, split)
-    if chosen.y is None: refuse("Only labelled images have labels to show.", str(chosen))
-    x, y = chosen.x[:checked_count(n, "n")], chosen.y[:n]
-    texts = [fit_text(names[label], 58, 8) for label in y]
-    caption = ": ".join(filter(None, [source, f"first {len(y)} of {plural(len(chosen), 'image')}"]))
-    return gallery(as_rgb(x), texts, 9, "Images and their labels", caption)
-
 # %% ../../nbs/plots/images.ipynb #cell-024
 def class_counts(data,               # Dataset, or one labelled Split
                  class_names=None,   # names, where `data` has none
@@ -181,6 +167,20 @@ def gallery(pictures, texts, columns, title, caption, otherwise=""):
     ax.set(xlim=(0, 7.5), ylim=(rows * tall, 0), aspect="equal")
     ax.axis("off")
     return figure
+
+# %% ../../nbs/plots/images.ipynb #first-images
+def first_images(data,               # Dataset (its training images) or labelled Split
+                 n: int = 25,        # how many
+                 class_names=None,   # names, where `data` has none
+                 split: str = "train",   # which split of a Dataset
+                ) -> Figure:         # nine to a row, each under its label
+    "The first images and their labels."
+    chosen, names, source = named_split(data, class_names, split)
+    if chosen.y is None: refuse("Only labelled images have labels to show.", str(chosen))
+    x, y = chosen.x[:checked_count(n, "n")], chosen.y[:n]
+    texts = [fit_text(names[label], 58, 8) for label in y]
+    caption = ": ".join(filter(None, [source, f"first {len(y)} of {plural(len(chosen), 'image')}"]))
+    return gallery(as_rgb(x), texts, 9, "Images and their labels", caption)
 
 # %% ../../nbs/plots/images.ipynb #cell-060
 def cell(evaluation: Evaluation,  # the judgement
