@@ -10,6 +10,7 @@ __all__ = ['OWN', 'TRAINING', 'holds_own', 'is_own', 'inference_model', 'is_grap
 import json, warnings, zipfile
 from pathlib import Path
 
+import fashion_cnn   # which asks TensorFlow for its faster convolutions
 import keras
 
 # %% ../../nbs/models/inference.ipynb #holds-own
