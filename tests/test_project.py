@@ -19,7 +19,7 @@ import readme
 
 ROOT = pages.ROOT
 # These rooms are about Keras; all others work without it
-HEAVY = {"assemble", "augment", "batches", "checkpoint", "devices", "features", "learning_rate_finder", "models",
+HEAVY = {"assemble", "augment", "batches", "checkpoint", "devices", "features", "learning_rate_finder", "models", "own",
          "optimizers", "progress", "train", "transfer"}
 # What Colab preloads; requiring more than this would replace a package there and force a restart
 COLAB = {"tensorflow": "2.20.0", "keras": "3.13.2", "numpy": "2.1.3", "matplotlib": "3.10.0", "scikit-learn": "1.6.1",
