@@ -314,7 +314,7 @@ def cell_text(column: str, value: float) -> str:
 
 # %% ../nbs/compare.ipynb #texts-of
 def texts_of(table):
-    "The table of `compare` as text: 'mean ± std', intervals in one column, empty columns left out."
+    "The table of `compare` as text: 'mean ± std', intervals in one column, no empty columns."
     import pandas as pd
     texts = pd.DataFrame(index=table.index)
     for name in table:

@@ -297,5 +297,6 @@ def own_parts(recipe: Recipe, data: Dataset, model=None, loss=None, optimizer=No
     recipe, loss = with_loss(recipe, loss)
     recipe, optimizer = with_optimizer(recipe, optimizer)
     recipe = with_callbacks(recipe, callbacks)
-    if loss is not None and recipe.task == "classify": wants_rows(loss, data.classes)   # or an error
+    if loss is not None and recipe.task == "classify":
+        wants_rows(loss, data.classes)   # or an error
     return recipe, OwnParts(network, loss, optimizer)

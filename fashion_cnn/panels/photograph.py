@@ -115,6 +115,7 @@ class PhotographPanel(Panel):
         "Take all photographs away."
         with self.together():
             self.files, self.refused, self.predictions = {}, [], {}
+            self.upload.set_trait("value", type(self.upload.value)())
             self.knobs["photograph"].options = []
             self.changed()
 
