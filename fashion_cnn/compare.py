@@ -33,6 +33,9 @@ def mismatches(first: Evaluation, second: Evaluation):
     if len(where):
         what = f"the labels: {len(where):,} of {first.images:,}, the first at position {where[0]}"
         yield what, f"label {first.labels[where[0]]}", f"label {second.labels[where[0]]}"
+    if first.fingerprint and second.fingerprint and first.fingerprint != second.fingerprint:
+        prints = (f"fingerprint {each.fingerprint[:12]}..." for each in (first, second))
+        yield "the images themselves", *prints
 
 # %% ../nbs/compare.ipynb #same-images-final
 def same_images(*evaluations: Evaluation):

@@ -80,7 +80,9 @@ def about_data(data: Dataset, limit: int | None) -> dict:
     images = {name: len(split) for name, split in data.splits().items()}
     return {"source": data.source, "class_names": list(data.class_names),
             "input_shape": list(data.input_shape), "classes": data.classes, "images": images,
-            "fingerprint": data.fingerprint, "limit": limit}
+            "fingerprint": data.fingerprint, "limit": limit,
+            "fingerprints": {name: data.splits()[name].fingerprint
+                             for name in ("validation", "test")}}
 
 # %% ../nbs/train.ipynb #about-network
 def about_network(model: keras.Model) -> dict:

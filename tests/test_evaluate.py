@@ -40,6 +40,7 @@ from fashion_cnn.evaluate import (
     percent,
     wilson,
 )
+from fashion_cnn.plots.images import judged_images
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run
 
@@ -599,11 +600,12 @@ def test_paired_bootstrap_is_narrower_than_two_intervals():
         ({"class_names": ["x", "y"]}, "their classes"),
         ({"labels": [0, 1, 1], "probabilities": [[1, 0]] * 3}, "the number of images.*4.*3"),
         ({"labels": [0, 1, 0, 0]}, "the labels: 2 of 4, the first at position 2.*label 1.*label 0"),
+        ({"fingerprint": "b" * 64}, "the images themselves.*aaaaaaaa.*bbbbbbbb"),
     ],
 )
 def test_different_images_are_named(change, says):
     about = dict(labels=[0, 1, 1, 1], probabilities=[[1, 0]] * 4, class_names=["a", "b"])
-    about |= dict(source="sketches", split="test")
+    about |= dict(source="sketches", split="test", fingerprint="a" * 64)
     first = Evaluation(**about, name="brief", seed=1)
     other = Evaluation(**(about | change), name="deeper")
     for call in (same_images, mcnemar, paired_bootstrap, difference):
@@ -731,6 +733,49 @@ def test_predictions_of_another_model_are_noticed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Evaluation.from_run(run, "validation"), Evaluation.from_run(run_of())
+
+
+def two_splits():
+    "Two splits of as many images, in each of which the classes come in the same order."
+    labels = np.arange(40) % 3
+    x = np.random.default_rng(0).integers(0, 256, (2, 40, 4, 4, 1), np.uint8)
+    return Split(x[0], labels), Split(x[1], labels)
+
+
+def test_images_of_another_split_are_known_by_their_fingerprint():
+    validation, test = two_splits()
+    assert validation.fingerprint == Split(validation.x.copy(), test.y[::-1].copy()).fingerprint
+    assert validation.fingerprint != test.fingerprint
+    run = run_of(n=40)
+    prints = {"validation": validation.fingerprint, "test": test.fingerprint}
+    run.data["fingerprints"] = prints
+    run.predict = lambda split: run.probabilities["test"][: len(split)]
+    for split, images in (("validation", validation), ("test", test)):
+        assert Evaluation.from_run(run, split).fingerprint == prints[split]
+        judged = Evaluation.from_run(run, images)
+        assert (judged.split, judged.fingerprint) == (split, prints[split])
+        assert judged.take(slice(5)).fingerprint == ""
+        assert Evaluation.from_run(run, images.take(slice(5))).split == ""
+    judged = Evaluation.from_run(run, test)
+    assert judged_images(judged, test) is test.x and judged_images(judged, test.x) is test.x
+    for mixed in (validation, Split(validation.x, test.y)):
+        with pytest.raises(ValueError, match="not the images that were judged"):
+            judged_images(judged, mixed)
+
+
+def test_labels_of_other_images_are_noticed():
+    "Sure of nearly everything, and right as often as by chance."
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 2000)
+    sure = 0.02 + 0.8 * np.eye(10)[labels]
+    with pytest.warns(UserWarning, match="as often as by chance.*the same images"):
+        Evaluation(rng.permutation(labels), sure)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Evaluation(labels, sure)
+        Evaluation(labels, rng.dirichlet(np.ones(10), 2000))  # knows nothing, and is not sure
+        Evaluation(labels, np.eye(10)[np.zeros(2000, int)])  # has diverged: one class for all
+        Evaluation(rng.permutation(labels)[:50], sure[:50])  # too few to say
 
 
 class Model:

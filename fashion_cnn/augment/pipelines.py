@@ -83,7 +83,7 @@ def b_affine(rotation=8.0,          # degrees
              shear=0.3,             # degrees
              shift=0.08,            # fraction of height and width
              horizontal_flip=False,
-             vertical_flip=True,    # which no garment asks for: mistake 15 of the assignments
+             vertical_flip=True,    # which no garment asks for: case 12 of lesson 8
              fill_mode="nearest",   # the assignment does not say
              seed=None):
     "Assignment B: `deeper-affine`."

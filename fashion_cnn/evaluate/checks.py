@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TOLERANCE', 'refuse', 'checked_labels', 'checked_probabilities', 'warn_if_shifted',
-           'checked_classifier', 'checked_count']
+           'warn_if_unrelated', 'checked_classifier', 'checked_count']
 
 # %% ../../nbs/evaluate/checks.ipynb #exports-imports
 import warnings
@@ -76,6 +76,23 @@ def warn_if_shifted(counts: np.ndarray,   # confusion matrix (K, K), rows are tr
             warnings.warn(f"Accuracy is {100 * right / images:.1f} %, but most decisions are the "
                           f"true class {sign} 1: labels and columns seem to be off by one. Do both "
                           "count from 0?", stacklevel=stacklevel)
+
+# %% ../../nbs/evaluate/checks.ipynb #warn-if-unrelated
+def warn_if_unrelated(counts: np.ndarray,   # confusion matrix (K, K), rows are true classes
+                      confidence: float,    # mean probability of what was decided
+                      stacklevel: int = 2,  # whose line the warning shows, as in `warnings.warn`
+                     ):
+    "Warn when sure decisions agree with the labels as often as by chance."
+    images = counts.sum()
+    real, decided = counts.sum(axis=1) / images, counts.sum(axis=0) / images
+    right, by_chance = np.trace(counts) / images, float(real @ decided)
+    spread = np.sqrt(by_chance * (1 - by_chance) / images)
+    if images < 100 or confidence < 0.75 or max(decided.max(), real.max()) > 0.5: return
+    if abs(right - by_chance) < 3 * spread:
+        warnings.warn(f"The decisions are right in {100 * right:.1f} %, as often as by chance, and "
+                      f"yet sure ({100 * confidence:.0f} % on average): do labels and "
+                      "probabilities come from the same images, in the same order?",
+                      stacklevel=stacklevel)
 
 # %% ../../nbs/evaluate/checks.ipynb #checked-classifier
 def checked_classifier(run):
