@@ -14,6 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
+import commands
 import library
 import pages
 import pictures
@@ -320,6 +321,58 @@ def test_an_incomplete_page_is_found(site):
     (folder / "01_tiny.ipynb").write_text(whole)
     (folder / "index.ipynb").unlink()
     assert "index.ipynb: there is no page of it" in site_check.processed(site, folder)
+
+
+PARSER = '''#| export
+import argparse
+
+def count(text):
+    "A number above 0, such as 3, for argparse."
+    return int(text)
+
+def parser() -> argparse.ArgumentParser:
+    "The arguments."
+    main = argparse.ArgumentParser("tool")
+    add = main.add_subparsers().add_parser("look", help="at <one>", description="Look at `Plan` once.").add_argument
+    add("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    add("--out", metavar="FILE", help="file to write (default: the name's)")
+    add("--size", type=count, nargs="+", required=True)
+    add("--form", choices=["a", "b", "c"], default="b")
+    add("--force", action="store_true", help="replace what is there")
+    add("plan", metavar="PLAN", help="a 100 %% plan")
+    return main
+'''
+
+
+def test_a_page_with_a_parser_documents_its_commands_first(site):
+    text = documentation(site, PARSER)
+    assert "### tool look {#command-look .doc-name}" in text and "tool look PLAN --size SIZE ... [options]" in text
+    assert text.index("{#command-look") < text.index("{#count") and '<a href="#command-look">' in text
+    assert ["look", "at <one>"] in rows(text) and "Look at <code>Plan</code> once." in text
+    there = rows(text)
+    for row in (["PLAN", "plan", "must be given", "a 100 % plan"], ["--size", "number above 0, one or more", "must be given", ""],
+                ["--seed", "whole number", "0", "of what is drawn"], ["--out", "file", "the name's", "file to write"],
+                ["--form", "a, b or c", "b", ""], ["--force", "a switch", "", "replace what is there"]):
+        assert row in there, row
+    order = [row[0] for row in there if row[0] in ("PLAN", "--size", "--seed")]
+    assert order == ["PLAN", "--size", "--seed"], "what must be given comes first"
+    assert "command-" not in documentation(site), "a page without a parser has no commands"
+
+
+def test_every_command_and_option_is_on_the_page_of_the_command_line():
+    from fashion_cnn.cli import parser
+    text = "\n".join(cell.source for cell in process.page(Path("cli.ipynb"), ROOT).cells if cell.cell_type == "markdown")
+    there = commands.commands_of(parser())
+    assert len(there) > 10
+    for name, _, command in there:
+        section = text.partition(f"{{#command-{name} ")[2].partition("\n#")[0]
+        for action in commands.arguments_of(command):
+            assert f"<code>{commands.name_of(action)}</code></th>" in section, (name, action.dest)
+            assert action.help and "default" not in commands.row(action, str)["text"], (name, action.dest)
+            said = commands.DEFAULT.search(action.help)
+            if said and action.default is not None:
+                plain = html.unescape(re.sub("<[^>]+>", "", commands.default_of(action)))
+                assert said[1] == plain, f"{name} {action.dest}: the help says {said[1]}, and it is {plain}"
 
 
 LINKED = re.compile(r'\[`([\w.]+)(?:\(\))?`\]\(([\w/.-]*\.ipynb)?#([\w.-]+)\)|<a href="([^"#]*\.ipynb)?#([\w.-]+)"><code>([\w.]+)(?:\(\))?</code></a>')
