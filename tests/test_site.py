@@ -567,6 +567,27 @@ def test_the_first_screen_says_what_this_is(built, browser):
     tab.close()
 
 
+@pytest.mark.parametrize("width", [1280, 380])
+@pytest.mark.parametrize("name", ["results", "speed", "cli"])
+def test_tables_of_results_and_options_are_not_cut(built, browser, name, width):
+    folder, _ = built
+    tab = browser.new_page(viewport={"width": width, "height": 800})
+    tab.goto((folder / f"{name}.html").as_uri(), wait_until="load")
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    cut = tab.locator("main table").evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)")
+    assert len(cut) > 10 and max(cut) <= 1
+    if name == "results":
+        aligned = "all => new Set(all.map(each => getComputedStyle(each).textAlign))"
+        assert tab.locator("table.figures td.number").evaluate_all(f"all => [...({aligned})(all)]") == ["right" if width > 575 else "left"]
+        assert tab.locator("table.figures tbody th").evaluate_all(f"all => [...({aligned})(all)]") == ["left"]
+    tab.close()
+
+
+def test_the_page_about_speed_speaks_in_sentences(built):
+    text = (built[0] / "speed.html").read_text(encoding="utf-8")
+    assert text.count("<img alt") == 1 and "(bar" not in text and not re.search(r"takes 0\.\d+ of", text)
+
+
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (380, "dark")])
 def test_a_page_fits_its_window(built, browser, width, scheme):
     folder, made = built

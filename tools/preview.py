@@ -75,6 +75,11 @@ def pages_for_notebooks(source):
     return re.sub(r"\]\((?![a-z]+:)([^)\s#]+\.ipynb)(#[^)\s]*)?\)", renamed, source)
 
 
+def html_for_notebooks(source):
+    "The same for HTML."
+    return re.sub(r"href=\"(?![a-z]+:)([^\"#]+\.ipynb)", lambda match: f'href="{link_to_page(match[1])}', source)
+
+
 def output(out, described):
     "One stored output as HTML: the richest form a page without a kernel can show."
     data = out.get("data", {})
@@ -83,7 +88,7 @@ def output(out, described):
     if out.output_type == "error":
         return f"<pre>{html.escape(out.ename)}: {html.escape(out.evalue)}</pre>"
     if "text/html" in data:
-        return f'<div>{data["text/html"]}</div>'
+        return f'<div>{html_for_notebooks(data["text/html"])}</div>'
     if "image/svg+xml" in data:
         return f'<div role="img" aria-label="{described}">{data["image/svg+xml"]}</div>'
     for kind in ("image/png", "image/jpeg"):
@@ -115,7 +120,7 @@ def prose(source, found):
     texts = []
     for number, part in enumerate(parts):
         if number % 2:
-            texts.append(re.sub(r"href=\"(?![a-z]+:)([^\"#]+\.ipynb)", lambda match: f'href="{link_to_page(match[1])}', part))
+            texts.append(html_for_notebooks(part))
             continue
         text = markdown2html_mistune(pages_for_notebooks(re.sub(r" *\{[#.][^}\n]*\}", "", part)))
         for level, _, anchor in (next(found) for _ in headings({"cells": [{"cell_type": "markdown", "source": part}]})):
