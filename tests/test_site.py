@@ -13,6 +13,7 @@ import pytest
 
 import yaml
 from PIL import Image
+from pygments.formatters import HtmlFormatter
 
 import commands
 import library
@@ -483,6 +484,11 @@ def test_colours_of_the_preview_meet_aa(dark):
     for text in ("ink", "soft", "accent"):
         for ground in ("paper", "panel", "code"):
             assert contrast(colours[text], colours[ground]) >= 4.5, f"{text} on {ground}"
+    code = HtmlFormatter(style=preview.STYLES[dark], nobackground=True).get_style_defs(".highlight")
+    found = {name: colour for name, colour in re.findall(r"\.highlight \.(\w+) \{ color: (#[0-9A-Fa-f]{6})\b", code) if name != "w"}    # white space
+    assert len(found) > 15
+    for name, colour in found.items():
+        assert contrast(colour.lower(), colours["code"]) >= 4.5, f"code .{name}: {colour}"
 
 
 def test_the_readme_describes_its_figures_and_hides_what_the_site_hides(site):
@@ -564,6 +570,21 @@ def test_the_first_screen_says_what_this_is(built, browser):
     assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"
     tab.set_viewport_size({"width": 380, "height": 800})
     assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 3, "one below the other"
+    tab.close()
+
+
+@pytest.mark.parametrize("name, width, scheme", [
+    ("index", 1280, "light"), ("results", 380, "light"), ("explorers", 1280, "dark"), ("devices", 1280, "light"),
+    ("course/playground", 380, "dark")])
+def test_axe_finds_nothing_serious(built, browser, name, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab.route("http*://**", lambda route: route.abort())
+    tab.goto((built[0] / f"{name}.html").as_uri(), wait_until="load")
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    found = [f"{each['impact']}, {each['id']}: {each['nodes'][0]['html'][:100]}" for each in Axe().run(tab).response["violations"]
+             if each["impact"] in ("serious", "critical")]
+    assert found == []
     tab.close()
 
 

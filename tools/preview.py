@@ -43,10 +43,11 @@ PAGE = """<!doctype html>
 {turn}
 <footer>A preview without Quarto. {copyright}</footer>
 </main>
-</body>
+{script}</body>
 </html>
 """
 HIGHLIGHT = Highlight2HTML()
+STYLES = ("xcode", "github-dark")    # of code, on light and dark ground; every colour has enough contrast
 
 
 def reading_order(root):
@@ -178,7 +179,7 @@ def turn(order, number, titles):
 def style():
     "What the site's own style sheet says of pages, then the layout of the preview, and code colours for light and dark."
     light, dark = (HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
-                   for name in ("default", "github-dark"))
+                   for name in STYLES)
     layout = Path(__file__).with_name("preview.css").read_text(encoding="utf-8")
     shared = re.sub(r"^(:root|\.quarto-dark) \{[^}]*\}$", "", (ROOT / "nbs" / "styles.css").read_text(encoding="utf-8"), flags=re.MULTILINE)
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{shared}\n{layout}"
@@ -192,6 +193,7 @@ def build(folder, root=ROOT):
     titles = {path: (title(nb)[0] or path.stem, title(nb)[1] or "") for path, nb in loaded.items()}
     values = settings(root)
     icon = '<link rel="icon" type="image/svg+xml" href="{}favicon.svg">\n' if (root / "nbs" / "favicon.svg").exists() else ""
+    script = (ROOT / "nbs" / "scroll.html").read_text(encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(order):
         page = page_name(path)
@@ -208,7 +210,7 @@ def build(folder, root=ROOT):
             title=html.escape(titles[path][0]), subtitle=html.escape(titles[path][1]), body=text,
             top="../" * len(page.parent.parts), icon=icon.format("../" * len(page.parent.parts)),
             math=MATH + "\n" if re.search(r"\$[^$\n]+\$", sources) else "", turn=turn(order, number, titles),
-            menu=menu(sections, titles, page, values["title"]), copyright=html.escape(values["copyright"]),
+            script=script, menu=menu(sections, titles, page, values["title"]), copyright=html.escape(values["copyright"]),
         ), encoding="utf-8")
     (folder / "style.css").write_text(style(), encoding="utf-8")
     if (root / "nbs" / "explorers").is_dir():  # with vega.js where tools/vega.py has written it; they need a server, not file://

@@ -271,7 +271,8 @@ def page_bytes(root, path, nb):
             shown.append("".join(output.get("data", {}).get("text/html", "")))
         total += len(cell["source"].encode())
         files |= {f"explorers/{name}" for text in shown for name in re.findall(r'data-explorer="([\w.-]+)"', text)}
-        files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)}
+        files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)
+                  if not found.endswith(".ipynb")}    # a link to a page loads nothing
         files |= {target for picture, _, target in links_of({"cells": [cell]}) if picture}
     folder = root / "nbs" / path.parent
     if any("explorers/" in name for name in files):   # their script loads the style, Vega and the data that the page names
