@@ -298,6 +298,19 @@ def test_making_the_pages_leaves_the_readme_alone_and_shares_one_picture(site):
     assert "title: \"fashion_cnn\"" in (folder / "nbdev.yml").read_text()
 
 
+def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
+    table = '<table class="dataframe"><tr><td>```</td></tr></table>'
+    write(site, "01_tiny.ipynb", *TINY, code("one()", shown("text/html", table)))
+    page = process.page(Path("01_tiny.ipynb"), site)
+    output, = page.cells[-1].outputs
+    assert "".join(output["data"]["text/markdown"]) == f"````{{=html}}\n{table}\n````\n"
+    assert f"<div>{table}</div>" in preview.build(site / "out", site)[1].read_text()
+    for path in ("results.ipynb", "compare.ipynb", "explorers.ipynb"):    # what quarto/src/core/jupyter/widgets.ts looks for
+        nb = process.page(Path(path))
+        kinds = {kind for cell in nb.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
+        assert not kinds & {"text/html", "application/javascript", "application/vnd.jupyter.widget-view+json"}, path
+
+
 def test_lessons_have_their_numbers_in_the_sidebar(lesson, site):
     lesson(*LESSON)
     process.process(site / "pages", site)

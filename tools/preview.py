@@ -46,6 +46,7 @@ PAGE = """<!doctype html>
 {script}</body>
 </html>
 """
+RAW = re.compile(r"(`{3,})\{=html\}\n(.*)\n\1", flags=re.DOTALL)    # HTML inside Markdown
 HIGHLIGHT = Highlight2HTML()
 STYLES = ("xcode", "github-dark")    # of code, on light and dark ground; every colour has enough contrast
 
@@ -88,8 +89,8 @@ def output(out, described):
         return f"<pre>{ansi2html(out.text)}</pre>"
     if out.output_type == "error":
         return f"<pre>{html.escape(out.ename)}: {html.escape(out.evalue)}</pre>"
-    if "text/html" in data:
-        return f'<div>{html_for_notebooks(data["text/html"])}</div>'
+    if shown := RAW.fullmatch("".join(data.get("text/markdown", "")).strip()):
+        return f"<div>{html_for_notebooks(shown[2])}</div>"
     if "image/svg+xml" in data:
         return f'<div role="img" aria-label="{described}">{data["image/svg+xml"]}</div>'
     for kind in ("image/png", "image/jpeg"):
