@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
+import cards
 import commands
 import library
 import pages
@@ -453,8 +454,10 @@ def test_what_the_configuration_names_is_there():
     assert quarto["website"]["repo-subdir"] == values["nbs_path"], "or `View source` leads nowhere"
 
 
-def test_icon_and_picture_for_sharing():
+def test_icon_cards_and_picture_for_sharing():
     assert (ROOT / "nbs" / "favicon.svg").read_text(encoding="utf-8") == pictures.icon()
+    for number, text in cards.cards().items():
+        assert (ROOT / "nbs" / "cards" / f"lesson{number}.svg").read_text(encoding="utf-8") == text, "python tools/cards.py"
     share = ROOT / "nbs" / "share.png"
     assert share.stat().st_size < 150_000
     with Image.open(share) as picture:
@@ -576,13 +579,16 @@ def test_the_first_screen_says_what_this_is(built, browser):
     _, made = built
     tab = browser.new_page(viewport={"width": 1280, "height": 800})
     tab.goto(made[0].as_uri(), wait_until="domcontentloaded")
-    for place in (".output img", "a[href*='colab.research.google.com']", "a[href*='first_network']", "a[href='#on-your-machine']"):
+    for place in (".output img", "a[href*='colab.research.google.com']", "a[href*='first_network']", "a[href='#install-on-your-machine']"):
         assert tab.locator(f"main {place}").first.bounding_box()["y"] < 800, place
-    cards = tab.locator("#the-course + p + ul > li")
-    assert cards.count() == 9
-    assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"
+    shown = tab.locator("#the-course + p + ul > li")
+    assert shown.count() == 9
+    widths = shown.locator("img").evaluate_all("all => Promise.all(all.map(img => img.decode().then(() => img.clientWidth)))")
+    assert len(widths) == 9 and min(widths) > 150
+    assert all(re.search(r"(minutes|hour|as long as you like).*(easy|harder)", text) for text in shown.all_inner_texts())
+    assert len({round(shown.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"
     tab.set_viewport_size({"width": 380, "height": 800})
-    assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 3, "one below the other"
+    assert len({round(shown.nth(at).bounding_box()["y"]) for at in range(3)}) == 3, "one below the other"
     tab.close()
 
 
