@@ -440,6 +440,17 @@ def test_anchors_are_those_of_pandoc(text, anchor):
     assert pages.heading_id(text) == anchor
 
 
+@pytest.mark.parametrize("words, page", [
+    ("install", "index"), ("learning rate finder", "learning_rate_finder"), ("macro F1", "evaluate/metrics"), ("command line", "cli"),
+    ("confusion matrix", "evaluate/metrics"), ("overfitting", "course/02_depth_and_dropout"), ("transfer", "course/05_transfer_learning")])
+def test_what_people_search_for_stands_in_a_title_or_a_heading(words, page):
+    "The search of Quarto puts titles and headings before text; `install` used to lead to a page about runs."
+    found = {path.with_suffix("").as_posix() for path in pages.notebooks()
+             if any(words.lower() in text.lower() for _, text, _ in pages.headings(pages.read(ROOT / "nbs" / path)))}
+    assert page in found, found
+    assert words != "install" or found == {"index"}
+
+
 # --- what surrounds the pages -----------------------------------------------------------------------------------------
 
 def test_what_the_configuration_names_is_there():
