@@ -5,6 +5,7 @@ import html
 import importlib
 import inspect
 import os
+import random
 import re
 import shutil
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 
 import yaml
 from PIL import Image
+from pygments.formatters import HtmlFormatter
 
+import cards
+import commands
 import library
 import pages
 import pictures
@@ -163,8 +167,10 @@ def test_explorers_count_as_a_part_of_their_page(site):
     (site / "nbs" / "explorers").mkdir()
     before = site_check.page_bytes(site, Path("01_tiny.ipynb"), nb)
     for name in ("runs.json", "vega.js", "notes.txt", "other.json"):    # the last two are not loaded
-        (site / "nbs" / "explorers" / name).write_bytes(bytes(1000))
-    assert site_check.page_bytes(site, Path("01_tiny.ipynb"), nb) == before + 2000
+        (site / "nbs" / "explorers" / name).write_bytes(random.Random(name).randbytes(1000))
+    assert before + 2000 <= site_check.page_bytes(site, Path("01_tiny.ipynb"), nb) <= before + 2100
+    (site / "nbs" / "explorers" / "vega.js").write_bytes(bytes(100_000))
+    assert site_check.page_bytes(site, Path("01_tiny.ipynb"), nb) <= before + 1300, "text travels packed"
 
 
 @pytest.mark.parametrize("expected, old, new", [
@@ -296,6 +302,19 @@ def test_making_the_pages_leaves_the_readme_alone_and_shares_one_picture(site):
     assert "title: \"fashion_cnn\"" in (folder / "nbdev.yml").read_text()
 
 
+def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
+    table = '<table class="dataframe"><tr><td>```</td></tr></table>'
+    write(site, "01_tiny.ipynb", *TINY, code("one()", shown("text/html", table)))
+    page = process.page(Path("01_tiny.ipynb"), site)
+    output, = page.cells[-1].outputs
+    assert "".join(output["data"]["text/markdown"]) == f"````{{=html}}\n{table}\n````\n"
+    assert f"<div>{table}</div>" in preview.build(site / "out", site)[1].read_text()
+    for path in ("results.ipynb", "compare.ipynb", "explorers.ipynb"):    # what quarto/src/core/jupyter/widgets.ts looks for
+        nb = process.page(Path(path))
+        kinds = {kind for cell in nb.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
+        assert not kinds & {"text/html", "application/javascript", "application/vnd.jupyter.widget-view+json"}, path
+
+
 def test_lessons_have_their_numbers_in_the_sidebar(lesson, site):
     lesson(*LESSON)
     process.process(site / "pages", site)
@@ -320,6 +339,58 @@ def test_an_incomplete_page_is_found(site):
     (folder / "01_tiny.ipynb").write_text(whole)
     (folder / "index.ipynb").unlink()
     assert "index.ipynb: there is no page of it" in site_check.processed(site, folder)
+
+
+PARSER = '''#| export
+import argparse
+
+def count(text):
+    "A number above 0, such as 3, for argparse."
+    return int(text)
+
+def parser() -> argparse.ArgumentParser:
+    "The arguments."
+    main = argparse.ArgumentParser("tool")
+    add = main.add_subparsers().add_parser("look", help="at <one>", description="Look at `Plan` once.").add_argument
+    add("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    add("--out", metavar="FILE", help="file to write (default: the name's)")
+    add("--size", type=count, nargs="+", required=True)
+    add("--form", choices=["a", "b", "c"], default="b")
+    add("--force", action="store_true", help="replace what is there")
+    add("plan", metavar="PLAN", help="a 100 %% plan")
+    return main
+'''
+
+
+def test_a_page_with_a_parser_documents_its_commands_first(site):
+    text = documentation(site, PARSER)
+    assert "### tool look {#command-look .doc-name}" in text and "tool look PLAN --size SIZE ... [options]" in text
+    assert text.index("{#command-look") < text.index("{#count") and '<a href="#command-look">' in text
+    assert ["look", "at <one>"] in rows(text) and "Look at <code>Plan</code> once." in text
+    there = rows(text)
+    for row in (["PLAN", "plan", "must be given", "a 100 % plan"], ["--size", "number above 0, one or more", "must be given", ""],
+                ["--seed", "whole number", "0", "of what is drawn"], ["--out", "file", "the name's", "file to write"],
+                ["--form", "a, b or c", "b", ""], ["--force", "a switch", "", "replace what is there"]):
+        assert row in there, row
+    order = [row[0] for row in there if row[0] in ("PLAN", "--size", "--seed")]
+    assert order == ["PLAN", "--size", "--seed"], "what must be given comes first"
+    assert "command-" not in documentation(site), "a page without a parser has no commands"
+
+
+def test_every_command_and_option_is_on_the_page_of_the_command_line():
+    from fashion_cnn.cli import parser
+    text = "\n".join(cell.source for cell in process.page(Path("cli.ipynb"), ROOT).cells if cell.cell_type == "markdown")
+    there = commands.commands_of(parser())
+    assert len(there) > 10
+    for name, _, command in there:
+        section = text.partition(f"{{#command-{name} ")[2].partition("\n#")[0]
+        for action in commands.arguments_of(command):
+            assert f"<code>{commands.name_of(action)}</code></th>" in section, (name, action.dest)
+            assert action.help and "default" not in commands.row(action, str)["text"], (name, action.dest)
+            said = commands.DEFAULT.search(action.help)
+            if said and action.default is not None:
+                plain = html.unescape(re.sub("<[^>]+>", "", commands.default_of(action)))
+                assert said[1] == plain, f"{name} {action.dest}: the help says {said[1]}, and it is {plain}"
 
 
 LINKED = re.compile(r'\[`([\w.]+)(?:\(\))?`\]\(([\w/.-]*\.ipynb)?#([\w.-]+)\)|<a href="([^"#]*\.ipynb)?#([\w.-]+)"><code>([\w.]+)(?:\(\))?</code></a>')
@@ -372,6 +443,17 @@ def test_anchors_are_those_of_pandoc(text, anchor):
     assert pages.heading_id(text) == anchor
 
 
+@pytest.mark.parametrize("words, page", [
+    ("install", "index"), ("learning rate finder", "learning_rate_finder"), ("macro F1", "evaluate/metrics"), ("command line", "cli"),
+    ("confusion matrix", "evaluate/metrics"), ("overfitting", "course/02_depth_and_dropout"), ("transfer", "course/05_transfer_learning")])
+def test_what_people_search_for_stands_in_a_title_or_a_heading(words, page):
+    "The search of Quarto puts titles and headings before text; `install` used to lead to a page about runs."
+    found = {path.with_suffix("").as_posix() for path in pages.notebooks()
+             if any(words.lower() in text.lower() for _, text, _ in pages.headings(pages.read(ROOT / "nbs" / path)))}
+    assert page in found, found
+    assert words != "install" or found == {"index"}
+
+
 # --- what surrounds the pages -----------------------------------------------------------------------------------------
 
 def test_what_the_configuration_names_is_there():
@@ -386,8 +468,10 @@ def test_what_the_configuration_names_is_there():
     assert quarto["website"]["repo-subdir"] == values["nbs_path"], "or `View source` leads nowhere"
 
 
-def test_icon_and_picture_for_sharing():
+def test_icon_cards_and_picture_for_sharing():
     assert (ROOT / "nbs" / "favicon.svg").read_text(encoding="utf-8") == pictures.icon()
+    for number, text in cards.cards().items():
+        assert (ROOT / "nbs" / "cards" / f"lesson{number}.svg").read_text(encoding="utf-8") == text, "python tools/cards.py"
     share = ROOT / "nbs" / "share.png"
     assert share.stat().st_size < 150_000
     with Image.open(share) as picture:
@@ -430,6 +514,11 @@ def test_colours_of_the_preview_meet_aa(dark):
     for text in ("ink", "soft", "accent"):
         for ground in ("paper", "panel", "code"):
             assert contrast(colours[text], colours[ground]) >= 4.5, f"{text} on {ground}"
+    code = HtmlFormatter(style=preview.STYLES[dark], nobackground=True).get_style_defs(".highlight")
+    found = {name: colour for name, colour in re.findall(r"\.highlight \.(\w+) \{ color: (#[0-9A-Fa-f]{6})\b", code) if name != "w"}    # white space
+    assert len(found) > 15
+    for name, colour in found.items():
+        assert contrast(colour.lower(), colours["code"]) >= 4.5, f"code .{name}: {colour}"
 
 
 def test_the_readme_describes_its_figures_and_hides_what_the_site_hides(site):
@@ -504,14 +593,53 @@ def test_the_first_screen_says_what_this_is(built, browser):
     _, made = built
     tab = browser.new_page(viewport={"width": 1280, "height": 800})
     tab.goto(made[0].as_uri(), wait_until="domcontentloaded")
-    for place in (".output img", "a[href*='colab.research.google.com']", "a[href*='first_network']", "a[href='#on-your-machine']"):
+    for place in (".output img", "a[href*='colab.research.google.com']", "a[href*='first_network']", "a[href='#install-on-your-machine']"):
         assert tab.locator(f"main {place}").first.bounding_box()["y"] < 800, place
-    cards = tab.locator("#the-course + p + ul > li")
-    assert cards.count() == 9
-    assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"
+    shown = tab.locator("#the-course + p + ul > li")
+    assert shown.count() == 9
+    widths = shown.locator("img").evaluate_all("all => Promise.all(all.map(img => img.decode().then(() => img.clientWidth)))")
+    assert len(widths) == 9 and min(widths) > 150
+    assert all(re.search(r"(minutes|hour|as long as you like).*(easy|harder)", text) for text in shown.all_inner_texts())
+    assert len({round(shown.nth(at).bounding_box()["y"]) for at in range(3)}) == 1, "three cards side by side"
     tab.set_viewport_size({"width": 380, "height": 800})
-    assert len({round(cards.nth(at).bounding_box()["y"]) for at in range(3)}) == 3, "one below the other"
+    assert len({round(shown.nth(at).bounding_box()["y"]) for at in range(3)}) == 3, "one below the other"
     tab.close()
+
+
+@pytest.mark.parametrize("name, width, scheme", [
+    ("index", 1280, "light"), ("results", 380, "light"), ("explorers", 1280, "dark"), ("devices", 1280, "light"),
+    ("course/playground", 380, "dark")])
+def test_axe_finds_nothing_serious(built, browser, name, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab.route("http*://**", lambda route: route.abort())
+    tab.goto((built[0] / f"{name}.html").as_uri(), wait_until="load")
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    found = [f"{each['impact']}, {each['id']}: {each['nodes'][0]['html'][:100]}" for each in Axe().run(tab).response["violations"]
+             if each["impact"] in ("serious", "critical")]
+    assert found == []
+    tab.close()
+
+
+@pytest.mark.parametrize("width", [1280, 380])
+@pytest.mark.parametrize("name", ["results", "speed", "cli"])
+def test_tables_of_results_and_options_are_not_cut(built, browser, name, width):
+    folder, _ = built
+    tab = browser.new_page(viewport={"width": width, "height": 800})
+    tab.goto((folder / f"{name}.html").as_uri(), wait_until="load")
+    tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    cut = tab.locator("main table").evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)")
+    assert len(cut) > 10 and max(cut) <= 1
+    if name == "results":
+        aligned = "all => new Set(all.map(each => getComputedStyle(each).textAlign))"
+        assert tab.locator("table.figures td.number").evaluate_all(f"all => [...({aligned})(all)]") == ["right" if width > 575 else "left"]
+        assert tab.locator("table.figures tbody th").evaluate_all(f"all => [...({aligned})(all)]") == ["left"]
+    tab.close()
+
+
+def test_the_page_about_speed_speaks_in_sentences(built):
+    text = (built[0] / "speed.html").read_text(encoding="utf-8")
+    assert text.count("<img alt") == 1 and "(bar" not in text and not re.search(r"takes 0\.\d+ of", text)
 
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (380, "dark")])

@@ -43,10 +43,12 @@ PAGE = """<!doctype html>
 {turn}
 <footer>A preview without Quarto. {copyright}</footer>
 </main>
-</body>
+{script}</body>
 </html>
 """
+RAW = re.compile(r"(`{3,})\{=html\}\n(.*)\n\1", flags=re.DOTALL)    # HTML inside Markdown
 HIGHLIGHT = Highlight2HTML()
+STYLES = ("xcode", "github-dark")    # of code, on light and dark ground; every colour has enough contrast
 
 
 def reading_order(root):
@@ -75,6 +77,11 @@ def pages_for_notebooks(source):
     return re.sub(r"\]\((?![a-z]+:)([^)\s#]+\.ipynb)(#[^)\s]*)?\)", renamed, source)
 
 
+def html_for_notebooks(source):
+    "The same for HTML."
+    return re.sub(r"href=\"(?![a-z]+:)([^\"#]+\.ipynb)", lambda match: f'href="{link_to_page(match[1])}', source)
+
+
 def output(out, described):
     "One stored output as HTML: the richest form a page without a kernel can show."
     data = out.get("data", {})
@@ -82,8 +89,8 @@ def output(out, described):
         return f"<pre>{ansi2html(out.text)}</pre>"
     if out.output_type == "error":
         return f"<pre>{html.escape(out.ename)}: {html.escape(out.evalue)}</pre>"
-    if "text/html" in data:
-        return f'<div>{data["text/html"]}</div>'
+    if shown := RAW.fullmatch("".join(data.get("text/markdown", "")).strip()):
+        return f"<div>{html_for_notebooks(shown[2])}</div>"
     if "image/svg+xml" in data:
         return f'<div role="img" aria-label="{described}">{data["image/svg+xml"]}</div>'
     for kind in ("image/png", "image/jpeg"):
@@ -115,7 +122,7 @@ def prose(source, found):
     texts = []
     for number, part in enumerate(parts):
         if number % 2:
-            texts.append(re.sub(r"href=\"(?![a-z]+:)([^\"#]+\.ipynb)", lambda match: f'href="{link_to_page(match[1])}', part))
+            texts.append(html_for_notebooks(part))
             continue
         text = markdown2html_mistune(pages_for_notebooks(re.sub(r" *\{[#.][^}\n]*\}", "", part)))
         for level, _, anchor in (next(found) for _ in headings({"cells": [{"cell_type": "markdown", "source": part}]})):
@@ -173,7 +180,7 @@ def turn(order, number, titles):
 def style():
     "What the site's own style sheet says of pages, then the layout of the preview, and code colours for light and dark."
     light, dark = (HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
-                   for name in ("default", "github-dark"))
+                   for name in STYLES)
     layout = Path(__file__).with_name("preview.css").read_text(encoding="utf-8")
     shared = re.sub(r"^(:root|\.quarto-dark) \{[^}]*\}$", "", (ROOT / "nbs" / "styles.css").read_text(encoding="utf-8"), flags=re.MULTILINE)
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{shared}\n{layout}"
@@ -187,6 +194,7 @@ def build(folder, root=ROOT):
     titles = {path: (title(nb)[0] or path.stem, title(nb)[1] or "") for path, nb in loaded.items()}
     values = settings(root)
     icon = '<link rel="icon" type="image/svg+xml" href="{}favicon.svg">\n' if (root / "nbs" / "favicon.svg").exists() else ""
+    script = (ROOT / "nbs" / "scroll.html").read_text(encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(order):
         page = page_name(path)
@@ -203,7 +211,7 @@ def build(folder, root=ROOT):
             title=html.escape(titles[path][0]), subtitle=html.escape(titles[path][1]), body=text,
             top="../" * len(page.parent.parts), icon=icon.format("../" * len(page.parent.parts)),
             math=MATH + "\n" if re.search(r"\$[^$\n]+\$", sources) else "", turn=turn(order, number, titles),
-            menu=menu(sections, titles, page, values["title"]), copyright=html.escape(values["copyright"]),
+            script=script, menu=menu(sections, titles, page, values["title"]), copyright=html.escape(values["copyright"]),
         ), encoding="utf-8")
     (folder / "style.css").write_text(style(), encoding="utf-8")
     if (root / "nbs" / "explorers").is_dir():  # with vega.js where tools/vega.py has written it; they need a server, not file://

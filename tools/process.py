@@ -39,6 +39,17 @@ def for_quarto(cell):
         cell.source = COMMANDS.sub(r"\1bash", text)
 
 
+def html_without_scripts(cell):
+    """HTML that a cell shows, as HTML inside Markdown, which looks the same: for outputs of the kind text/html, tables of pandas
+    among them, Quarto would load jQuery and RequireJS, in case that a widget of the notebook should want them."""
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "text/html" in data:
+            text = "".join(data.pop("text/html")).strip()
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+            data["text/markdown"] = f"{fence}{{=html}}\n{text}\n{fence}\n".splitlines(keepends=True)
+
+
 class CleanMetadata(Processor):
     "No widget state: Quarto would load two scripts for it, and a widget without a kernel is dead."
 
@@ -52,7 +63,8 @@ def page(path, root=ROOT):
     nb.frontmatter_ = front_matter(root)
     ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames)]
     NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, ours[0], strip_ansi, hide_line, hide_,
-                              remove_unexported, rm_header_dash, clean_magics, ours[1], for_quarto, CleanMetadata,
+                              remove_unexported, rm_header_dash, clean_magics, ours[1], for_quarto,
+                              html_without_scripts, CleanMetadata,
                               strip_hidden_metadata]).process()
     return nb
 

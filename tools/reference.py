@@ -1,6 +1,6 @@
 """What a page says of a function or a class: a heading, the signature in short form, one sentence, and a table of parameters.
 
-It is made from the source alone (library.py): nothing is imported or run. A heading is Markdown, for the table of contents;
+It is made from the source alone (library.py): nothing is imported or run, except for a parser of commands (commands.py). A heading is Markdown, for the table of contents;
 the rest is HTML, so that nothing in a comment can be mistaken for Markdown.
 """
 import html
@@ -10,6 +10,7 @@ from pathlib import Path
 from execnb.nbio import mk_cell
 from nbdev.process import Processor
 
+import commands
 from library import entries_of, library, source_line
 from pages import heading_id, settings
 
@@ -126,6 +127,13 @@ class Reference:
         table = f'<table class="doc-contents" data-quarto-disable-processing="true">\n{head}\n<tbody>\n' + "\n".join(rows) + "\n</tbody>\n</table>"
         return f"```{{=html}}\n{table}\n```" if rows else ""
 
+    def commands(self):
+        "The commands of a page that documents a parser, each with its options, as Markdown; else nothing."
+        if not commands.has_parser(self.library.entries[self.module]):
+            return ""
+        file = self.root / Path(*self.module.split(".")).with_suffix(".py")
+        return commands.page_of_commands(commands.parser_of(self.module, file), self.sentence)
+
     def linked(self, source):
         "Prose with the names in it that are certain linked to their documentation; headings and blocks of code stay as they are."
         def link(match):
@@ -175,8 +183,8 @@ class DocumentExports(Processor):
                 cells += self.documented(cell, words, min(level, 3) + 1)
             if top is None and cell.cell_type == "markdown" and "colab-badge" in cell.source:
                 top = len(cells)
-        if listed := self.reference.contents():
-            cells.insert(top or 1, mk_cell(listed, "markdown"))
+        listed = [mk_cell(text, "markdown") for text in (self.reference.commands(), self.reference.contents()) if text]
+        cells[top or 1:top or 1] = listed
         self.nb.cells = cells
 
     def documented(self, cell, words, level):

@@ -6,6 +6,7 @@ Each check is a function (root) -> list of problems, one line each; tests/test_s
 """
 import ast
 import base64
+import gzip
 import html
 import json
 import os
@@ -259,6 +260,12 @@ def decoded(kind, data):
     return len(base64.b64decode(text)) if kind in ("image/png", "image/jpeg") else len(text.encode())
 
 
+def wire_bytes(file):
+    "How many bytes of a file travel: servers of pages pack text, and pictures are packed already."
+    packs = file.suffix in (".js", ".css", ".json", ".svg")
+    return len(gzip.compress(file.read_bytes(), mtime=0)) if packs else file.stat().st_size
+
+
 def page_bytes(root, path, nb):
     "What a browser loads for a page, as far as it is known before Quarto: text, figures, files that it names, Quarto's own."
     files = set()
@@ -271,12 +278,13 @@ def page_bytes(root, path, nb):
             shown.append("".join(output.get("data", {}).get("text/html", "")))
         total += len(cell["source"].encode())
         files |= {f"explorers/{name}" for text in shown for name in re.findall(r'data-explorer="([\w.-]+)"', text)}
-        files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)}
+        files |= {found for text in shown for found in re.findall(r"(?:src|href|data-[\w-]+)=[\"']([\w./-]+\.\w+)", text)
+                  if not found.endswith(".ipynb")}    # a link to a page loads nothing
         files |= {target for picture, _, target in links_of({"cells": [cell]}) if picture}
     folder = root / "nbs" / path.parent
     if any("explorers/" in name for name in files):   # their script loads the style, Vega and the data that the page names
         files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".js", ".css")}
-    return total + sum((folder / name).stat().st_size for name in files if (folder / name).is_file())
+    return total + sum(wire_bytes(folder / name) for name in files if (folder / name).is_file())
 
 
 def page_weight(root):

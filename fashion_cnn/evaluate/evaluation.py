@@ -59,7 +59,7 @@ class Evaluation(Predictions):
         return self.scores(average)[1]
 
     def f1(self, average="macro"):
-        "Harmonic mean of precision and recall, averaged over classes."
+        "F1, by default macro F1: harmonic mean of precision and recall, averaged over classes."
         return self.scores(average)[2]
 
     def report(self):
