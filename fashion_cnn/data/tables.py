@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['BLOCK_BYTES', 'line_blocks', 'digits_of', 'Columns', 'cells_of', 'has_header',
-           'header_columns', 'makes_image', 'bare_columns', 'columns_of', 'patient_rows',
-           'block_rows', 'join_pixels', 'as_images', 'read_csv']
+           'header_columns', 'makes_image', 'bare_columns', 'columns_of', 'plain_cell',
+           'patient_rows', 'block_rows', 'join_pixels', 'as_images', 'column_array',
+           'read_csv']
 
 # %% ../../nbs/data/tables.ipynb #imports
 import math
@@ -17,6 +18,7 @@ import numpy as np
 
 from .arrays import naming_file
 from .pixels import as_split
+from ..limits import check_size
 
 # %% ../../nbs/data/tables.ipynb #cell-071
 BLOCK_BYTES = 4 * 2 ** 20  # bytes of text read at a time
@@ -207,7 +209,7 @@ def columns_of(file):
 # %% ../../nbs/data/tables.ipynb #cell-073
 def _number(cell, line, column):
     try:
-        value = float(cell)
+        value = float(cell.replace(b"_", b"?"))
     except ValueError:
         raise ValueError(f"line {line}, column {column}: a number was expected. Received: "
                          f"{cell.decode(errors='replace')!r}") from None
@@ -217,10 +219,28 @@ def _number(cell, line, column):
     return value
 
 # %% ../../nbs/data/tables.ipynb #plain
-def _plain(cell):  # an Id or a label: a whole number where it is one, else a word
+def plain_cell(cell, line, column, is_label):  # an Id or a label
+    "A whole number where it is one, else a word; ValueError where it cannot be told."
     text = cell.decode("utf-8")
-    number = re.fullmatch(r"-?\d{1,18}(\.0*)?", text)
-    return int(number[0].partition(".")[0]) if number else text
+    if text.lower() in ("", "nan", "null", "none"):
+        raise ValueError(f"line {line}, column {column}: it is empty. Received: {text!r}")
+    if len(text) > 1000:
+        raise ValueError(f"line {line}, column {column}: at most 1,000 letters are read. Received: "
+                         f"{len(text):,} letters, {text[:20]!r}...")
+    number = re.fullmatch(r"-?[0-9]{1,18}(\.0*)?", text)
+    if number: return int(number[0].partition(".")[0])
+    return _whole_label(text, line, column) if is_label else text
+
+# %% ../../nbs/data/tables.ipynb #whole-label
+def _whole_label(text, line, column):
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if "_" in text or not value.is_integer() or abs(value) > 10 ** 15:
+        raise ValueError(f"line {line}, column {column}: labels are whole numbers or words. "
+                         f"Received: {text!r}")
+    return int(value)
 
 # %% ../../nbs/data/tables.ipynb #split-line
 def _split_line(text, separator):
@@ -241,16 +261,15 @@ def patient_rows(block, columns, line):
                              f"line {line} has {len(cells)} cells, the first one "
                              f"{len(columns.names)}")
         for to, at in ((ids, columns.id), (labels, columns.label)):
-            to.append(None if at is None else _plain(cells[at]))
-            if at is not None and str(to[-1]).lower() in ("", "nan", "null", "none"):
-                raise ValueError(f"line {line}, column {columns.names[at]}: it is empty. Received: "
-                                 f"{cells[at].decode()!r}")
+            name = None if at is None else columns.names[at]
+            to.append(at if at is None else plain_cell(cells[at], line, name, to is labels))
         pixels.append(_row(cells[columns.pixels], columns.names[columns.pixels], line))
     return ids, labels, np.array(pixels)
 
 # %% ../../nbs/data/tables.ipynb #row
 def _row(cells, names, line):
     try:
+        if any(b"_" in cell for cell in cells): raise ValueError  # Python reads 1_0 as 10
         row = np.array(cells).astype(np.float32)
         if (row >= 0).all() and (row <= 255).all() and ((row <= 1) | (row == np.rint(row))).all():
             return row
@@ -311,8 +330,15 @@ def as_images(rows):  # (N, pixels), or (N, 3 * pixels) of colour images
 def _roughness(images):  # mean difference of neighbours
     return sum(np.abs(np.diff(images.astype(np.int16), axis=axis)).mean() for axis in (1, 2))
 
+# %% ../../nbs/data/tables.ipynb #column-array
+def column_array(values,  # numbers, or words
+                 size):   # of the file, in bytes
+    longest = max((len(value) for value in values if isinstance(value, str)), default=0)
+    check_size(4 * longest * len(values), "a column of words", size)
+    return np.array(values)
+
 # %% ../../nbs/data/tables.ipynb #all-words-or-numbers
-def _all_words_or_numbers(labels, columns):  # -> an array, or None where there is no such column
+def _all_words_or_numbers(labels, columns, size):  # -> an array, or None if there is no such column
     if columns.label is None:
         return None
     kinds = [isinstance(w, str) for w in labels]
@@ -322,7 +348,7 @@ def _all_words_or_numbers(labels, columns):  # -> an array, or None where there 
         where = f"line {odd + columns.first_line}, column {columns.names[columns.label]}"
         raise ValueError(f"{where}: {one} among labels that are {others}. "
                          f"Received: {labels[odd]!r}")
-    return np.array(labels)
+    return column_array(labels, size)
 
 # %% ../../nbs/data/tables.ipynb #cell-077
 def _with_lines(pixels, labels, ids, first_line):  # errors about an image say its line, too
@@ -346,6 +372,8 @@ def read_csv(path):
             line += len(rows[2])
         if not pixels:
             raise ValueError("the file has a header and no images")
-        labels = _all_words_or_numbers(labels, columns)
-        pixels, ids = join_pixels(pixels, columns), None if columns.id is None else np.array(ids)
+        size = path.stat().st_size
+        labels = _all_words_or_numbers(labels, columns, size)
+        pixels = join_pixels(pixels, columns)
+        ids = None if columns.id is None else column_array(ids, size)
         return {"all": _with_lines(pixels, labels, ids, columns.first_line)}
