@@ -140,7 +140,7 @@ def naming_damage(path: Path):
                          "used again") from error
     except ValueError as error:
         if path.name in str(error): raise
-        raise ValueError(f"{place}: {error}") from error
+        raise ValueError(f"{place} is damaged or was edited: {error}") from error
 
 # %% ../nbs/files.ipynb #keras-home
 def keras_home() -> Path:

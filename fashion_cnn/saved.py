@@ -23,8 +23,7 @@ def check_kind(value, kind: type, name: str):
     fits = isinstance(value, (int, float) if kind is float else kind)
     if not fits or isinstance(value, bool):
         received = textwrap.shorten(repr(value)[:200], 60, placeholder=" ...")
-        raise ValueError(f"{name} must be {WORDS[kind]}; the file was edited, or is damaged. "
-                         f"Received: {received}")
+        raise ValueError(f"{name} must be {WORDS[kind]}. Received: {received}")
 
 # %% ../nbs/saved.ipynb #fields-of
 def check_fields(value, kinds: dict, name: str):   # name -> kind
@@ -32,8 +31,8 @@ def check_fields(value, kinds: dict, name: str):   # name -> kind
     check_kind(value, dict, name)
     for field, kind in kinds.items():
         if field not in value:
-            raise ValueError(f"{name} has no field {field!r}; the file was edited, is damaged, or "
-                             f"from another version. Received: {', '.join(value) or 'nothing'}")
+            raise ValueError(f"{name} has no field {field!r}, as every version writes it. "
+                             f"Received: {', '.join(value) or 'nothing'}")
         check_kind(value[field], kind, f"{field} of {name}")
 
 # %% ../nbs/saved.ipynb #check-history
@@ -90,15 +89,14 @@ def check_predictions(labels: dict,         # split -> array
                       probabilities: dict,  # split -> array
                       classes: int):
     "Refuse predictions that do not fit to each other, or to so many classes."
-    for split in {*labels, *probabilities}:
-        if split not in labels or split not in probabilities:
-            raise ValueError(f"labels and probabilities belong together. Received: one of them for "
-                             f"{split}")
-        y, p = labels[split], probabilities[split]
+    for split, y in labels.items():
         whole = y.dtype.kind in "iu" and y.ndim == 1
         if not whole or y.min(initial=0) < 0 or y.max(initial=0) >= classes:
             raise ValueError(f"the labels of {split} must be whole numbers from 0 to "
                              f"{classes - 1}. Received: {y.dtype} {y.shape}")
-        if p.dtype.kind != "f" or p.shape != (len(y), classes):
-            raise ValueError(f"the probabilities of {split} must have the shape "
-                             f"({len(y)}, {classes}). Received: {p.dtype} {p.shape}")
+    for split, p in probabilities.items():
+        if split not in labels: raise ValueError(f"there are probabilities of {split}, no labels")
+        expected = (len(labels[split]), classes)
+        if p.dtype.kind != "f" or p.shape != expected:
+            raise ValueError(f"the probabilities of {split} must have the shape {expected}. "
+                             f"Received: {p.dtype} {p.shape}")

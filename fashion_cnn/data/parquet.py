@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['open_parquet', 'whole_table', 'column_named', 'picture_bytes', 'names_in',
-           'read_parquet']
+           'column_cells', 'read_parquet']
 
 # %% ../../nbs/data/parquet.ipynb #imports
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from .arrays import naming_file
 from .pictures import read_pictures
 from .pixels import as_split
+from .tables import column_array
 from ..limits import check_size
 
 # %% ../../nbs/data/parquet.ipynb #open-parquet
@@ -53,8 +54,7 @@ def column_named(table, names):
     return next((own[name] for name in names if name in own), None)
 
 # %% ../../nbs/data/parquet.ipynb #picture-bytes
-def picture_bytes(column):  # of a table -> [bytes of a picture]
-    cells = column.to_pylist()
+def picture_bytes(cells):  # of a column -> [bytes of a picture]
     raw = [cell.get("bytes") if isinstance(cell, dict) else cell for cell in cells]
     for row, one in enumerate(raw):
         if not isinstance(one, bytes):
@@ -70,6 +70,20 @@ def names_in(table, column):
     text = (table.schema.metadata or {}).get(b"huggingface", b"{}")
     feature = json.loads(text).get("info", {}).get("features", {}).get(column, {})
     return tuple(feature["names"]) if feature.get("names") else None
+
+# %% ../../nbs/data/parquet.ipynb #column-cells
+def column_cells(column,  # of a table
+                 size):   # of the file, in bytes
+    "The values of a column as Python's own."
+    from pyarrow import types
+    if types.is_primitive(column.type): return column.to_pylist()
+    cells, total = [], 0
+    for cell in column:
+        cells.append(cell.as_py())
+        inside = cells[-1].values() if isinstance(cells[-1], dict) else cells[-1:]
+        total += 64 + sum(len(part) for part in inside if isinstance(part, (bytes, str)))
+        check_size(total, "a column", size)
+    return cells
 
 # %% ../../nbs/data/parquet.ipynb #pixel-table
 def _pixel_table(table, label):  # -> (N, pixels), or ValueError
@@ -88,13 +102,14 @@ def read_parquet(path, image_size=None, **options):  # options for `read_picture
     with naming_file(path):
         table = open_parquet(path)
         pictures, label = column_named(table, _PICTURES), column_named(table, _LABELS)
-        labels = [] if label is None else table.column(label).to_pylist()
+        size = path.stat().st_size
+        labels = [] if label is None else column_cells(table.column(label), size)
         known = set(labels) - {None, -1}  # what stands for the secret labels of a test
-        labels = np.array(labels) if known else None
+        labels = column_array(labels, size) if known else None
         names = names_in(table, label) if known else None
         if pictures is None:
             return {"all": as_split(_pixel_table(table, label), labels, None, names)}
-        raw = picture_bytes(table.column(pictures))
+        raw = picture_bytes(column_cells(table.column(pictures), size))
         files = [((f"{row:08}.png",), one) for row, one in enumerate(raw)]
         [(_, split)] = read_pictures(files, image_size, **options).items()
         rows = [int(str(name).split(".")[0]) for name in split.ids]
