@@ -165,11 +165,10 @@ def spare_folder():
     try:
         with tempfile.TemporaryDirectory() as folder: yield Path(folder)
     except OSError as error:
-        if tempfile.gettempdir() not in f"{error.filename} {error}": raise
-        raise OSError(error.errno, "nothing could be written to the folder for temporary files "
-                      f"({error.strerror or error}). Free some room there, or name another folder "
-                      "by the environment variable TMPDIR, and try again: a training goes on from "
-                      "its checkpoint") from error
+        raise OSError(error.errno or 0, "a model could not be written to the folder for temporary "
+                      f"files ({error.strerror or error}). Free some room there, or name another "
+                      "folder by the environment variable TMPDIR, and try again: a training goes "
+                      "on from its checkpoint") from error
 
 # %% ../nbs/files.ipynb #cell-012
 def suggest(name: str,    # what was asked for

@@ -158,7 +158,7 @@ def open_npz(path: str | Path,   # of an .npz file
         yield arrays
 
 # %% ../nbs/limits.ipynb #limits-of-pickles
-VALUES = 2_000_000   # steps of a pickle, and values that it may hold
+VALUES = 1_000_000   # steps of a pickle, and values that it may hold
 KEYS = 10_000        # values in keys of dictionaries and in sets: comparing them takes time
 DEPTH = 50           # containers in containers
 

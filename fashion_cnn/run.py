@@ -25,7 +25,7 @@ from .files import (check_clock, naming_damage, owned, read_json, spare_folder,
                                write_atomically)
 from .limits import check_size, inflate, open_npz
 from .recipe import RECIPE_FIELDS, Recipe, check_names, whole_number
-from .saved import check_fields, check_predictions, check_run
+from .saved import check_dictionary, check_predictions, check_run
 
 # %% ../nbs/run.ipynb #cell-023
 PACKAGES = ("fashion_cnn", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -381,7 +381,7 @@ def read_run_json(folder: Path) -> dict:
     "The content of a folder's `run.json`, which may name files of a run and no others."
     with naming_damage(folder / "run.json"):
         content = read_json(folder / "run.json")
-        check_fields(content, {"files": dict}, "a run")
+        check_dictionary(content, {"files": dict}, "a run")
         files = content["files"]
         if not all(RUN_FILE.fullmatch(str(files.get(kind))) for kind in ("model", "predictions")):
             raise ValueError(f"run.json names files that are not a run's own. Received: {files}")

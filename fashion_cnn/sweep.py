@@ -19,7 +19,7 @@ from .data import Dataset, load
 from .files import naming_damage, read_json, suggest, write_atomically
 from .recipe import RECIPE_FIELDS, Recipe, check_names
 from .run import RECORDED, Run
-from .saved import check_fields, check_kind
+from .saved import check_dictionary
 
 # %% ../nbs/sweep.ipynb #cell-009
 def check_fields(fields):
@@ -149,7 +149,7 @@ def read_setting(folder: Path) -> Run | dict | None:
     path = folder / "failed.json"
     if not path.exists(): return Run.load(folder) if (folder / "run.json").exists() else None
     note = read_json(path)
-    with naming_damage(path): check_fields(note, {"settings": dict, "error": str}, "a note")
+    with naming_damage(path): check_dictionary(note, {"settings": dict, "error": str}, "a note")
     return note
 
 # %% ../nbs/sweep.ipynb #seen-values
@@ -173,10 +173,10 @@ def read_plan(folder: Path) -> dict:   # with 'recipe', and 'grid' or 'space'
                                 "not in it. Expected a folder that `sweep` has written")
     plan = read_json(path)
     with naming_damage(path):
-        check_fields(plan, {"recipe": dict}, "a sweep")
+        check_dictionary(plan, {"recipe": dict}, "a sweep")
         check_names(plan["recipe"], RECIPE_FIELDS, "recipe field")
         if "grid" in plan: combinations(plan["grid"])
-        else: check_fields(plan, {"space": dict}, "a search")
+        else: check_dictionary(plan, {"space": list}, "a search")
     return plan
 
 # %% ../nbs/sweep.ipynb #load-sweep
