@@ -615,3 +615,139 @@ def test_escapes_for_a_terminal_are_shown(tmp_path, capsys):
     assert main(["describe", str(tmp_path / "\x1b[31m.csv")]) == 1
     assert "\x1b" not in capsys.readouterr().err
     assert visible("T-shirt/top 🧥 café\n") == "T-shirt/top 🧥 café\n" and visible("\u202e\r") == r"\u202e\r"
+
+
+# With Keras: models and weights, and what a training leaves behind
+
+SMALL = ("a3-small", (8, 8, 1), 4)
+
+
+@pytest.fixture(scope="module")
+def keras():
+    return pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def saved(keras, tmp_path_factory):
+    "Two runs of one network, saved in two folders."
+    from fashion_cnn.checkpoint import weights_hash
+    from fashion_cnn.models import build
+    folder = tmp_path_factory.mktemp("saved")
+    for name in "ab":
+        run = made_up_run()
+        run.model = build(*SMALL, filters=2, units=8)
+        run.weights_hash = weights_hash(run.model)
+        run.save(folder / name)
+    return folder
+
+
+def test_the_weights_of_another_run_are_refused(saved, tmp_path):
+    assert Run.load(saved / "a").model.count_params() == Run.load(saved / "b").model.count_params()
+    folder = shutil.copytree(saved / "a", tmp_path / "run")
+    [own], [other] = folder.glob("*.keras"), (saved / "b").glob("*.keras")
+    shutil.copy(other, own)   # under the name of the run's own
+    with pytest.raises(ValueError, match=f"run/{own.name} is damaged, or of another run"): Run.load(folder).model
+    shutil.copy(other, folder)
+    content = json.loads((folder / "run.json").read_text())
+    content["files"]["model"] = other.name
+    (folder / "run.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"run/{other.name} holds the weights of another run than 'made-up' in run.json. train"): Run.load(folder).model
+
+
+def test_a_model_that_was_cut_off_is_named(saved, tmp_path):
+    from fashion_cnn.models import load_model
+    [whole] = (saved / "a").glob("*.keras")
+    raw = whole.read_bytes()
+    for content in (raw[:len(raw) // 2], raw[:-1], b""):
+        with pytest.raises(ValueError, match="cut.keras is truncated, damaged, or no model|cut.keras is damaged"): load_model(with_bytes(tmp_path / "cut.keras", content))
+    middle = raw.find(b"model.weights.h5") + 200
+    with pytest.raises(ValueError, match="bent.keras"): load_model(with_bytes(tmp_path / "bent.keras", raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1:]))
+
+
+def rewritten(source, path, change):
+    "A `.keras` file with another description of its network."
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist(): new.writestr(name, change(old.read(name)) if name in ("config.json", "training.json") else old.read(name))
+    return path
+
+
+def test_a_description_of_a_network_may_not_ask_for_more_than_its_file_holds(saved, tmp_path):
+    from fashion_cnn.models import load_model
+    [whole] = (saved / "a").glob("*.keras")
+    path = rewritten(whole, tmp_path / "large.keras", lambda text: re.sub(rb'"units": 8\b', b'"units": 200000000', text))
+    with pytest.raises(ValueError, match="a network like this, with its optimizer, would take"): load_model(path)
+    assert load_model(rewritten(whole, tmp_path / "same.keras", lambda text: text)).count_params()
+
+
+def test_a_zip_of_zeros_is_no_model(saved, tmp_path, keras):
+    from fashion_cnn.models import load_model, read_half_precision
+    with zipfile.ZipFile(tmp_path / "a.keras", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("model.weights.h5", "w") as file:
+            for _ in range(600): file.write(bytes(1 << 20))
+    with pytest.raises(ValueError, match="a.keras.*bytes of memory"): load_model(tmp_path / "a.keras")
+    with pytest.raises(ValueError, match="zeros.npz.*bytes of memory"): read_half_precision(Run.load(saved / "a").model, zeros_npz(tmp_path / "zeros.npz", 300_000))
+
+
+def test_a_full_folder_for_temporary_files_is_named(saved, tmp_path, keras):
+    import resource
+    run, before = Run.load(saved / "a"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert run.model
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))   # as a full disk does, writing fails in the middle
+    try:
+        with pytest.raises(OSError, match="a model could not be written to the folder for temporary files.*TMPDIR"): run.save(tmp_path / "run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert run.save(tmp_path / "run").is_dir()
+
+
+def test_features_of_another_shape_are_computed_again(keras, tmp_path):
+    import warnings
+    from fashion_cnn.features import cached_features
+    inputs = keras.Input((4, 4, 1))
+    base = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    images = np.arange(48, dtype=np.uint8).reshape(3, 4, 4, 1)
+    right = np.array(cached_features(base, images, tmp_path))
+    [entry] = tmp_path.glob("*.npy")
+    for wrong in (np.zeros((3, 5), np.float32), np.zeros((3, 16), np.float64), np.zeros(0, object)):
+        file = io.BytesIO()
+        np.save(file, wrong)
+        entry.unlink()
+        with_bytes(tmp_path / f"{entry.name[:32]}-{zlib.crc32(file.getvalue()):08x}.npy", file.getvalue())
+        with pytest.warns(UserWarning, match="damaged"): again = np.array(cached_features(base, images, tmp_path))
+        assert (again == right).all()
+        [entry] = tmp_path.glob("*.npy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cached_features(base, images, tmp_path)
+
+
+def test_importing_filters_nothing_from_other_peoples_logs(keras):
+    import logging
+    import fashion_cnn.features
+    assert fashion_cnn.features.is_wanted not in logging.getLogger("tensorflow").filters
+    with fashion_cnn.features.without_retracing(): assert fashion_cnn.features.is_wanted in logging.getLogger("tensorflow").filters
+    assert fashion_cnn.features.is_wanted not in logging.getLogger("tensorflow").filters
+
+
+def test_a_training_gives_random_states_back(keras):
+    tf = pytest.importorskip("tensorflow")
+    from fashion_cnn.recipe import Recipe
+    from fashion_cnn.train import train
+    from small import sketches
+    def draw(): return random.random(), np.random.rand(), float(tf.random.uniform(())), float(keras.random.uniform(()))
+    def start(): keras.utils.set_random_seed(7); return draw()
+    assert start() == start()
+    expected = draw()
+    start()
+    train(Recipe("trial", network="a3-small", network_options={"filters": 2, "units": 8}, epochs=1, batch_size=48), sketches(48), progress=False)
+    assert draw() == expected
+
+
+def test_the_closing_line_of_a_training_is_no_html(keras):
+    from fashion_cnn.progress import NotebookProgress
+    bar, shown = NotebookProgress(None), []
+    bar.show = shown.append
+    bar.close("<script>alert(1)</script>\x1b[31m: finished")
+    assert "<script" not in shown[0]["text/html"] and "&lt;script&gt;" in shown[0]["text/html"] and "\x1b" not in shown[0]["text/plain"]
