@@ -146,6 +146,20 @@ def wide_picture(folder):
     return folder
 
 
+def zip_of(path, *files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in files: archive.write(file, file.name)
+    return path
+
+
+def swollen_npz(path):
+    "An .npz that is itself large, by an array that is not packed, so that the others may be larger."
+    pad = io.BytesIO()
+    np.save(pad, np.zeros(40_000_000 // SCALE, np.uint8))
+    with zipfile.ZipFile(zeros_npz(path, 800_000 // SCALE), "a") as archive: archive.writestr("pad.npy", pad.getvalue())
+    return path
+
+
 BOMBS = {
     "a name of gigabytes": (lambda f: long_name(f / "a.tar.gz"), "read", "a name in the archive"),
     "many empty files": (lambda f: gzipped(f / "a.tar.gz", *[(tarfile.TarInfo(f"a/{n}").tobuf() * 100, 1) for n in range(1_400 // SCALE)]), "read", "bytes of memory"),
@@ -158,6 +172,9 @@ BOMBS = {
     "one long line": (lambda f: gzipped(f / "a.csv.gz", (b"0," * (1 << 19), 600 // SCALE)), "read", "bytes of memory"),
     "one long label": (lambda f: (f / "a.csv").write_text("Label,1,2,3,4\n" + "a" * 2_000_000 + ",0,0,0,0\n" + "b,0,0,0,0\n" * 100_000) and f / "a.csv", "read", "line 2, column Label: at most 1,000 letters"),
     "labels of a thousand letters": (lambda f: (f / "a.csv").write_text("Label,1,2,3,4\n" + "a" * 999 + ",0,0,0,0\n" + "b,0,0,0,0\n" * (140_000 // SCALE)) and f / "a.csv", "read", "a column of words"),
+    "many lines": (lambda f: gzipped(f / "a.csv.gz", (b"Label,1,2,3,4\n", 1), (b"a,1,2,3,4\n" * 10_000, 120 // SCALE)), "read", "lines would take"),
+    "much text": (lambda f: gzipped(f / "a.csv.gz", (b"Label," + b",".join(b"%d" % n for n in range(784)) + b"\n", 1), ((b"1" + b",0.5" * 784 + b"\n") * 400, 180 // SCALE)), "read", "its text would take"),
+    "a packed archive": (lambda f: zip_of(f / "a.zip", swollen_npz(f / "a.npz")), "read", "bytes of memory"),
     "rows of a table": (lambda f: parquet(f / "a.parquet", label=np.zeros(9_000_000 // SCALE, np.uint8)), "read", "rows would take"),
     "one picture in a table": (lambda f: repeated_picture(f / "a.parquet"), "read", "bytes of memory"),
     "a wide picture": (lambda f: wide_picture(f / "set"), "any", "pixels a side"),

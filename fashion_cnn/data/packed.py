@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from .pictures import inside_path, is_seen
-from ..limits import PIECE, check_size, open_packed, open_zip
+from ..limits import PIECE, check_size, open_packed, open_zip, unpacked_from
 
 # %% ../../nbs/data/packed.ipynb #zip-members
 def zip_members(archive):  # an open ZipFile
@@ -72,7 +72,8 @@ def temporary_folder(path):
     if len(packings) > 2:
         raise ValueError("archives in archives in archives are not read; unpack them first")
     above = path.parent if packings else None
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=above) as folder:
+    temporary = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=above)
+    with unpacked_from(path), temporary as folder:
         inside = Path(folder, path.name)
         inside.mkdir()
         yield inside
