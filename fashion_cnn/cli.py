@@ -8,17 +8,24 @@ __all__ = ['DATA_HELP', 'RUN_HELP', 'OF_RECIPE', 'WEIGHTS_HELP', 'SPLIT_HELP', '
            'exercise_name', 'recipe_name', 'grid_field', 'recipe_setting', 'image_size',
            'name_list', 'new_name', 'recordable', 'reading_options', 'shared_options',
            'parent', 'train_commands', 'many_commands', 'judging_commands',
-           'file_commands', 'teaching_commands', 'parser', 'main']
+           'file_commands', 'teaching_commands', 'parser', 'is_ours', 'write_log',
+           'sentence', 'VisibleOutput', 'main']
 
 # %% ../nbs/cli.ipynb #exported-imports
 import argparse
+import contextlib
 import json
+import os
 import sys
+import tempfile
+import traceback
+from pathlib import Path
 
 from . import __version__, recipes
 from .commands import (
     compare_runs, demo, describe_data, evaluate_run, export_run, grade_submissions, hand_out,
     predict_files, record, report_runs, show_recipes, submit, sweep_recipe, train_recipe)
+from .files import visible
 
 # %% ../nbs/cli.ipynb #positive
 def positive(text: str) -> int:
@@ -310,6 +317,8 @@ def parser() -> argparse.ArgumentParser:
     def command(name, function, help, *shared):
         added = commands.add_parser(name, help=help, description=function.__doc__,
                                     parents=[parent(*shared)])
+        added.add_argument("--traceback", action="store_true",
+                           help="where something goes wrong, also show the lines of the program")
         added.set_defaults(function=function)
         return added
 
@@ -318,15 +327,59 @@ def parser() -> argparse.ArgumentParser:
         group(command)
     return main
 
+# %% ../nbs/cli.ipynb #is-ours
+def is_ours(error: BaseException) -> bool:
+    "Whether an error is a sentence of this library, written for the reader."
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    ours = Path(last.filename).is_relative_to(Path(recipes.__file__).parent)
+    return ours and isinstance(error, (ValueError, TypeError, OSError, ImportError))
+
+# %% ../nbs/cli.ipynb #write-log
+def write_log(error: BaseException, words: list[str]) -> str:   # where to look, for a sentence
+    "Write down where an error comes from."
+    lines = traceback.format_exception(error)
+    try:
+        handle, path = tempfile.mkstemp(prefix="fashion-cnn-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"fashion-cnn {__version__} {' '.join(words)}\n\n{''.join(lines)}")
+    except OSError:
+        return "the same with --traceback shows where it comes from"
+    return f"where it comes from is written in {path}"
+
+# %% ../nbs/cli.ipynb #sentence
+def sentence(error: BaseException, words: list[str]) -> str:
+    "What to say of an error."
+    if is_ours(error): return str(error)
+    text = str(error).strip() or "no more is known"
+    expected = isinstance(error, (ValueError, TypeError, OSError))
+    kind = "" if expected else f"{type(error).__name__}: "
+    return f"{kind}{text} ({write_log(error, words)})"
+
+# %% ../nbs/cli.ipynb #visible-output
+class VisibleOutput:
+    "An output that shows control characters instead of sending them on."
+
+    def __init__(self, file): self.file = file
+
+    def __getattr__(self, name): return getattr(self.file, name)
+
+    def write(self, text):
+        self.file.write(visible(text))
+        return len(text)
+
 # %% ../nbs/cli.ipynb #cell-031
 def main(words: list[str] | None = None,  # arguments; None takes the process' own
         ) -> int:   # exit code: 0 fine, 1 failed, 2 bad arguments, 130 interrupted
     "The command `fashion-cnn`."
+    words = sys.argv[1:] if words is None else words
     arguments = parser().parse_args(words)
-    try: return arguments.function(arguments) or 0
+    try:
+        with contextlib.redirect_stdout(VisibleOutput(sys.stdout)):
+            return arguments.function(arguments) or 0
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError) as error:
-        print(f"fashion-cnn: {error}", file=sys.stderr)
+    except Exception as error:
+        if arguments.traceback: traceback.print_exception(error)
+        print(f"fashion-cnn: {visible(sentence(error, words))}", file=sys.stderr)
         return 1

@@ -366,8 +366,9 @@ def compare_runs(arguments):
     shown = styled(table)
     print(shown.data.T.to_string(), f"\n\n{shown.caption}")
     if arguments.csv:
-        from fashion_cnn.files import write_atomically
-        content = table.to_csv(index_label="recipe").encode()
+        from fashion_cnn.files import no_formula, write_atomically
+        plain = table.rename(index=no_formula).apply(lambda column: column.map(no_formula))
+        content = plain.to_csv(index_label="recipe").encode()
         print(f"As a table: {write_atomically(arguments.csv, content)}")
 
 # %% ../nbs/commands.ipynb #own-data

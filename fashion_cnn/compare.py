@@ -353,7 +353,8 @@ def styled(table,             # of `compare`
     words = [name for name in texts if name in ("data", "network", "verdict")]
 
     def bold(row): return ["font-weight: bold" * (row.get("verdict") == "better")] * len(row)
-    shown = texts.style.apply(bold, axis=1).set_caption(caption).set_uuid("compare")
+    shown = texts.style.format(escape="html").format_index(escape="html")   # names come from files
+    shown = shown.apply(bold, axis=1).set_caption(caption).set_uuid("compare")
     shown = shown.set_properties(**{"text-align": "right"})
     shown = shown.set_properties(words, **{"text-align": "left"})
     return shown if columns is None else shown.hide(rest, axis="columns")

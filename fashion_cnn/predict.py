@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .data.decoding import FITS, as_shown, to_size
+from .data.decoding import FITS, as_shown, check_pixels, to_size
 from .data.pixels import as_pixels
 from .evaluate import checked_classifier, percent, refuse
+from .limits import regular_file
 from .plots.style import COLOURS, INK, fit_text, sheet, tidy_axes
 
 # %% ../nbs/predict.ipynb #uneven-light
@@ -80,7 +81,7 @@ def file_content(photograph) -> tuple[bytes, str]:   # content, and what to call
     if not path.exists():
         raise FileNotFoundError(f"there is no photograph {str(path)!r} (looked in {Path.cwd()}). "
                                 "Is the name right, with its ending?")
-    return path.read_bytes(), path.name
+    return regular_file(path).read_bytes(), path.name
 
 # %% ../nbs/predict.ipynb #decoded
 def decoded(content: bytes,   # of a file
@@ -91,6 +92,7 @@ def decoded(content: bytes,   # of a file
     if not content: refuse(f"{name} is empty: there is no picture in it.", "0 bytes")
     try:
         image = Image.open(io.BytesIO(content))
+        check_pixels(image)
         image.load()
         return image
     except UnidentifiedImageError:

@@ -6,8 +6,9 @@
 __all__ = ['in_notebook', 'describe_epoch', 'TerminalProgress', 'NotebookProgress']
 
 # %% ../nbs/progress.ipynb #exports-imports
-import sys, time
+import html, sys, time
 
+from .files import visible
 import keras
 
 # %% ../nbs/progress.ipynb #cell-033
@@ -54,7 +55,7 @@ class TerminalProgress(keras.callbacks.Callback):
     def close(self, text):
         "Take the bar away and print how it ended."
         if self.bar: self.bar.close()
-        print(text, flush=True)
+        print(visible(text), flush=True)
 
 # %% ../nbs/progress.ipynb #cell-035
 class NotebookProgress(keras.callbacks.Callback):
@@ -81,4 +82,4 @@ class NotebookProgress(keras.callbacks.Callback):
 
     def close(self, text):
         "Leave one line behind."
-        self.show({"text/plain": text, "text/html": f"<code>{text}</code>"})
+        self.show({"text/plain": visible(text), "text/html": f"<code>{html.escape(text)}</code>"})

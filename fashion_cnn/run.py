@@ -6,22 +6,26 @@
 __all__ = ['PACKAGES', 'LEVELS', 'IN_PACKAGE', 'RECORDED', 'JSON_FIELDS', 'RUN_FILE',
            'RECORD_BYTES', 'FINENESS', 'environment', 'quantize', 'dequantize', 'pack',
            'unpack', 'best_epoch', 'predict_in_blocks', 'stacked', 'as_images', 'way_out',
-           'load_model', 'ModelFromFolder', 'network_with_weights', 'Run', 'plain_fields',
-           'model_bytes', 'prediction_bytes', 'named_files', 'lost_files', 'save_run',
-           'named_arrays', 'read_run_json', 'load_run', 'packed_predictions',
-           'record_text', 'record_run', 'from_record', 'recorded']
+           'load_model', 'ModelFromFolder', 'model_in_folder', 'network_with_weights',
+           'Run', 'plain_fields', 'model_bytes', 'prediction_bytes', 'named_files',
+           'is_whole', 'lost_files', 'save_run', 'named_arrays', 'read_run_json',
+           'file_of', 'load_run', 'packed_predictions', 'record_text', 'record_run',
+           'from_record', 'recorded']
 
 # %% ../nbs/run.ipynb #exports-imports
 import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, math, os, platform
-import re, tempfile, warnings, zlib
+import re, warnings, zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .data.pixels import as_pixels
-from .files import naming_damage, owned, read_json, write_atomically
-from .recipe import Recipe, whole_number
+from .files import (check_clock, naming_damage, owned, read_json, spare_folder,
+                               write_atomically)
+from .limits import check_size, inflate, open_npz
+from .recipe import RECIPE_FIELDS, Recipe, check_names, whole_number
+from .saved import check_dictionary, check_predictions, check_run
 
 # %% ../nbs/run.ipynb #cell-023
 PACKAGES = ("fashion_cnn", "keras", "tensorflow", "jax", "torch", "numpy")
@@ -71,10 +75,15 @@ def pack(array: np.ndarray,  # small integers, any shape
 
 # %% ../nbs/run.ipynb #unpack
 def unpack(packed: dict,     # what `pack` gave
+           copies: int = 1,  # how often it will stand in memory
           ) -> np.ndarray:   # the same array again
     "The array that `pack` packed."
-    flat = np.frombuffer(zlib.decompress(base64.b64decode(packed["zlib"])), packed["dtype"])
-    return flat.reshape(packed["shape"][::-1]).T
+    shape, dtype = packed["shape"], np.dtype(packed["dtype"])
+    if dtype.kind not in "iuf" or not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise ValueError(f"an array of numbers was packed. Received: {dtype} of shape {shape}")
+    content, size = base64.b64decode(packed["zlib"]), math.prod(shape) * dtype.itemsize
+    check_size(copies * size, "an array in it", len(content))
+    return np.frombuffer(inflate(content, size), dtype).reshape(shape[::-1]).T
 
 # %% ../nbs/run.ipynb #cell-033
 def best_epoch(history: dict,               # with 'val_loss' and 'val_accuracy'
@@ -162,31 +171,38 @@ class ModelFromFolder:
         if run is None: return None    # the field's default
         if run._model is None and "weights" in run.files:
             run._model = network_with_weights(run)
-        if run._model is None:
-            if run.folder is None:
-                raise ValueError(f"the run {run.name!r} was recorded without its weights: its "
-                                 "curves and test predictions are here, a model is not. "
-                                 "Train it with train()")
-            path = run.folder / run.files["model"]
-            if not path.exists():
-                raise FileNotFoundError(
-                    f"the run in the folder {run.folder.name!r} names {path.name}, which is not "
-                    "there any more. train(run.recipe, data, out=folder), with the images it was "
-                    "trained on, makes it again: from the checkpoint, if that is still there")
-            run._model = load_model(path)
+        if run._model is None: run._model = model_in_folder(run)
         return run._model
 
     def __set__(self, run, model):
         run._model = model
+
+# %% ../nbs/run.ipynb #model-in-folder
+def model_in_folder(run):   # a saved Run
+    "The model of a run, read from its folder; the weights of another run are refused."
+    if run.folder is None:
+        raise ValueError(f"the run {run.name!r} was recorded without its weights: its curves and "
+                         "test predictions are here, a model is not. Train it with train()")
+    way_out = ("train(run.recipe, data, out=folder), with the images it was trained on, makes it "
+               "again: from the checkpoint, if that is still there")
+    path = file_of(run.folder, run.files["model"], way_out)
+    model = load_model(path)
+    from fashion_cnn.checkpoint import weights_hash
+    if run.weights_hash not in ("", weights_hash(model)):
+        raise ValueError(f"{run.folder.name}/{path.name} holds the weights of another run than "
+                         f"{run.name!r} in run.json. {way_out}")
+    return model
 
 # %% ../nbs/run.ipynb #network-with-weights
 def network_with_weights(run):   # a recorded Run, whose weights lie beside the record
     "The network of a recorded run, compiled; its weights are rounded to half precision."
     import fashion_cnn.transfer   # for its networks
     from fashion_cnn.models import build, read_half_precision
+    from fashion_cnn.models.inference import counted_weights
     from fashion_cnn.optimizers import compile_model
     shape, recipe = tuple(run.data["input_shape"]), run.recipe
-    model = build(recipe.network, shape, run.data["classes"], **recipe.network_options)
+    with counted_weights(Path(run.files["weights"]).stat().st_size):
+        model = build(recipe.network, shape, run.data["classes"], **recipe.network_options)
     read_half_precision(model, run.files["weights"])
     return compile_model(model, recipe, steps_per_epoch=1)
 
@@ -294,8 +310,8 @@ def plain_fields(run: Run) -> dict:
 def model_bytes(model) -> bytes:
     "A `.keras` file that opens without this library, as bytes."
     from fashion_cnn.models import save_model
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
+    with spare_folder() as folder:
+        path = folder / "model.keras"
         save_model(model, path)
         return path.read_bytes()
 
@@ -317,11 +333,17 @@ def named_files(folder: Path) -> set:
         return set(filter(RUN_FILE.fullmatch, read_json(folder / "run.json")["files"].values()))
     return set()
 
+def is_whole(path: Path) -> bool:
+    "Whether a file of a run holds what was saved, by the checksum in its name."
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20): digest.update(piece)
+    return digest.hexdigest()[:12] in path.name
+
 def lost_files(folder: Path) -> list[str]:
     "The files that `run.json` names and that are gone, or hold something else by now."
-    def digest(path): return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     paths = [folder / name for name in sorted(named_files(folder))]
-    return [path.name for path in paths if not path.exists() or digest(path) not in path.name]
+    return [path.name for path in paths if not path.is_file() or not is_whole(path)]
 
 # %% ../nbs/run.ipynb #cell-038
 def save_run(run: Run,             # with its model
@@ -329,6 +351,7 @@ def save_run(run: Run,             # with its model
             ) -> Path:             # the folder
     "Write a run to one folder, in such an order that a failure leaves what was there."
     folder = Path(folder)
+    check_clock()
     contents = {"model": model_bytes(run.model), "predictions": prediction_bytes(run)}
     suffixes = {"model": ".keras", "predictions": ".npz"}
     files = {kind: f"{kind}-{hashlib.sha256(content).hexdigest()[:12]}{suffixes[kind]}"
@@ -358,26 +381,40 @@ def read_run_json(folder: Path) -> dict:
     "The content of a folder's `run.json`, which may name files of a run and no others."
     with naming_damage(folder / "run.json"):
         content = read_json(folder / "run.json")
+        check_dictionary(content, {"files": dict}, "a run")
         files = content["files"]
-        if not all(RUN_FILE.fullmatch(files[kind]) for kind in ("model", "predictions")):
+        if not all(RUN_FILE.fullmatch(str(files.get(kind))) for kind in ("model", "predictions")):
             raise ValueError(f"run.json names files that are not a run's own. Received: {files}")
+        check_run(content)
+        check_names(content["recipe"], RECIPE_FIELDS, "recipe field")
         return content
+
+# %% ../nbs/run.ipynb #file-of
+def file_of(folder: Path, name: str, way_out: str) -> Path:   # name: as run.json says it
+    "The path of a run's file, if it is there and holds what was saved."
+    path = folder / name
+    if not path.is_file():
+        raise FileNotFoundError(f"the run in the folder {folder.name!r} names {name}, which is not "
+                                f"there any more. {way_out}")
+    if not is_whole(path):
+        raise ValueError(f"{folder.name}/{name} is damaged, or of another run: its checksum is not "
+                         f"the one in its name. {way_out}")
+    return path
 
 # %% ../nbs/run.ipynb #load-run-function
 def load_run(folder: str | Path) -> Run:
     "The run that `save_run` wrote; its model follows when it is asked for."
     folder = Path(folder)
     content = read_run_json(folder)
-    files = content["files"]
-    if not (folder / files["predictions"]).exists():
-        raise FileNotFoundError(f"run.json in the folder {folder.name!r} names "
-                                f"{files['predictions']}, which is not there any more. Train again "
-                                "with the same out=folder: what is lost is made anew")
+    path = file_of(folder, content["files"]["predictions"],
+                   "Train again with the same out=folder: what is lost is made anew")
+    with naming_damage(path), open_npz(path, copies=4) as arrays:
+        parts = {kind: named_arrays(arrays, kind) for kind in ("labels", "probabilities")}
+        check_predictions(**parts, classes=content["data"]["classes"])
     with naming_damage(folder / "run.json"):
-        with np.load(folder / files["predictions"], allow_pickle=False) as arrays:
-            parts = {kind: named_arrays(arrays, kind) for kind in ("labels", "probabilities")}
         fields = {name: content[name] for name in JSON_FIELDS}
-        return Run(Recipe(**content["recipe"]), **fields, **parts, folder=folder, files=files)
+        return Run(Recipe(**content["recipe"]), **fields, **parts, folder=folder,
+                   files=content["files"])
 
 # %% ../nbs/run.ipynb #record-text
 def packed_predictions(run: Run, levels: int) -> dict:
@@ -428,15 +465,19 @@ def from_record(path: str | Path) -> Run:
     path = Path(path)
     with naming_damage(path):
         content = read_json(path)
-        fields = {name: content[name] for name in JSON_FIELDS}
         history, packed = content["history"], content["packed"]
         if "learning_rates" in history:
-            history["learning_rates"] = unpack(history["learning_rates"]).T.tolist()
-        labels = {name: unpack(value).astype(np.int64) for name, value in packed["labels"].items()}
-        probabilities = {name: dequantize(unpack(value))
+            history["learning_rates"] = unpack(history["learning_rates"], 20).T.tolist()
+        check_run(content)
+        check_names(content["recipe"], RECIPE_FIELDS, "recipe field")
+        labels = {name: unpack(value, 8).astype(np.int64)
+                  for name, value in packed["labels"].items()}
+        probabilities = {name: dequantize(unpack(value, 16))
                          for name, value in packed["probabilities"].items()}
+        check_predictions(labels, probabilities, content["data"]["classes"])
         recipe, weights = Recipe(**content["recipe"]), path.with_suffix(".npz")
-        return Run(recipe, **fields, labels=labels, probabilities=probabilities,
+        return Run(recipe, **{name: content[name] for name in JSON_FIELDS}, labels=labels,
+                   probabilities=probabilities,
                    files={"weights": str(weights)} if weights.exists() else {})
 
 # %% ../nbs/run.ipynb #recorded

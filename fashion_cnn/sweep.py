@@ -5,19 +5,21 @@
 # %% auto #0
 __all__ = ['KEPT', 'SWEEPS', 'check_fields', 'combinations', 'with_settings', 'setting',
            'setting_folder', 'attempt', 'without_test', 'Sweep', 'read_setting',
-           'seen_values', 'load_sweep', 'write_plan', 'SentImages', 'workers_per_machine',
-           'take_cores', 'train_setting', 'train_settings', 'sweep', 'recorded_sweep']
+           'seen_values', 'read_plan', 'load_sweep', 'write_plan', 'SentImages',
+           'workers_per_machine', 'take_cores', 'end_with', 'train_setting',
+           'train_settings', 'sweep', 'recorded_sweep']
 
 # %% ../nbs/sweep.ipynb #exports-imports
-import contextlib, dataclasses, hashlib, itertools, json, os, re
+import contextlib, dataclasses, hashlib, itertools, json, math, os, re, threading, time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from .data import Dataset, load
-from .files import read_json, suggest, write_atomically
+from .files import naming_damage, read_json, suggest, write_atomically
 from .recipe import RECIPE_FIELDS, Recipe, check_names
 from .run import RECORDED, Run
+from .saved import check_dictionary
 
 # %% ../nbs/sweep.ipynb #cell-009
 def check_fields(fields):
@@ -36,6 +38,9 @@ def combinations(grid: dict,       # field of a recipe, or 'field.option' -> lis
         if isinstance(values, (str, dict)) or not hasattr(values, "__len__") or not len(values):
             raise ValueError("a grid gives a list of values for each field. "
                              f"Received: {field}={values!r}")
+    count = math.prod(map(len, grid.values()))
+    if count > 10_000:
+        raise ValueError(f"a grid may have 10,000 combinations. Received: {count:,}")
     return [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
 
 # %% ../nbs/sweep.ipynb #with-settings
@@ -141,8 +146,11 @@ class Sweep:
 # %% ../nbs/sweep.ipynb #cell-017
 def read_setting(folder: Path) -> Run | dict | None:
     "What is in the folder of one setting: a run, the note of a failure, or nothing yet."
-    if (folder / "failed.json").exists(): return read_json(folder / "failed.json")
-    return Run.load(folder) if (folder / "run.json").exists() else None
+    path = folder / "failed.json"
+    if not path.exists(): return Run.load(folder) if (folder / "run.json").exists() else None
+    note = read_json(path)
+    with naming_damage(path): check_dictionary(note, {"settings": dict, "error": str}, "a note")
+    return note
 
 # %% ../nbs/sweep.ipynb #seen-values
 def seen_values(places, settings: list[dict]) -> dict:   # {field: values}
@@ -156,12 +164,27 @@ def seen_values(places, settings: list[dict]) -> dict:   # {field: values}
         grid[place] = sorted(values.values(), key=order)
     return grid
 
+# %% ../nbs/sweep.ipynb #read-plan
+def read_plan(folder: Path) -> dict:   # with 'recipe', and 'grid' or 'space'
+    "What the folder of a sweep is for."
+    path = folder / "sweep.json"
+    if not path.exists():
+        raise FileNotFoundError(f"there is no sweep in the folder {folder.name!r}: sweep.json is "
+                                "not in it. Expected a folder that `sweep` has written")
+    plan = read_json(path)
+    with naming_damage(path):
+        check_dictionary(plan, {"recipe": dict}, "a sweep")
+        check_names(plan["recipe"], RECIPE_FIELDS, "recipe field")
+        if "grid" in plan: combinations(plan["grid"])
+        else: check_dictionary(plan, {"space": list}, "a search")
+    return plan
+
 # %% ../nbs/sweep.ipynb #load-sweep
 def load_sweep(folder: str | Path,   # what `sweep` or a search with `objective` has written
               ) -> Sweep:            # with the runs that are finished by now
     "Read a sweep back, complete or not, without importing Keras."
     folder = Path(folder)
-    plan = read_json(folder / "sweep.json")
+    plan = read_plan(folder)
     folders = sorted(folder.glob("*/"))
     if "grid" in plan: folders = map(setting_folder, combinations(plan["grid"]))
     ended = [read_setting(folder / each) for each in folders]
@@ -224,9 +247,21 @@ def take_cores(threads: str | None, among: int):
     if not threads and among <= 1: return
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads or str(max(1, cores // among)))
 
+# %% ../nbs/sweep.ipynb #watch
+def end_with(parent: int):   # number of the process that wants the work
+    "End this process when that one has gone, if it is the one that started this."
+    if os.getppid() != parent: return
+
+    def watch():
+        while os.getppid() == parent: time.sleep(1)
+        os._exit(1)
+    if not any(thread.name == "end_with" for thread in threading.enumerate()):
+        threading.Thread(target=watch, name="end_with", daemon=True).start()
+
 # %% ../nbs/sweep.ipynb #start
-def train_setting(recipe, settings, images, folder, threads, among):
+def train_setting(recipe, settings, images, folder, threads, among, parent):
     "One setting, in whatever process and on whatever machine this runs."
+    end_with(parent)
     if not (folder.parent / "sweep.json").exists(): return "elsewhere"
     take_cores(threads, among)
     return attempt(recipe, settings, images.data, folder)
@@ -243,7 +278,7 @@ def train_settings(recipe, settings, data, out, n_jobs, progress):
     parallel = Parallel(n_jobs, batch_size=1, return_as="generator" if at_once else "list",
                         verbose=10 if progress and not at_once else 0)
     task, folders = delayed(train_setting), [out / setting_folder(each) for each in settings]
-    return parallel(task(recipe, each, images, folder, threads, among)
+    return parallel(task(recipe, each, images, folder, threads, among, os.getpid())
                     for each, folder in zip(settings, folders))
 
 # %% ../nbs/sweep.ipynb #cell-020

@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['APPLICATIONS', 'TRANSFER', 'MIRRORS_AND_MEMBERS', 'CHOICES', 'HEAD_D', 'PRESETS',
-           'bases', 'keras_home', 'newer_layers', 'older_layers', 'read_weights',
-           'inner_layers', 'unnumbered', 'arrays_of', 'is_random', 'pretrained',
-           'transfer_network', 'base_of', 'unfreeze']
+           'bases', 'newer_layers', 'older_layers', 'read_weights', 'inner_layers',
+           'unnumbered', 'arrays_of', 'is_random', 'pretrained', 'transfer_network',
+           'base_of', 'unfreeze']
 
 # %% ../nbs/transfer.ipynb #export-imports
-import difflib, functools, hashlib, inspect, io, os, re, socket, zipfile
+import difflib, functools, hashlib, inspect, io, re, socket, zipfile
 from pathlib import Path
 from unittest import mock
 import h5py
 import numpy as np
 from . import models
 from .data import no_connection
-from .files import suggest
+from .files import keras_home, suggest
+from .limits import check_hdf5, open_zip
 import keras
 from keras import layers
 
@@ -67,10 +68,6 @@ def _prepared(pixels, base, size, channels, enlarge, preprocess):
     return layers.Rescaling(factor, offset, name="preprocess")(x)
 
 # %% ../nbs/transfer.ipynb #how-to-get
-def keras_home() -> Path:
-    "Keras' own folder."
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-
 def _how_to_get(name: str, origin: str, path: Path, problem: str) -> str:
     "Say which file is missing and why, from where to fetch it, and where to put it."
     state = "lies there, but is damaged or another version" if path.exists() else "is not there"
@@ -161,12 +158,13 @@ def read_weights(path: Path) -> dict:    # layer name -> list of arrays
     source = path
     try:
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 source = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(source, "r") as file:
+            check_hdf5(file, path.stat().st_size)
             older = file["model_weights"] if "model_weights" in file else file
             return older_layers(older) if "layer_names" in older.attrs else newer_layers(file)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name!r} is damaged, or no file that Keras has written ({error}). "
                          f"{given}") from error
 

@@ -152,7 +152,7 @@ def test_a_zip_link_and_a_bomb_are_refused(tmp_path, monkeypatch):
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(ValueError, match="refused.*train.csv"):
         read(tmp_path / "a.zip")
-    monkeypatch.setattr("fashion_cnn.data.arrays.MAX_BYTES", 10 ** 6)
+    monkeypatch.setattr("fashion_cnn.limits.MAX_BYTES", 10 ** 6)
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(bytes(2 * 10 ** 6)))
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("b.csv", bytes(2 * 10 ** 6))

@@ -71,8 +71,9 @@ def test_a_record_stays_small_though_no_probability_is_zero(tmp_path):
     rng = np.random.default_rng(0)    # as after training with label smoothing, with a learning rate for each step
     smoothed = rng.dirichlet(np.full(10, 8.0), 10_000) * 0.15 + 0.85 * rng.dirichlet(np.full(10, 0.02), 10_000)
     rates = rng.random((24, 235)).astype(np.float32).tolist()
-    run = made_up_run()
-    run = Run(run.recipe, {**run.history, "learning_rates": rates}, run.metrics, run.data, run.parameters, run.stopped,
+    run = made_up_run(classes=10)
+    curves = {name: values * 24 for name, values in run.history.items()}
+    run = Run(run.recipe, {**curves, "learning_rates": rates}, run.metrics, run.data, run.parameters, run.stopped,
               labels={"test": rng.integers(0, 10, 10_000)}, probabilities={"test": smoothed.astype(np.float32)})
     path = run.record(tmp_path)
     again = from_record(path)
@@ -98,13 +99,13 @@ def test_best_epoch_is_the_first_of_equals():
     assert best_epoch(history) == 2 and best_epoch(history, "val_accuracy") == 3
 
 
-def made_up_run(images=50):
-    probabilities = random_probabilities(0, images, 4)
+def made_up_run(images=50, classes=4):
+    probabilities, names = random_probabilities(0, images, classes), [chr(97 + number) for number in range(classes)]
     return Run(Recipe("made-up", "deeper", seed=3), {"loss": [1.0], "accuracy": [0.5], "val_loss": [1.1], "val_accuracy": [0.4],
                "learning_rate": [0.001], "seconds": [0.1]}, {"test": {"loss": 1.0, "accuracy": 0.5, "images": images}},
-               {"source": "invented", "class_names": list("abcd"), "input_shape": [8, 8, 1], "classes": 4,
+               {"source": "invented", "class_names": names, "input_shape": [8, 8, 1], "classes": classes,
                 "images": {"test": images}, "fingerprint": "", "limit": None}, {"total": 1, "trainable": 1}, "finished",
-               labels={"test": np.arange(images) % 4}, probabilities={"test": probabilities})
+               labels={"test": np.arange(images) % classes}, probabilities={"test": probabilities})
 
 
 def test_a_run_shows_validation_and_says_nothing_of_test():
@@ -132,7 +133,7 @@ def test_record_round_trip(tmp_path):
 
 
 def test_labels_of_many_classes_survive_a_record(tmp_path):
-    run = made_up_run()
+    run = made_up_run(classes=300)
     run.labels, run.probabilities = {"test": np.arange(200) + 100}, {}
     assert from_record(run.record(tmp_path)).labels["test"].tolist() == list(range(100, 300))
 

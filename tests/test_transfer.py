@@ -397,7 +397,7 @@ def test_another_process_knows_the_key_meets_a_full_disk_and_is_killed(tmp_path)
     assert "could not be written" in done.stdout and "Nothing is left" in done.stdout
     assert not list((tmp_path / "full").iterdir())
     left, = (tmp_path / "killed").iterdir()
-    assert left.name.startswith(".building-") and left.stat().st_size
+    assert left.name.startswith(".building.") and left.stat().st_size
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=UserWarning)
         features_of(small(), tmp_path / "killed")

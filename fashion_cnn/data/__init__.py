@@ -1,6 +1,6 @@
 "Image data sets: reading, checking, splitting, describing and writing them"
 
-from .arrays import MAX_BYTES
+from ..limits import MAX_BYTES
 from .dataset import FIVE_GROUPS, Dataset, Split, quick, relabel
 from .decoding import decode_picture
 from .describe import Description, describe, duplicates

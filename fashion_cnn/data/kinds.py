@@ -11,6 +11,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..limits import check_directory
+
 # %% ../../nbs/data/kinds.ipynb #kind
 @dataclass(frozen=True)
 class Kind:
@@ -102,6 +104,7 @@ def kind_of(path):  # of a file
     with open(path, "rb") as file:
         start = file.read(4096)
     if start[:4] == b"PK\x03\x04":
+        check_directory(Path(path))
         with zipfile.ZipFile(path) as archive:
             return zipped_kind(archive.namelist())
     if _is_tfrecord(start, Path(path).stat().st_size):

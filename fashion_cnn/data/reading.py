@@ -13,27 +13,28 @@ __all__ = ['TITLES', 'sources', 'refuse_image_size', 'any_picture', 'read_tar', 
 import os
 import re
 import warnings
-import zipfile
+import zlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from .arrays import (Unzip, idx_sets, naming_file, read_idx, read_idx_folder,
-                                     read_npz, same_classes)
+from .arrays import (idx_sets, naming_file, read_idx, read_idx_folder, read_npz,
+                                     same_classes)
 from .dataset import Split
 from .decoding import picture_endings
 from .kinds import refuse_no_text, refuse_other_kinds
 from .mapped import read_array_folder
-from .packed import (temporary_folder, unpack_one, unzip_into, write_into,
-                                     zip_members)
+from .packed import (check_names, temporary_folder, unpack_one, unzip_into,
+                                     write_into, zip_members)
 from .parquet import read_parquet
 from .pickles import (cifar_files, is_cifar_batch, join_cifar_batches,
                                       read_cifar_batch, read_cifar_folder, read_npy, read_pickle)
 from .pictures import (check_picture_options, folder_files, inside_path, is_seen,
                                        read_pictures, tar_files)
 from .tables import read_csv
+from ..limits import open_zip, regular_file
 
 # %% ../../nbs/data/reading.ipynb #titles
 TITLES = {"fashion-mnist": "Fashion-MNIST", "five-groups": "Fashion-MNIST in five groups",
@@ -65,7 +66,7 @@ def read_tar(path, image_size=None, **options):
         refuse_image_size(image_size, "CIFAR's files")
         return join_cifar_batches({p[-1]: raw for p, raw in files if p[-1] in own})
     tables = data_files([Path(*parts) for parts, raw in files if raw is not None])
-    if not tables or any_picture(parts[-1] for parts, _ in files):
+    if not tables or any_picture(parts[-1] for parts, raw in files if raw is not None):
         return read_pictures(files, image_size, **options)
     with temporary_folder(path) as folder:
         write_into(folder, [file for file in files if file[1] is not None])
@@ -78,14 +79,15 @@ def in_memory(parts):  # images that stay in their file would be gone with the f
 # %% ../../nbs/data/reading.ipynb #read-zip
 def zip_pictures(path):
     "(path inside, bytes) of every file in a zip archive, None for its folders."
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
+        check_names(archive)
         folders = [member.filename for member in archive.infolist() if member.is_dir()]
         yield from ((inside_path(name), None) for name in folders)
         yield from ((parts, archive.read(member)) for parts, member in zip_members(archive))
 
 # %% ../../nbs/data/reading.ipynb #read-zip-code
 def read_zip(path, image_size=None, **options):
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         names = ["/".join(parts) for parts, _ in zip_members(archive)]
     if any_picture(names):
         return read_pictures(zip_pictures(path), image_size, **options)
@@ -96,16 +98,14 @@ def read_zip(path, image_size=None, **options):
 # %% ../../nbs/data/reading.ipynb #is-npz
 def is_npz(path):
     "Whether a zip archive holds arrays and nothing else, all of them on top."
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         names = archive.namelist()
     return all(name.endswith(".npy") and "/" not in name for name in names)
 
 # %% ../../nbs/data/reading.ipynb #read-packed
 def read_packed(path, image_size=None, **options):
-    with open(path, "rb") as file:
-        begins = file.read(4)
     with temporary_folder(path) as folder:
-        return read_parts(unpack_one(folder, path, begins), image_size, **options)
+        return read_parts(unpack_one(folder, path), image_size, **options)
 
 # %% ../../nbs/data/reading.ipynb #read-folder
 def files_below(top, levels=3):
@@ -254,11 +254,11 @@ def read_loose(path, image_size, **options):
 def reader_of(path):
     "A reader for one file, chosen by its first bytes and its name."
     named = re.search(r"idx\d?(-ubyte)?(\.gz)?$", path.name)  # like the files of Fashion-MNIST
-    with open(path, "rb") as file:
+    with open(regular_file(path), "rb") as file:
         start = file.read(512)
         file.seek(0)
         packed = start[:2] == b"\x1f\x8b" and not named
-        inside = Unzip(file.read(65536)).read(512) if packed else b""
+        inside = zlib.decompressobj(31).decompress(file.read(65536), 512) if packed else b""
     if not start:
         raise ValueError(f"{path.name}: the file is empty; was the download cut off?")
     refuse_other_kinds(path)

@@ -29,6 +29,7 @@ from .pixels import as_split
 from .reading import (TITLES, existing_path, read_parts, refuse_image_size,
                                       sources)
 from .splits import check_split_arguments, counted_from, split_parts
+from ..files import keras_home
 from ..sketch import CLASS_NAMES
 
 # %% ../../nbs/data/sources.ipynb #cell-093
@@ -87,7 +88,7 @@ _HOSTS = {"fashion-mnist": "https://storage.googleapis.com",
 
 # %% ../../nbs/data/sources.ipynb #keras-cache
 def _keras_cache():
-    return Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "datasets"
+    return keras_home() / "datasets"
 
 # %% ../../nbs/data/sources.ipynb #cell-096
 def _holds(place, name):

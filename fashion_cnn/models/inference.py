@@ -4,13 +4,17 @@
 
 # %% auto #0
 __all__ = ['OWN', 'TRAINING', 'holds_own', 'is_own', 'inference_model', 'is_graph', 'copy_weights',
-           'compile_plainly', 'save_model', 'load_model', 'training_config']
+           'compile_plainly', 'save_model', 'load_model', 'check_model_file',
+           'counted_weights', 'training_config']
 
 # %% ../../nbs/models/inference.ipynb #exports-imports
-import json, warnings, zipfile
+import contextlib, io, json, math, warnings, zipfile
 from pathlib import Path
+from unittest import mock
 
 import fashion_cnn   # which asks TensorFlow for its faster convolutions
+from ..files import naming_damage
+from ..limits import check_hdf5, check_size, open_zip, regular_file
 import keras
 
 # %% ../../nbs/models/inference.ipynb #holds-own
@@ -95,16 +99,48 @@ def save_model(model: keras.Model, path: str | Path):   # a `.keras` file, writt
 # %% ../../nbs/models/inference.ipynb #load-model
 def load_model(path: str | Path) -> keras.Model:   # a `.keras` file
     "The model that `save_model` saved, as it was trained; code inside the file is refused."
+    check_model_file(path)
     config = training_config(path)
-    plain = keras.saving.load_model(path, safe_mode=True, compile=config is None)
-    if config is None: return plain
-    model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    with counted_weights(Path(path).stat().st_size):
+        plain = keras.saving.load_model(path, safe_mode=True, compile=config is None)
+        if config is None: return plain
+        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     copy_weights(plain, model)
     return model
+
+# %% ../../nbs/models/inference.ipynb #check-model-file
+def check_model_file(path: str | Path):   # `.keras`, or the `.h5` of older versions
+    "Refuse a damaged file, and one that asks for more than it can hold."
+    import h5py
+    path = regular_file(path)
+    size = path.stat().st_size
+    with naming_damage(path):
+        if zipfile.is_zipfile(path):
+            with open_zip(path) as archive:
+                content = {name: archive.read(name) for name in archive.namelist()}
+            weights = io.BytesIO(content.get("model.weights.h5", b""))
+        elif h5py.is_hdf5(path): weights = path
+        else:
+            raise ValueError(f"{path.name} is truncated, damaged, or no model that Keras has saved")
+        with h5py.File(weights, "r") as file: check_hdf5(file, size)
+
+# %% ../../nbs/models/inference.ipynb #counted-weights
+@contextlib.contextmanager
+def counted_weights(size: int):   # of the file, in bytes
+    "While this lasts, networks whose weights would be out of all proportion are refused."
+    total, add_weight = 0, keras.layers.Layer.add_weight
+
+    def counted(layer, shape=None, *arguments, **options):
+        nonlocal total
+        total += math.prod(shape or (1,))
+        check_size(4 * 4 * total, "a network like this, with its optimizer,", size)
+        return add_weight(layer, shape, *arguments, **options)
+
+    with mock.patch.object(keras.layers.Layer, "add_weight", counted): yield
 
 # %% ../../nbs/models/inference.ipynb #training-config
 def training_config(path: str | Path) -> dict | None:   # for `deserialize_keras_object`
     "The description of the network as it was trained, if the file has one."
     if not zipfile.is_zipfile(path): return None
-    with zipfile.ZipFile(path) as archive:
+    with naming_damage(Path(path)), zipfile.ZipFile(path) as archive:
         if TRAINING in archive.namelist(): return json.loads(archive.read(TRAINING))

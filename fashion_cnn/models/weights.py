@@ -6,12 +6,13 @@
 __all__ = ['half_precision', 'arrays_in', 'read_half_precision', 'weights_note']
 
 # %% ../../nbs/models/weights.ipynb #exports-imports
-import io, json, zipfile
+import io, json
 from pathlib import Path
 
 import numpy as np
 
 from ..files import naming_damage
+from ..limits import open_npz
 import keras
 
 # %% ../../nbs/models/weights.ipynb #half-precision
@@ -31,7 +32,7 @@ def half_precision(model: keras.Model,    # built
 def arrays_in(path: str | Path) -> dict:   # a file of `half_precision`
     "Everything in a file of weights, by name; a damaged file is named."
     path = Path(path)
-    with naming_damage(path), zipfile.ZipFile(path), np.load(path, allow_pickle=False) as file:
+    with naming_damage(path), open_npz(path, copies=3) as file:
         return dict(file)
 
 def read_half_precision(model: keras.Model,   # built, of the same layers
