@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['STAGES', 'KNOWN', 'PARTS', 'BLOCK_PARTS', 'NORM', 'PACKAGE', 'WEIGHTS', 'SHA256',
-           'normalized', 'mixed', 'inverted_residual', 'efficientnet_lite0', 'strided',
-           'StateReader', 'read_state', 'keras_name', 'keras_arrays', 'imagenet_file',
-           'imagenet_weights']
+           'first_numbers', 'normalized', 'mixed', 'inverted_residual',
+           'efficientnet_lite0', 'strided', 'StateReader', 'read_state', 'keras_name',
+           'keras_arrays', 'imagenet_file', 'imagenet_weights']
 
 # %% ../../nbs/models/lite.ipynb #export-imports
 import hashlib, importlib.metadata, pickle
@@ -18,13 +18,17 @@ from keras import layers
 from .networks import register
 
 # %% ../../nbs/models/lite.ipynb #block
+def first_numbers():
+    "Random numbers to begin with, as EfficientNet has them; a new one for each layer."
+    return keras.initializers.VarianceScaling(2, "fan_out")
+
 def normalized(x, name):   # (N, H, W, C)
     "Batch normalisation as EfficientNet has it."
     return layers.BatchNormalization(epsilon=0.001, name=f"{name}_norm")(x)
 
 def mixed(x, filters, name):   # (N, H, W, C)
     "A 1 x 1 convolution without bias, and normalisation."
-    x = layers.Conv2D(filters, 1, use_bias=False, name=name)(x)
+    x = layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=first_numbers(), name=name)(x)
     return normalized(x, name)
 
 # %% ../../nbs/models/lite.ipynb #inverted-residual
@@ -40,7 +44,8 @@ def inverted_residual(x,             # (N, H, W, C)
     if expand > 1:
         x = mixed(x, expand * channels, f"{name}_expand")
         x = layers.ReLU(6, name=f"{name}_expand_relu")(x)
-    x = layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}_depth")(x)
+    x = layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}_depth",
+                               depthwise_initializer=first_numbers())(x)
     x = layers.ReLU(6, name=f"{name}_depth_relu")(normalized(x, f"{name}_depth"))
     x = mixed(x, filters, f"{name}_project")
     return layers.Add(name=f"{name}_add")([start, x]) if x.shape == start.shape else x
@@ -61,7 +66,8 @@ def efficientnet_lite0(input_shape: tuple,       # (height, width, channels)
     x = inputs = keras.Input(input_shape, name="pixels")
     if size: x = layers.Resizing(size, size, name="resize")(x)
     x = layers.Rescaling(1 / 128, -127 / 128, name="scale")(x)
-    x = layers.Conv2D(32, 3, 2, "same", use_bias=False, name="stem")(x)
+    x = layers.Conv2D(32, 3, 2, "same", use_bias=False, name="stem",
+                      kernel_initializer=first_numbers())(x)
     x = layers.ReLU(6, name="stem_relu")(normalized(x, "stem"))
     number = 0
     for expand, filters, blocks, stride, kernel in STAGES:
