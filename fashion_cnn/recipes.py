@@ -7,8 +7,9 @@ __all__ = ['SHARED_A', 'MEANT_STEPS', 'ASSIGNMENT_A', 'SHARED_B', 'RESTARTS', 'A
            'SHARED_C', 'WATCHED', 'ASSIGNMENT_C', 'SHARED_D', 'ASSIGNMENT_D', 'SHARED_E',
            'ASSIGNMENT_E', 'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'UNMIRRORED',
            'ONE_CHANGE', 'ABLATION', 'HALF_SIZE', 'TEN_MINUTES', 'NARROW', 'EVENING',
-           'WIDE', 'VARIED', 'BEST', 'RECIPES', 'NEED_WEIGHTS', 'reported', 'names',
-           'get', 'compared_figure', 'budget', 'interval', 'table_row', 'table']
+           'WIDE', 'VARIED', 'BEST', 'LITE', 'FROZEN', 'FROM_BLOCK_10', 'FROM_IMAGENET',
+           'RECIPES', 'NEED_WEIGHTS', 'reported', 'names', 'get', 'compared_figure',
+           'budget', 'interval', 'table_row', 'table']
 
 # %% ../nbs/recipes.ipynb #exports-imports
 from .files import suggest
@@ -155,10 +156,25 @@ VARIED = {"shift": 0.07, "erase": 0.5, "area": (0.02, 0.3), "cutmix": 0.5}
 BEST = TEN_MINUTES.replace(name="best", epochs=300, batch_size=500, network_options=WIDE,
                            augmentation_options=VARIED)
 
+# %% ../nbs/recipes.ipynb #lite
+LITE = dict(network="lite-128", data="cifar10", batch_size=32, epochs=20, keep="last",
+            source="ours")
+FROZEN = Recipe("lite-frozen", cache_features=1, **LITE)
+FROM_BLOCK_10 = {"network_options": {"trainable_from": "block10_expand"}, "learning_rate": 0.0001}
+FROM_IMAGENET = [
+    FROZEN,
+    FROZEN.replace(name="lite-random", network_options={"weights": None}),
+    Recipe("lite-tuned", start="lite-frozen", **{**LITE, **FROM_BLOCK_10, "epochs": 8}),
+    Recipe("lite-scratch", **{**LITE, "network": "efficientnet-lite0",
+                              "network_options": {"size": 128}})]
+FROM_IMAGENET += [each.replace(name=f"{each.name}-garments", data="fashion-mnist",
+                               start=each.start and f"{each.start}-garments")
+                  for each in FROM_IMAGENET]
+
 # %% ../nbs/recipes.ipynb #cell-018
 RECIPES = {recipe.name: recipe for recipe in [
     *ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION,
-    FAST, *ABLATION, TEN_MINUTES, EVENING, BEST]}
+    FAST, *ABLATION, TEN_MINUTES, EVENING, BEST, *FROM_IMAGENET]}
 
 def names() -> list[str]:
     "The recipes there are."
@@ -173,7 +189,7 @@ def get(name: str,     # one of `names()`
 
 # %% ../nbs/recipes.ipynb #cell-024
 NEED_WEIGHTS = ("resnet152-32", "vgg16-32", "cifar-vgg16-224", "cifar-resnet50-224",
-                "hw2-vgg19")   # of ImageNet
+                "hw2-vgg19", "lite-128")   # of ImageNet
 
 def compared_figure(recipe: Recipe) -> tuple[str, str, str]:   # split, metric, name in `reported`
     "Which figure recipe and runs are compared by."

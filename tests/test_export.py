@@ -70,8 +70,10 @@ def elsewhere(folder, networks):
 
 
 SMALL = {"weights": None, "base": "vgg16", "cut": "block2_pool", "units": (8,), "dropout": (0.1,)}
+LITE = {"weights": None, "size": 32}
 LESS = {"resnet152-32": SMALL, "vgg16-32": SMALL, "cifar-vgg16-224": {**SMALL, "size": 36}, "cifar-resnet50-224": {**SMALL, "size": 36},
         "hw2-vgg19": {"weights": None, "base": "vgg16", "cut": "block2_pool"}, "cm6-resnet-meant": {"depth": 8}, "hw2-resnet": {"blocks": 2},
+        "lite-frozen": LITE, "lite-random": LITE, "lite-tuned": LITE, "lite-scratch": {"size": 32},
         "best": {"filters": (8, 12, 16)}, "evening": {"filters": (8, 12, 16)}}    # the same kinds of layers, in a tenth of the time
 
 def distinct():

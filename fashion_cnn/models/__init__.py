@@ -11,6 +11,7 @@ from fashion_cnn.models.slim import (BesideMirrorImages, MeanOfMembers, MeanOfMi
                                      PartOfBatch, slim_resnet)
 from fashion_cnn.models.inference import inference_model, is_own, load_model, save_model
 from fashion_cnn.models.weights import half_precision, read_half_precision, weights_note
+from fashion_cnn.models.lite import efficientnet_lite0, imagenet_weights, inverted_residual
 from fashion_cnn.models.costs import cost, layer_table
 from fashion_cnn.models.diagram import draw
 
@@ -21,6 +22,5 @@ __all__ = ["NORMALIZATIONS", "RULES", "NETWORKS", "ORIGINALS", "stack", "BatchNo
            "residual_stage", "cm6_resnet", "a3_resnet", "a3_resnet_meant", "hw2_resnet",
            "BesideMirrorImages", "MeanOfMirrorImages", "PartOfBatch", "MeanOfMembers",
            "slim_resnet", "inference_model", "is_own", "save_model", "load_model",
-           "half_precision", "read_half_precision",
-           "weights_note", "names",
-           "build"]
+           "half_precision", "read_half_precision", "weights_note", "inverted_residual",
+           "efficientnet_lite0", "imagenet_weights", "names", "build"]
