@@ -637,6 +637,21 @@ def test_tables_of_results_and_options_are_not_cut(built, browser, name, width):
     tab.close()
 
 
+def test_a_table_too_wide_for_a_phone_becomes_blocks_with_the_names_of_its_columns(built, browser):
+    tab = browser.new_page(viewport={"width": 380, "height": 800})
+    tab.goto((built[0] / "grading" / "marks.html").as_uri(), wait_until="load")
+    table = tab.locator("table.stacked").first
+    heads = [text for text in table.locator("thead th").all_text_contents() if text]
+    labels = table.locator("tbody tr").first.locator("td").evaluate_all("all => all.map(each => each.dataset.label)")
+    assert len(labels) > 4 and labels == heads[-len(labels):]
+    assert tab.locator("main table").evaluate_all("all => Math.max(...all.map(each => each.scrollWidth - each.clientWidth))") <= 1
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.wait_for_function("!document.querySelector('table.stacked')")
+    tab.goto((built[0] / "compare.html").as_uri(), wait_until="load")
+    assert tab.locator("main table[tabindex='0']").count() >= 1, "one that scrolls can be reached from the keyboard"
+    tab.close()
+
+
 def test_the_page_about_speed_speaks_in_sentences(built):
     text = (built[0] / "speed.html").read_text(encoding="utf-8")
     assert text.count("<img alt") == 1 and "(bar" not in text and not re.search(r"takes 0\.\d+ of", text)
