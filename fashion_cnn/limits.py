@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['MAX_BYTES', 'OUTER', 'PIECE', 'ENTRY', 'TAIL', 'VALUES', 'KEYS', 'DEPTH', 'JSON_BYTES',
            'most_bytes', 'unpacked_from', 'check_size', 'regular_file', 'open_packed',
-           'read_whole', 'inflate', 'check_directory', 'open_zip', 'npy_header',
-           'check_length', 'open_npz', 'PickleStack', 'check_pickle', 'count_values',
-           'check_hdf5', 'read_text']
+           'read_whole', 'inflate', 'check_directory', 'promised_entries', 'open_zip',
+           'npy_header', 'check_length', 'open_npz', 'PickleStack', 'check_pickle',
+           'count_values', 'check_hdf5', 'read_text']
 
 # %% ../nbs/limits.ipynb #imports
 import bz2
@@ -118,6 +118,16 @@ def check_directory(path: Path):
             left = piece[-3:]
     check_size(ENTRY * count, f"{count:,} files in an archive", size)
 
+# %% ../nbs/limits.ipynb #count-in-record
+def promised_entries(path: Path) -> int:   # without the multiples of 65,536
+    "How many files a zip archive holds, by the record at its end."
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 65_557))
+        tail = file.read()
+    plain = tail[-22:-18] == b"PK\x05\x06" and tail[-2:] == b"\0\0"
+    place = len(tail) - 22 if plain else tail.rfind(b"PK\x05\x06")
+    return int.from_bytes(tail[place + 10:place + 12], "little")
+
 # %% ../nbs/limits.ipynb #open-zip
 @contextlib.contextmanager
 def open_zip(path: str | Path,   # of a zip archive
@@ -129,6 +139,10 @@ def open_zip(path: str | Path,   # of a zip archive
     with zipfile.ZipFile(path) as archive:
         total = sum(ENTRY + copies * member.file_size for member in archive.infolist())
         check_size(total, source=path.stat().st_size)
+        promised, there = promised_entries(path), len(archive.infolist())
+        if promised not in (there & 0xffff, 0xffff):
+            raise ValueError(f"the archive is damaged: it should hold {promised:,} files, and "
+                             f"{there:,} are found")
         yield archive
 
 # %% ../nbs/limits.ipynb #npy-header

@@ -172,7 +172,7 @@ def run(data):
     recipe = Recipe("exported", "slim-resnet", {"filters": (4, 8), "residuals": (0, 1), "members": 2}, seed=3)
     model = unlike_at_random(models.build(recipe.network, data.input_shape, data.classes, **recipe.network_options))
     about = {"source": data.source, "class_names": list(data.class_names), "input_shape": list(data.input_shape)}
-    return Run(recipe, {}, {}, about, {}, "finished", model=model, weights_hash="abc")
+    return Run(recipe, {}, {}, about, {}, "finished", model=model, weights_hash=weights_hash(model))
 
 
 def many(data): return np.resize(data.test.x, (64, *data.input_shape))
@@ -209,7 +209,8 @@ def test_saved_model_and_keras_give_the_same_answers(run, data, tmp_path):
     answers = served.serve(many(data).astype(np.float32))
     assert np.abs(np.array(answers) - run.predict(many(data))).max() < 1e-5
     assert json.loads((tmp_path / "net.json").read_text())["seed"] == 3
-    run.history, run.metrics, run.parameters = {"loss": [1.0]}, {}, {}
+    run.history, run.metrics, run.parameters = {"loss": [1.0], "val_loss": [1.0], "seconds": [1.0]}, {"test": {"loss": 1.0, "images": 3}}, {}
+    run.data = {"classes": 10, "images": {"test": 3}, "fingerprint": "", **run.data}
     run.save(tmp_path / "run")
     assert main(["export", str(tmp_path / "run"), "--format", "keras", "--out", str(tmp_path / "net")]) == 0
     path = tmp_path / "net.keras"

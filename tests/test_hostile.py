@@ -581,6 +581,28 @@ def test_odd_files_are_named_with_their_fault(tmp_path):
     with pytest.raises(ValueError, match="not a run: lists in lists"): read_json(with_bytes(tmp_path / "deep.json", b"[" * 99_999))
 
 
+@pytest.fixture
+def no_room():
+    "While `with no_room():` lasts, writing fails in the middle of a file, as on a full disk."
+    import contextlib
+    import resource
+    @contextlib.contextmanager
+    def full():
+        before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+        try: yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+    return full
+
+
+def test_a_table_that_finds_no_room_on_its_way_says_where(tmp_path, no_room):
+    path = with_bytes(tmp_path / "a.csv.gz", gzip.compress(TABLE.encode()))
+    with no_room(), pytest.raises(OSError, match="a.csv.gz could not be unpacked in the folder for temporary files .*TMPDIR"): read(path)
+    assert len(read(path)) == 25
+
+
 def test_a_folder_may_be_called_like_a_picture(tmp_path):
     for name in "ab":
         (tmp_path / "set" / name / "zz.png").mkdir(parents=True)
@@ -705,17 +727,10 @@ def test_a_zip_of_zeros_is_no_model(saved, tmp_path, keras):
     with pytest.raises(ValueError, match="zeros.npz.*bytes of memory"): read_half_precision(Run.load(saved / "a").model, zeros_npz(tmp_path / "zeros.npz", 300_000))
 
 
-def test_a_full_folder_for_temporary_files_is_named(saved, tmp_path, keras):
-    import resource
-    run, before = Run.load(saved / "a"), resource.getrlimit(resource.RLIMIT_FSIZE)
+def test_a_model_that_finds_no_room_on_its_way_says_where(saved, tmp_path, no_room):
+    run = Run.load(saved / "a")
     assert run.model
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))   # as a full disk does, writing fails in the middle
-    try:
-        with pytest.raises(OSError, match="a model could not be written to the folder for temporary files.*TMPDIR"): run.save(tmp_path / "run")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+    with no_room(), pytest.raises(OSError, match="a model could not be written to the folder for temporary files.*TMPDIR"): run.save(tmp_path / "run")
     assert run.save(tmp_path / "run").is_dir()
 
 

@@ -9,6 +9,7 @@ __all__ = ['naming_file', 'idx_shape', 'read_idx_array', 'idx_sets', 'idx_file',
 
 # %% ../../nbs/data/arrays.ipynb #imports
 import contextlib
+import errno
 import functools
 import math
 import re
@@ -30,9 +31,8 @@ def naming_file(path, name=None):
     try:
         yield
     except Exception as error:
-        if isinstance(error, OSError) and (error.errno is not None or
-                                           isinstance(error, FileNotFoundError)):
-            raise
+        about_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+        if about_disk or isinstance(error, FileNotFoundError): raise
         reason = re.sub(r" <.*>", "", str(error))  # Pillow names an object in memory
         text = str(error)
         if not isinstance(error, ValueError) or isinstance(error, UnicodeError):

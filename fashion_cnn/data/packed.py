@@ -8,6 +8,7 @@ __all__ = ['zip_members', 'check_names', 'unzip_into', 'write_into', 'unpack_one
 
 # %% ../../nbs/data/packed.ipynb #imports
 import contextlib
+import errno
 import re
 import shutil
 import tempfile
@@ -63,6 +64,7 @@ def unpack_one(folder, path):
 
 # %% ../../nbs/data/packed.ipynb #temporary-folder
 _PREFIX = "fashion_cnn-"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 
 @contextlib.contextmanager
@@ -72,8 +74,14 @@ def temporary_folder(path):
     if len(packings) > 2:
         raise ValueError("archives in archives in archives are not read; unpack them first")
     above = path.parent if packings else None
-    temporary = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=above)
-    with unpacked_from(path), temporary as folder:
-        inside = Path(folder, path.name)
-        inside.mkdir()
-        yield inside
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=above)
+        with unpacked_from(path), temporary as folder:
+            inside = Path(folder, path.name)
+            inside.mkdir()
+            yield inside
+    except OSError as error:
+        if error.errno not in _NO_ROOM: raise
+        raise OSError(error.errno, f"{path.name} could not be unpacked in the folder for temporary "
+                      f"files ({error.strerror}). Free some room there, or name another folder by "
+                      "the environment variable TMPDIR") from error
