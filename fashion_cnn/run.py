@@ -99,11 +99,13 @@ def predict_in_blocks(model,             # a keras.Model
                       batch_size: int,   # images at a time
                      ) -> np.ndarray:    # float32 (N, ...)
     "What a model makes of images, of which only a few thousand are in memory at once."
+    from fashion_cnn.features import without_retracing
     block = 50 * batch_size
     starts = range(0, max(1, len(images)), block)
     blocks = (np.asarray(images[start:start + block]) for start in starts)
-    return np.concatenate([np.asarray(model.predict(block, batch_size=batch_size, verbose=0))
-                           for block in blocks])
+    with without_retracing():
+        return np.concatenate([np.asarray(model.predict(block, batch_size=batch_size, verbose=0))
+                               for block in blocks])
 
 # %% ../nbs/run.ipynb #stacked
 def stacked(images, expected: tuple):   # expected: (height, width, channels)

@@ -20,6 +20,7 @@ from .checkpoint import (Checkpoint, CheckpointCallback, Diverged, dtype_policy,
                          experiment_key, finished_run, prepare_folder, weights_hash)
 from .data import Dataset, quick
 from .devices import accelerators, strategy_scope
+from .features import without_retracing
 from .files import owned
 from .learning_rate_finder import find_learning_rate
 from .models import layer_table
@@ -111,11 +112,13 @@ def conclude(model, fitted, recipe, data, checkpoints, stopped, limit, inputs, o
     metrics = {name: evaluate(network, batches[name]) for name, (network, _) in inputs.items()}
     compile_model(model, recipe, steps)   # a fresh optimizer: its memory belongs to the checkpoint
     labelled = [name for name in inputs if name != "train" and recipe.task == "classify"]
+    with without_retracing():
+        probabilities = {name: inputs[name][0].predict(batches[name], verbose=0)
+                         for name in labelled}
     return Run(recipe, checkpoints.history, metrics, about_data(data, limit), about_network(model),
                stopped, labels={name: splits[name].y for name in labelled},
-               probabilities={name: inputs[name][0].predict(batches[name], verbose=0)
-                              for name in labelled},
-               environment=about_machine(), weights_hash=weights_hash(model), model=model)
+               probabilities=probabilities, environment=about_machine(),
+               weights_hash=weights_hash(model), model=model)
 
 # %% ../nbs/train.ipynb #carry-out
 def check_loadable(model: keras.Model, saving: bool):    # whether the run goes into a folder
