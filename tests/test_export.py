@@ -80,6 +80,7 @@ def distinct():
     "The recipes whose networks or optimizers are of different kinds, {name: Recipe}."
     chosen = {}
     for name in recipes.names():
+        if name.startswith("lite-random"): continue    # lite-frozen with other weights
         recipe = recipes.get(name)
         ours = recipe.optimizer == "muon", (recipe.schedule or {}).get("name") == "one-cycle"
         chosen.setdefault((recipe.network, str(sorted(recipe.network_options.items(), key=str)), ours), recipe)
