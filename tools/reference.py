@@ -1,6 +1,7 @@
 """What a page says of a function or a class: a heading, the signature in short form, one sentence, and a table of parameters.
 
-It is made from the source alone (library.py): nothing is imported or run, except for a parser of commands (commands.py). A heading is Markdown, for the table of contents;
+It is made from the source alone (library.py): nothing is imported or run, except for a parser of commands
+(commands.py). A heading is Markdown, for the table of contents;
 the rest is HTML, so that nothing in a comment can be mistaken for Markdown.
 """
 import html
