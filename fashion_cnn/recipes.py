@@ -18,7 +18,7 @@ from .run import recorded
 
 # %% ../nbs/recipes.ipynb #cell-006
 SHARED_A = dict(data="five-groups", split="A", batch_size=128, epochs=25, keep="last", source="A")
-MEANT_STEPS = {"name": "steps", "after": [80, 120, 160, 180], "factors": [0.1, 0.01, 0.001, 0.0005]}
+MEANT_STEPS = {"name": "steps", "after": [81, 121, 161, 181], "factors": [0.1, 0.01, 0.001, 0.0005]}
 
 ASSIGNMENT_A = [
     Recipe("cm6-cnn", network="cm6-cnn", optimizer="sgd", learning_rate=0.01,
@@ -58,7 +58,7 @@ ASSIGNMENT_B = [
 
 # %% ../nbs/recipes.ipynb #cell-010
 SHARED_C = dict(data="five-groups", split="C", source="C")
-WATCHED = dict(batch_size=128, epochs=10, keep="best", schedule={"name": "plateau"},
+WATCHED = dict(batch_size=128, epochs=10, keep="last", schedule={"name": "plateau"},
                early_stopping={"patience": 10})
 
 ASSIGNMENT_C = [

@@ -401,9 +401,10 @@ def test_brightness_multiplies():
 def test_pipelines_hold_the_assignments_settings():
     affine_b = pipeline("b-affine").layers[0]
     assert (affine_b.rotation, affine_b.zoom, affine_b.shear, affine_b.shift, affine_b.vertical_flip, affine_b.horizontal_flip) == (
-        8, 0.1, 0.3, [0.08, 0.08], True, False)
+        8, [0.1, 0.1], 0.3, [0.08, 0.08], True, False)
     move, elastic = pipeline("b-elastic").layers
-    assert (elastic.alpha, move.shift, move.horizontal_flip, move.vertical_flip, elastic.sigma) == ([10, 12], [2, 0], True, False, 4)
+    assert (elastic.alpha, move.shift, move.horizontal_flip, move.vertical_flip, elastic.sigma) == ([10, 12], [1, 0], True, False, 3)
+    assert move.whole_pixels and move.fill_mode == elastic.fill_mode == "nearest"
     move, light = pipeline("d-cifar").layers
     assert (light.factor, move.shift, move.horizontal_flip) == ([0.9, 1.1], [0.1, 0.1], True)
     turn = pipeline("e-shift-rotate").layers[0]
@@ -417,6 +418,28 @@ def test_shifts_in_pixels_and_fractions():
     for shift, pixels in [((2, 0), 2), ((0.1, 0), 4), ((3, 0), 3)]:
         rows = 40 - run(Affine(shift=shift, seed=0), step)[:, :, 10, 0].sum(1) / 255     # where the edge lies now
         assert 0.9 * pixels < np.abs(rows - 20).max() <= pixels + 1e-3
+
+
+@pytest.mark.parametrize("shift, rows", [((1, 0), [-1, 0, 1]), ((2.9, 0), [-2, -1, 0, 1, 2]), ((0.1, 0), [-4, -3, -2, -1, 0, 1, 2, 3, 4])])
+def test_whole_pixels_are_equally_likely(shift, rows):
+    dot = np.zeros((4500, 40, 20, 1), "uint8")
+    dot[:, 20, 10] = 255
+    moved = run(Affine(shift=shift, whole_pixels=True, seed=0), dot)
+    found, counts = np.unique(moved[:, :, 10, 0].argmax(1) - 20, return_counts=True)
+    assert set(np.unique(moved)) == {0, 255} and found.tolist() == rows
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+def test_zoom_of_one_number_keeps_the_shape_and_of_a_pair_does_not():
+    square = np.zeros((400, 61, 61, 1), "uint8")
+    square[:, 20:41, 20:41] = 255
+    sides = {}
+    for zoom in (0.3, (0.3, 0.3), (0.0, 0.3)):
+        zoomed = run(Affine(zoom=zoom, seed=0), square)[..., 0] / 255
+        sides[zoom] = zoomed[:, :, 30].sum(1), zoomed[:, 30].sum(1)
+    assert np.abs(np.subtract(*sides[0.3])).max() < 0.01
+    assert abs(np.corrcoef(*sides[0.3, 0.3])[0, 1]) < 0.15 and max(np.max(side) for side in sides[0.3, 0.3]) > 21 * 1.28
+    assert np.ptp(sides[0.0, 0.3][0]) < 0.01 and np.ptp(sides[0.0, 0.3][1]) > 10
 
 
 def test_neighbours_share_one_interpolation(monkeypatch):

@@ -36,7 +36,7 @@ COUNTS = [("cm6-cnn", GREY, 5, {}, 33_989, 30_405),
           ("a3-dropout", GREY, 5, {}, 240_901, 240_901),
           ("a3-autoencoder", GREY, 5, {}, 742_657, 742_657),
           ("a3-resnet", GREY, 5, {}, 91_589, 91_205),
-          ("a3-resnet-meant", GREY, 5, {}, 612_165, 609_989),
+          ("a3-resnet-meant", GREY, 5, {}, 11_191_301, 11_183_493),
           ("hw2-cnn", GREY, 10, {}, 1_607_210, 1_605_226),
           ("hw2-resnet", COLOUR, 10, {}, 1_646_858, 1_643_210)]
 # Those with a pretrained base are counted in test_transfer.py
@@ -177,7 +177,7 @@ def test_autoencoder_gives_images_and_its_code(tmp_path):
     ("a3-resnet", "stages", 2, "stage2_block2_conv1", "kernel_size", (3, 3)),
     ("a3-resnet", "dropout", 0.2, "stage4_block2_dropout", "rate", 0.2),
     ("a3-resnet-meant", "filters", (4, 8), "stage2_block1_shortcut", "filters", 8),
-    ("a3-resnet-meant", "blocks", 3, "stage4_block3_conv1", "filters", 64),
+    ("a3-resnet-meant", "blocks", 3, "stage4_block3_conv1", "filters", 512),
     ("hw2-resnet", "filters", (4, 6), "stage2_block3_shortcut", "filters", 6),
     ("hw2-resnet", "blocks", 1, "stage3_block1_conv2", "filters", 128),
     ("hw2-resnet", "kernel", 5, "stage1_block1_conv1", "kernel_size", (5, 5)),
@@ -216,6 +216,18 @@ def test_without_shortcuts_and_penalty(name, options):
     paths = [[layer.name for layer in each.layers if re.search(r"_conv\d$", layer.name)] for each in (model, plain)]
     assert sorted(paths[0]) == sorted(paths[1])
     assert len(model.losses) > 0 and plain.losses == []
+
+
+def test_second_convolution_of_assignment_a_has_normalisation_and_no_activation_before_it():
+    "The argument activation=None that its builder did not look at."
+    model = build("cm6-resnet", GREY, 5, depth=8)
+    for layer in model.layers:
+        before = layer.input if not isinstance(layer.input, list) else None
+        if layer.name.endswith("conv1"): assert before._keras_history[0].name.endswith("activation1")
+        if layer.name.endswith("conv2"): assert before._keras_history[0].name.endswith("norm2")
+    both = keras.Model(image := keras.Input((8, 8, 4)), residual_path(image, 4, order="before"))
+    assert has(both, "Activation") == 2
+    assert has(keras.Model(image, residual_path(image, 4, second_activation=False)), "Activation") == 0
 
 
 @pytest.mark.parametrize("depth, blocks", [(2, 0), (8, 3), (14, 6), (20, 9), (32, 15)])

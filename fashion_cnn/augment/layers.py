@@ -129,7 +129,7 @@ class Affine(Geometric):
 
     def __init__(self,
                  rotation=0.0,            # degrees, up to so much to either side
-                 zoom=0.0,                # fraction: 0.1 is 0.9 to 1.1 times the size
+                 zoom=0.0,                # fraction: 0.1 is 0.9 to 1.1; a (vertical, horizontal) pair: each
                  shear=0.0,               # degrees, up to so much to either side
                  shift=0.0,               # fraction, or pixels from 1 on; or (vertical, horizontal)
                  horizontal_flip=False,   # exchange left and right in every second image
@@ -137,34 +137,51 @@ class Affine(Geometric):
                  fill_mode="nearest",     # outside: "reflect", "nearest" or "constant"
                  fill_value=0.0,          # grey value outside, for "constant"
                  probability=1.0,         # share of images that are changed
+                 whole_pixels=False,      # shift by whole numbers of pixels, all equally likely
                  seed=None,               # a whole number: the same images every time
                  **kwargs):
         super().__init__(fill_mode, fill_value, probability, seed, **kwargs)
         self.rotation = number_in("rotation", rotation, 0, 180)
-        self.zoom = number_in("zoom", zoom, 0, 0.9)
+        zooms = pair_in("zoom", zoom, 0, 0.9)
+        self.zoom = zooms if isinstance(zoom, (list, tuple)) else zooms[0]
         self.shear = number_in("shear", shear, 0, 80)
         self.shift = pair_in("shift", shift)
         self.horizontal_flip = one_of("horizontal_flip", horizontal_flip, (False, True))
         self.vertical_flip = one_of("vertical_flip", vertical_flip, (False, True))
+        self.whole_pixels = one_of("whole_pixels", whole_pixels, (False, True))
 
     def draws(self, images):
-        "Seven numbers for each image, -1 to 1, and 0 for images that stay as they are: (7, N)."
-        return self.uniform((7, ops.shape(images)[0])) * self.chosen(images)
+        "Numbers for each image, -1 to 1, and 0 for images that stay as they are: (7 or 8, N)."
+        numbers = 8 if isinstance(self.zoom, list) else 7
+        return self.uniform((numbers, ops.shape(images)[0])) * self.chosen(images)
+
+    def zooms(self, draws):
+        "Factors of height and width: one for both, or each its own."
+        if isinstance(self.zoom, list):
+            return 1.0 + self.zoom[0] * draws[1], 1.0 + self.zoom[1] * draws[7]
+        return 1.0 + self.zoom * draws[1]
+
+    def pixels(self, shift, size, draws):
+        "How far to shift, in pixels."
+        most = shift * size if shift < 1 else shift
+        if not self.whole_pixels: return most * draws
+        most = float(math.floor(most))
+        return ops.clip(ops.round((most + 0.5) * draws), -most, most)
 
     def change(self, images):
-        if any((self.rotation, self.zoom, self.shear, *self.shift)): return super().change(images)
-        flips = ops.reshape(self.draws(images)[5:] > 0, (2, -1, 1, 1, 1))
+        moves = (self.rotation, np.any(self.zoom), self.shear, *self.shift)
+        if any(moves): return super().change(images)
+        flips = ops.reshape(self.draws(images)[5:7] > 0, (2, -1, 1, 1, 1))
         if self.vertical_flip: images = ops.where(flips[0], ops.flip(images, 1), images)
         if self.horizontal_flip: images = ops.where(flips[1], ops.flip(images, 2), images)
         return images
 
     def move(self, rows, columns, images):
-        pixels = [shift * size if shift < 1 else shift
-                  for shift, size in zip(self.shift, images.shape[1:3])]
-        draws = self.draws(images)
-        flips = ops.cast(draws[5:] > 0, "float32")
-        matrix = affine_matrix(self.rotation * draws[0], 1.0 + self.zoom * draws[1],
-                               self.shear * draws[2], pixels[0] * draws[3], pixels[1] * draws[4],
+        draws, (height, width) = self.draws(images), images.shape[1:3]
+        flips = ops.cast(draws[5:7] > 0, "float32")
+        matrix = affine_matrix(self.rotation * draws[0], self.zooms(draws), self.shear * draws[2],
+                               self.pixels(self.shift[0], height, draws[3]),
+                               self.pixels(self.shift[1], width, draws[4]),
                                self.vertical_flip * flips[0], self.horizontal_flip * flips[1])
         return apply_matrix(matrix, rows, columns, centre(images))
 

@@ -79,7 +79,7 @@ def seeds_from(seed, count: int) -> list:
 
 # %% ../../nbs/augment/pipelines.ipynb #assignment-b
 def b_affine(rotation=8.0,          # degrees
-             zoom=0.1,              # fraction
+             zoom=0.1,              # fraction, of height and width independently
              shear=0.3,             # degrees
              shift=0.08,            # fraction of height and width
              horizontal_flip=False,
@@ -87,20 +87,22 @@ def b_affine(rotation=8.0,          # degrees
              fill_mode="nearest",   # the assignment does not say
              seed=None):
     "Assignment B: `deeper-affine`."
+    zoom = pair_in("zoom", zoom, 0, 0.9)
     layer = Affine(rotation, zoom, shear, shift, horizontal_flip, vertical_flip, fill_mode,
                    seed=seed)
     return Pipeline([layer], name="b-affine")
 
 
 def b_elastic(alpha=(10.0, 12.0),   # pixels before smoothing
-              sigma=4.0,            # pixels; the assignment does not say
-              shift=(2.0, 0.0),     # pixels: vertical, horizontal
+              sigma=3.0,            # pixels; the assignment's is cut off, its source's is 3
+              shift=(1.0, 0.0),     # whole pixels: vertical, horizontal
               horizontal_flip=True,
-              fill_mode="reflect",
+              fill_mode="nearest",
               seed=None):
     "Assignment B: `deeper-elastic`."
     first, second = seeds_from(seed, 2)
-    move = Affine(shift=shift, horizontal_flip=horizontal_flip, fill_mode=fill_mode, seed=first)
+    move = Affine(shift=shift, horizontal_flip=horizontal_flip, fill_mode=fill_mode,
+                  whole_pixels=True, seed=first)
     bend = ElasticDistortion(alpha, sigma, fill_mode=fill_mode, seed=second)
     return Pipeline([move, bend], name="b-elastic")
 

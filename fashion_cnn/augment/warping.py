@@ -48,7 +48,7 @@ def sample(images,                       # (N, height, width, channels), any num
 
 # %% ../../nbs/augment/warping.ipynb #affine-matrix
 def affine_matrix(rotation=0.0,          # degrees, to the left; each argument a number or (N,)
-                  zoom=1.0,              # 2 shows things twice as large
+                  zoom=1.0,              # 2: twice as large; or a (vertical, horizontal) pair
                   shear=0.0,             # degrees, upright lines lean to the right
                   shift_down=0.0,        # pixels
                   shift_right=0.0,       # pixels
@@ -56,14 +56,15 @@ def affine_matrix(rotation=0.0,          # degrees, to the left; each argument a
                   horizontal_flip=0.0,   # 1 exchanges left and right
                  ):                      # float32 (N, 2, 3): old place from new (row, column, 1)
     "Flip, zoom, shear, rotation and shift, in this order, looked at backwards from the centre."
-    values = [rotation, zoom, shear, shift_down, shift_right, vertical_flip, horizontal_flip]
+    tall, wide = zoom if isinstance(zoom, (tuple, list)) else (zoom, zoom)
+    values = [rotation, tall, wide, shear, shift_down, shift_right, vertical_flip, horizontal_flip]
     values = [ops.reshape(ops.cast(value, "float32"), (-1,)) for value in values]
     same_shape = 0.0 * functools.reduce(ops.add, values)
     values = [value + same_shape for value in values]
-    turned, zoom, leaning, down, right, upside_down, mirrored = values
+    turned, tall, wide, leaning, down, right, upside_down, mirrored = values
     turned, leaning = turned * (math.pi / 180), leaning * (math.pi / 180)
     cosine, sine, lean = ops.cos(turned), ops.sin(turned), ops.tan(leaning)
-    rows, columns = (1.0 - 2.0 * upside_down) / zoom, (1.0 - 2.0 * mirrored) / zoom
+    rows, columns = (1.0 - 2.0 * upside_down) / tall, (1.0 - 2.0 * mirrored) / wide
     linear = [(rows * cosine, rows * sine),
               (columns * (lean * cosine - sine), columns * (cosine + lean * sine))]
     return ops.stack([ops.stack([a, b, -a * down - b * right], axis=-1) for a, b in linear], axis=1)

@@ -30,6 +30,7 @@ def residual_path(x,                               # Keras tensor (N, height, wi
                   activation: str = "relu",        # of the block
                   normalization: str = "batch",    # batch, layer or none
                   order: str = "after",            # normalisation "after" or "before" convolutions
+                  second_activation: bool = True,  # one before the second convolution
                   dropout: float = 0.0,            # between the convolutions, in training
                   initializer: str = "he_normal",  # how the kernels start
                   penalty: float = 0.0,            # L2 penalty on the kernels
@@ -44,9 +45,10 @@ def residual_path(x,                               # Keras tensor (N, height, wi
     def active(number): return layers.Activation(activation, name=f"{name}_activation{number}")
     silence = dropout_layer(dropout, f"{name}_dropout")
     if order == "before":
-        return stack(x, norm(1), active(1), conv(1, stride),
-                     norm(2), active(2), silence, conv(2, 1))
-    return stack(x, conv(1, stride), norm(1), active(1), silence, conv(2, 1), norm(2))
+        inner = active(2) if second_activation else None
+        return stack(x, norm(1), active(1), conv(1, stride), norm(2), inner, silence, conv(2, 1))
+    inner = active(1) if second_activation else None
+    return stack(x, conv(1, stride), norm(1), inner, silence, conv(2, 1), norm(2))
 
 # %% ../../nbs/models/residual.ipynb #identity-block
 def identity_block(x,                          # Keras tensor (N, height, width, channels)
@@ -153,7 +155,8 @@ def cm6_resnet(input_shape: tuple,              # (height, width, channels)
     "Assignment A: a residual network with normalisation and activation before each convolution."
     blocks = blocks_of(depth)
     settings = {"kernel": kernel, "activation": activation, "normalization": normalization,
-                "penalty": penalty, "dropout": dropout, "order": "before", "skip": skip}
+                "penalty": penalty, "dropout": dropout, "order": "before",
+                "second_activation": False, "skip": skip}
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs, normalize(normalization, "stem_norm"),
               layers.Activation(activation, name="stem_activation"),
@@ -216,17 +219,17 @@ def a3_resnet(input_shape: tuple,              # (height, width, channels)
 @register()
 def a3_resnet_meant(input_shape: tuple,                   # (height, width, channels)
                     classes: int,                         # how many
-                    filters: tuple = (64, 64, 64, 64),    # of each stage; all but the first halve
-                    kernel: int = 3,                      # height and width of kernels in blocks
-                    stem_kernel: int = 7,                 # height and width of the first kernels
-                    blocks: int = 2,                      # in each stage
-                    activation: str = "relu",             # everywhere but in the last layer
-                    normalization: str = "batch",         # of stem and path: batch, layer or none
-                    dropout: float = 0.0,                 # in each block; the original had none
-                    penalty: float = 1e-4,                # L2 penalty on the convolutions
-                    skip: bool = True,                    # False: without shortcuts, to compare
-                   ) -> keras.Model:                      # raw pixels in, probabilities out
-    "Assignment C as it was meant: every block is joined with its shortcut."
+                    filters: tuple = (64, 128, 256, 512),   # of each stage; all but the first halve
+                    kernel: int = 3,                        # height and width of kernels in blocks
+                    stem_kernel: int = 7,                   # height and width of the first kernels
+                    blocks: int = 2,                        # in each stage
+                    activation: str = "relu",               # everywhere but in the last layer
+                    normalization: str = "batch",           # of stem and path: batch, layer or none
+                    dropout: float = 0.0,                   # in each block; the original had none
+                    penalty: float = 1e-4,                  # L2 penalty on the convolutions
+                    skip: bool = True,                      # False: without shortcuts, to compare
+                   ) -> keras.Model:                        # raw pixels in, probabilities out
+    "Assignment C as it was meant: every block is joined, and the filters double with the stages."
     settings = {"activation": activation, "normalization": normalization, "penalty": penalty}
     inputs = keras.Input(input_shape, name="pixels")
     x = a3_stem(inputs, filters[0], stem_kernel, **settings)
