@@ -16,7 +16,6 @@ from fashion_cnn.plots.learning import (
 from fashion_cnn.plots.judging import (
     confusion_matrix, per_class, precision_recall, reliability, roc,
 )
-from fashion_cnn.plots.intervals import redrawn_accuracies, seed_intervals
 from fashion_cnn.plots.inside import (
     MAPS, activations, class_map, embedding, feature_maps, filters, flatten_to_map, grad_cam,
     grad_cam_maps, kernels, overlay_heat,
@@ -24,7 +23,7 @@ from fashion_cnn.plots.inside import (
 from fashion_cnn.plots.convolution import (
     MOVES, channel_sums, kernel_numbers, kernel_responses, output_size, response, sliding_windows,
 )
-from fashion_cnn.plots.seeds import seed_dots
+from fashion_cnn.plots.seeds import redrawn_accuracies, seed_dots
 from fashion_cnn.plots.sweeps import (
     gap_dots, in_groups, knob_name, sweep_field, sweep_heatmap, sweep_importance, sweep_lines,
     sweep_metric, swept_fields, value_text,
@@ -40,7 +39,7 @@ __all__ = [
     "class_map", "flatten_to_map", "activations", "kernels", "filters", "feature_maps",
     "grad_cam_maps", "overlay_heat", "grad_cam", "embedding", "knob_name", "value_text",
     "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
-    "sweep_importance", "redrawn_accuracies", "seed_intervals", "first_images", "guesses", "MOVES",
+    "sweep_importance", "redrawn_accuracies", "first_images", "guesses", "MOVES",
     "channel_sums", "kernel_numbers", "kernel_responses", "output_size", "response",
     "sliding_windows", "seed_dots", "Folded", "curves_together", "training_curves", "seed_lines",
     "gap_dots",
