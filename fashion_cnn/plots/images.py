@@ -240,7 +240,7 @@ def guesses(evaluation: Evaluation,  # the judgement
         wrong = f"✗ {names[guess]}\nis: {names[truth]}"
         texts.append(names[guess] if truth == guess else wrong)
     right = int((evaluation.labels[rows] == evaluation.predictions[rows]).sum())
-    caption = f"{evaluation.caption}: {len(rows)} drawn with seed {seed}, {right} named rightly"
+    caption = f"{evaluation.caption}: {len(rows)} drawn with seed {seed}, {right} named correctly"
     return gallery(as_rgb(images[rows]), texts, 9, "What the network says", caption)
 
 # %% ../../nbs/plots/images.ipynb #cell-085

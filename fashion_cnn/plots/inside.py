@@ -20,7 +20,9 @@ from matplotlib.figure import Figure
 
 from ..evaluate import checked_count, percent, refuse
 from ..files import suggest
-from .style import COLOURS, INK, axes_for, curve_style, fit_text, plural, sheet
+from fashion_cnn.plots.style import (
+    COLOURS, INK, add_legend, axes_for, curve_style, fit_text, plural, sheet,
+)
 from .images import as_rgb, gallery, named_split, tiles
 
 # %% ../../nbs/plots/inside.ipynb #cell-088
@@ -40,6 +42,7 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
               class_names,          # their names
               title: str,           # heading
               caption: str = "",    # which data, how many images, how the map was made
+              axes: tuple = ("first direction", "second direction"),    # names; ("", "") for t-SNE
               ax=None,              # draw into this Matplotlib axes
              ) -> Figure:           # one marker per image, and class names
     "Images as points on a map, by class."
@@ -48,12 +51,12 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
         refuse("A map needs one (x, y) for each label.",
                f"points {points.shape}, labels {labels.shape}")
-    ax = axes_for(ax, title, caption, 6.4, 5.0, grid=None)
+    ax = axes_for(ax, title, caption, 8, 5, grid=None)
     present = [label for label in range(len(class_names)) if (labels == label).any()]
     for label in present:
         colour, _, marker = curve_style(label)
-        ax.scatter(*points[labels == label].T, s=12, alpha=0.5, color=colour, marker=marker,
-                   linewidths=0)
+        ax.scatter(*points[labels == label].T, s=20, alpha=0.6, color=colour, marker=marker,
+                   linewidths=0, label=fit_text(class_names[label], 110, 9))
     wide, high = np.ptp(points, axis=0) * (0.2, 0.06)
     middles = [np.median(points[labels == label], axis=0) for label in present]
     for label, position in zip(present, move_apart(middles, wide, high)):
@@ -61,7 +64,8 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
                "boxstyle": "round,pad=0.2"}
         ax.text(*position, fit_text(class_names[label], 110, 9), ha="center", va="center",
                 fontsize=9, fontweight="bold", color=INK, bbox=box)
-    ax.set(xlabel="first direction", ylabel="second direction", xticks=[], yticks=[])
+    ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[])
+    add_legend(ax)
     return ax.figure
 
 # %% ../../nbs/plots/inside.ipynb #cell-090
@@ -204,7 +208,7 @@ def filters(model,              # a keras.Model, or a `Run` that has one
             layer: str = None,  # name of a convolution; the first one if None
             most: int = 32,     # filters, at most; of each filter the first 12 channels
            ) -> Figure:         # dark is negative, bright is positive
-    "The kernels of a convolution as pictures."
+    "The kernels of a convolution as pictures, each on a scale of its own."
     network = network_of(model)
     kernel = kernels(model, layer)
     count, height, width, channels = kernel.shape
@@ -216,9 +220,10 @@ def filters(model,              # a keras.Model, or a `Run` that has one
                f"weights, {shown.shape[3]} of {plural(channels, 'input channel')} each (no images)")
     figure = sheet(f"Filters of {convolution_named(network, layer).name}", caption, 7,
                    1 + 0.42 * len(rows))
-    limit = abs(kernel).max()
+    largest = abs(kernel).max(axis=(1, 2, 3), keepdims=True)[:len(shown)]
+    shown = shown / np.where(largest > 0, largest, 1)
     draw_scaled(figure.subplots(), np.moveaxis(shown, 3, 1).reshape(-1, height, width), columns, 1,
-                -limit, limit, "weight", rows)
+                -1, 1, "of its largest weight", rows)
     return figure
 
 # %% ../../nbs/plots/inside.ipynb #cell-107

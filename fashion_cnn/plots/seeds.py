@@ -28,11 +28,13 @@ def judged_groups(results: dict,   # name -> runs of one recipe, a seed each; or
         return run if isinstance(run, Evaluation) else Evaluation.from_run(run, split)
     return {name: [judged(run) for run in runs] for name, runs in results.items()}
 
-def judged_text(runs):
-    "What was judged, for a caption: data and seeds of runs, data and number of Evaluations."
-    first = runs[0]
-    if not isinstance(first, Evaluation): return f"{sources_text(runs)}; {seeds_text(runs)}"
-    where = [first.source, first.split and f"{first.split} split", plural(first.images, "image")]
+def judged_text(runs, first):
+    "What was judged, for a caption; `first` is the evaluation of the first run."
+    images = plural(first.images, "image")
+    if not isinstance(runs[0], Evaluation):
+        judged = f"; judged by {images} of the test split" if first.split == "test" else ""
+        return f"{sources_text(runs)}; {seeds_text(runs)}{judged}"
+    where = [first.source, first.split and f"{first.split} split", images]
     return ", ".join(filter(None, where))
 
 # %% ../../nbs/plots/seeds.ipynb #seed-dots
@@ -44,9 +46,10 @@ def seed_dots(results: dict,               # name -> runs of one recipe, a seed 
     "The accuracy of every run as a dot, and the mean of each variation with its 95 % interval."
     judged = judged_groups(results, split)
     runs = [run for group in results.values() for run in group]
-    split = next(iter(judged.values()))[0].split or split
-    caption = (f"{judged_text(runs)}. Dot: one seed; bar: mean; line: its 95 % interval, by images "
-               "and seeds")
+    first = next(iter(judged.values()))[0]
+    split = first.split or split
+    caption = (f"{judged_text(runs, first)}. Dot: one seed; bar: mean; line: its 95 % interval, by "
+               "images and seeds")
     ax = axes_for(None, title, caption, 7.5, 1.5 + 0.36 * len(judged), "x")
     labels = []
     for row, (name, group) in enumerate(judged.items()):
