@@ -8,11 +8,15 @@ is a process of its own; all work in turns, each turn 12 to 200 steps and a look
 does not count. Each has its best settings: PyTorch the layout of channels that is faster for the network, and all cores. PyTorch and JAX
 live in environments of their own, made by `make bench-environments`; what is missing is left out, and said.
 
+What is left to gain: the best rate of a single-precision matrix product on this machine, measured in the same run, and which share of it
+`train` reaches, counting three forward passes of operations for a step (one there, two back).
+
 One more row says what input costs: `train` with one batch that lies ready. Ratios are medians over the turns of (this / `train` of the same turn).
 Each network is a section of its own, written as soon as it is measured; --networks deeper measures one.
 """
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +86,27 @@ def rows(steps, there, facts, missing):
     for name, why in missing.items(): yield {"contender": name, **dict.fromkeys(("ms a step", "step to train's", "epoch s", "epoch to train's"), "-"), "what": why}
 
 
+def matrix_rate(size=2048, repeats=9):
+    "Operations a second of the fastest of several matrix products in single precision: what no step can exceed."
+    left, right = np.random.default_rng(0).random((2, size, size), dtype=np.float32)
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        left @ right
+        seconds.append(time.perf_counter() - began)
+    return 2 * size ** 3 / min(seconds)
+
+
+def limit(network, options, steps, base, rate):
+    "Which share of that rate a step of `train` reaches."
+    from fashion_cnn.models import build, cost
+    more = {"depth": options[1]} if options else {}
+    work = 3 * BATCH * 1e6 * cost(build(network, (28, 28, 1), 10, **more))["MFLOPs"]
+    step = turns.median(base, "training") / steps
+    return (f"This machine multiplies matrices at {rate / 1e9:.0f} GFLOP/s in single precision (NumPy, {np.__version__}). A step of `{network}` is "
+            f"{work / 1e9:.1f} GFLOP; `train` does {work / step / 1e9:.0f} a second, {100 * work / step / rate:.0f} % of that.")
+
+
 def verdict(network, there):
     "The bars, and what input costs."
     base, said = there["train"], []
@@ -110,11 +135,14 @@ def main():
         options, steps = NETWORKS[network]
         if asked.quick and not asked.only: steps = 5
         report = results.Report(f"A training step of `{network}`, side by side", ["keras", "tensorflow", "numpy"], asked, f"step_{network.replace('-', '_')}")
+        rates = [matrix_rate()]
         there, facts, missing = compare(network, asked.repeats, steps, options, asked.only)
+        rates.append(matrix_rate())
         report.text(f"`{network}`, {facts['train']['parameters']:,} parameters: batches of {BATCH}, Adam, sketches of 28 x 28; an epoch is {steps} steps and "
                     f"{VALIDATION:,} validation images; medians of {asked.repeats} alternated turns.")
         report.table(list(rows(steps, there, facts, missing)))
         report.text(verdict(network, there))
+        report.text(limit(network, options, steps, there["train"], max(rates)))
         report.write()
 
 
