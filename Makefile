@@ -131,7 +131,7 @@ address-check: install-dev  ## badges, install cells, links and README.md are in
 	$(call stage,Addresses and README are in step,python tools/address.py --check && python tools/readme.py --check)
 
 notebooks: install-dev  ## every notebook from top to bottom, in quick mode
-	$(call stage,Notebooks run (quick mode),FASHION_CNN_QUICK=1 nbdev_test --n_workers 2 --timing $(quietly))
+	$(call stage,Notebooks run (quick mode),FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly))
 
 site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site
 	$(call stage,The site is whole,python tools/site_check.py)

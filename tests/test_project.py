@@ -12,6 +12,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+try:
+    import tomllib
+except ImportError:    # Python 3.10
+    import tomli as tomllib
+
 import address
 import hooks
 import pages
@@ -38,7 +43,7 @@ def python(code, **environment):
 @pytest.fixture
 def project(tmp_path):
     "A small project: settings, site, one library notebook, one lesson, a home page."
-    for name in ("settings.ini", "_quarto.yml", "CONTRIBUTING.md"):
+    for name in ("settings.ini", "pyproject.toml", "_quarto.yml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "nbs" / "course").mkdir(parents=True)
     (tmp_path / "fashion_cnn").mkdir()
@@ -83,13 +88,25 @@ def test_development_requirements_are_pinned_and_apart():
     for text in values["dev_requirements"].split():
         requirement = Requirement(text)
         assert requirement.name not in names, f"{text}: students need no {requirement.name}"
-        assert [bound.operator for bound in requirement.specifier][0] in ("==", "<"), f"{text}: not pinned"
+        assert [bound.operator for bound in requirement.specifier] == ["=="], f"{text}: not pinned"
 
 
 def test_setup_reads_settings():
     done = subprocess.run([sys.executable, "setup.py", "--name", "--version", "--license"], cwd=ROOT,
                           capture_output=True, text=True)
     assert done.stdout.split()[-3:] == ["fashion_cnn", pages.settings()["version"], "Apache-2.0"], done.stderr
+
+
+def test_what_nbdev_reads_is_what_settings_say():
+    "nbdev reads pyproject.toml only; the few things that stand there again must be equal."
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    values, nbdev, project = pages.settings(), tables["tool"]["nbdev"], tables["project"]
+    assert project["urls"] == {"Repository": values["git_url"], "Documentation": values["doc_host"] + values["doc_baseurl"]}
+    assert (project["name"], nbdev["lib_path"], nbdev["branch"]) == (values["lib_name"], values["lib_name"], values["branch"])
+    assert nbdev["doc_path"] == values["doc_path"] and not {"version", "dependencies", "description"} & project.keys()
+    index = (ROOT / "fashion_cnn" / "_modidx.py").read_text()
+    for name in ("branch", "doc_baseurl", "doc_host", "git_url"):
+        assert repr(name) + ": " + repr(values[name]) in index, f"`make export` writes {name} into _modidx.py"
 
 
 def test_oldest_python_is_said_once_and_the_same():
@@ -154,7 +171,7 @@ def test_version_is_that_of_settings():
 def with_nbdev(monkeypatch):
     "nbdev's commands, of the Python that runs the tests, on the PATH."
     folder = Path(sys.executable).parent
-    if not (folder / "nbdev_export").exists():
+    if not (folder / "nbdev-export").exists():
         pytest.skip("nbdev is not installed beside this Python")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("IN_TEST", raising=False)
@@ -217,9 +234,9 @@ def test_a_new_address_reaches_notebooks_and_site(project):
     assert address.address(project) == {"name": "school/garments", "branch": "trunk",
                                         "site": "https://school.github.io/garments"}
     found = address.out_of_step(project, mend=True)
-    assert found == ["nbs/01_tiny.ipynb", "nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "_quarto.yml"]
+    assert found == ["nbs/01_tiny.ipynb", "nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "pyproject.toml", "_quarto.yml"]
     assert address.out_of_step(project) == []
-    for name in ("_quarto.yml", "CONTRIBUTING.md", "nbs/index.ipynb", "nbs/course/01_lesson.ipynb"):
+    for name in ("_quarto.yml", "pyproject.toml", "CONTRIBUTING.md", "nbs/index.ipynb", "nbs/course/01_lesson.ipynb"):
         text = (project / name).read_text()
         assert "fashion-cnn/fashion_cnn" not in text and "school/garments" in text, name
     assert "/github/school/garments/blob/trunk/nbs/course/" in (project / "nbs/course/01_lesson.ipynb").read_text()
@@ -255,7 +272,7 @@ def test_hooks_stay_in_the_clone(tmp_path, monkeypatch):
     hooks.install_git(Path("/usr/bin"))
     hook = tmp_path / ".git" / "hooks" / "post-merge"
     assert os.access(hook, os.X_OK) and hooks.MARK in hook.read_text()
-    assert "nbdev_merge" in hooks.git("config", "--local", "merge.nbdev-merge.driver").stdout
+    assert "nbdev-merge" in hooks.git("config", "--local", "merge.nbdev-merge.driver").stdout
     hook.write_text("#!/bin/sh\necho mine\n")
     hooks.install_git(Path("/usr/local/bin"))
     assert "mine" in hook.read_text(), "somebody's own hook is left alone"

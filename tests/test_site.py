@@ -294,12 +294,12 @@ def test_making_the_pages_leaves_the_readme_alone_and_shares_one_picture(site):
     (site / "nbs" / "share.png").write_bytes(base64.b64decode(PIXEL))
     folder = process.process(site / "pages", site)
     assert (site / "README.md").read_text() == "ours" and not (folder / "README.md").exists()
-    assert "nbdev_docs" not in (ROOT / "Makefile").read_text(encoding="utf-8"), "it writes README.md anew"
+    assert "nbdev-docs" not in (ROOT / "Makefile").read_text(encoding="utf-8"), "it writes README.md anew"
     for name in ("index.ipynb", "01_tiny.ipynb"):
         page = pages.read(folder / name)
         assert "image: https://fashion-cnn.github.io/fashion_cnn/share.png" in page["cells"][0]["source"]
         assert "widgets" not in page["metadata"]
-    assert "title: \"fashion_cnn\"" in (folder / "nbdev.yml").read_text()
+    assert "title: fashion_cnn\n" in (folder / "nbdev.yml").read_text()
 
 
 def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
@@ -465,7 +465,7 @@ def test_what_the_configuration_names_is_there():
     site, _, picture = quarto["website"]["image"].rpartition("/")
     assert site == values["doc_host"] + values["doc_baseurl"] and (ROOT / "nbs" / picture).is_file()
     assert picture in quarto["project"]["resources"], "no page shows it, so Quarto has to be told of it"
-    assert quarto["website"]["repo-subdir"] == values["nbs_path"], "or `View source` leads nowhere"
+    assert quarto["website"]["repo-subdir"] == "nbs", "or `View source` leads nowhere"
 
 
 def test_icon_cards_and_picture_for_sharing():

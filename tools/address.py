@@ -2,7 +2,7 @@
 
     python tools/address.py            write        python tools/address.py --check     fail if something is out of step
 
-Written are, in every notebook, _quarto.yml and CONTRIBUTING.md:
+Written are, in every notebook, _quarto.yml, pyproject.toml and CONTRIBUTING.md:
   - the badge: a markdown cell that starts with `[![Open in Colab](`
   - the install cell: a code cell that holds `google.colab` and `git+https://github.com/`
   - every other link to the repository, its site or its notebooks in Colab
@@ -96,7 +96,7 @@ def out_of_step(root=ROOT, mend=False):
             found.append(f"nbs/{path.as_posix()}")
             if mend:
                 write(nb, root / "nbs" / path)
-    for name in ("CONTRIBUTING.md", "_quarto.yml"):  # _quarto.yml last: it remembers the old address
+    for name in ("CONTRIBUTING.md", "pyproject.toml", "_quarto.yml"):  # _quarto.yml last: it remembers the old address
         path = root / name
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         if (renewed := renew(text, old, new)) != text:

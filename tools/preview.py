@@ -13,7 +13,7 @@ import nbformat
 from nbconvert.filters import Highlight2HTML, ansi2html, markdown2html_mistune
 from pygments.formatters import HtmlFormatter
 
-from execnb.nbio import nb2str
+from fastcore.nbio import nb2str
 
 from pages import ROOT, directives, headings, is_hidden, notebooks, page_name, settings, sidebar, title, without_directives
 from process import page as processed

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from execnb.nbio import mk_cell, read_nb, write_nb
+from fastcore.nbio import mk_cell, read_nb, write_nb
 from nbdev.frontmatter import FrontmatterProc
 from nbdev.process import NBProcessor, Processor
 from nbdev.processors import (clean_magics, hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi,
@@ -24,6 +24,7 @@ SHARED = "share.png"    # what is shown where somebody shares a link
 SKIPPED = (".ipynb_checkpoints", "__pycache__")
 
 
+FULL = re.compile(r"^#\| ?full.*\n", flags=re.MULTILINE)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
 COMMANDS = re.compile(r"^(\s*(?:```|~~~))console\b", flags=re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\n]*\n)+)", flags=re.MULTILINE)
@@ -31,6 +32,8 @@ INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\
 
 def for_quarto(cell):
     "The badge as a link that asks no other server, the install cell folded, commands in a box with a button to copy."
+    if cell.cell_type == "code":
+        cell.source = FULL.sub("", cell.source)    # a word for nbdev-test
     if cell.cell_type == "code" and cell.source.startswith('if "google.colab" in str(get_ipython())'):
         cell.source = f'#| code-fold: true\n#| code-summary: "In Colab: install the package"\n{cell.source}'
     if cell.cell_type == "markdown":
@@ -65,7 +68,7 @@ def page(path, root=ROOT):
     NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, ours[0], strip_ansi, hide_line, hide_,
                               remove_unexported, rm_header_dash, clean_magics, ours[1], for_quarto,
                               html_without_scripts, CleanMetadata,
-                              strip_hidden_metadata]).process()
+                              strip_hidden_metadata], rm_directives="quarto").process()
     return nb
 
 
@@ -86,11 +89,11 @@ def remove_unexported(cell):
 
 def write_quarto_settings(folder, root):
     "Title, addresses and branch from settings.ini, beside _quarto.yml."
-    from nbdev.quarto import _nbdev_yml as template
     values = settings(root)
-    words = {name: values[name] for name in ("title", "description", "branch", "git_url", "doc_host", "doc_baseurl")}
-    words = {name: re.sub(r"%\((\w+)\)s", lambda match: values[match[1]], text) for name, text in words.items()}
-    (folder / "nbdev.yml").write_text(template.format(doc_path=values["doc_path"], **words), encoding="utf-8")
+    website = {"title": values["title"], "site-url": values["doc_host"] + values["doc_baseurl"],
+               "description": values["description"], "repo-branch": values["branch"], "repo-url": values["git_url"]}
+    written = yaml.safe_dump({"project": {"output-dir": values["doc_path"]}, "website": website}, sort_keys=False)
+    (folder / "nbdev.yml").write_text(written, encoding="utf-8")
 
 
 def number_lessons(folder, root):
