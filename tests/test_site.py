@@ -4,6 +4,7 @@ import functools
 import html
 import importlib
 import inspect
+import json
 import os
 import random
 import re
@@ -313,6 +314,21 @@ def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
         nb = process.page(Path(path))
         kinds = {kind for cell in nb.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
         assert not kinds & {"text/html", "application/javascript", "application/vnd.jupyter.widget-view+json"}, path
+
+
+def test_a_lesson_says_when_it_last_ran_and_nothing_before_it_has(lesson, site):
+    badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/x)"
+    lesson(LESSON[0], badge, *LESSON[1:])
+    notes = site / "nbs" / "course" / "last_run.json"
+    shown = lambda: "\n".join(cell.source for cell in process.page(Path("course/01_count.ipynb"), site).cells)
+    assert "Last run" not in shown()
+    notes.write_text("{}")
+    assert "Last run" not in shown()
+    ran = {"date": "2026-12-07", "place": "the runtime of Colab", "versions": {"Python": "3.13.15", "Keras": "3.13.2"}}
+    notes.write_text(json.dumps({"01_count.ipynb": ran}))
+    assert shown().count("Last run from top to bottom on 2026-12-07 in the runtime of Colab: Python 3.13.15, Keras 3.13.2.") == 1
+    notes.write_text(json.dumps({"01_count.ipynb": {**ran, "failed": {**ran, "date": "2026-12-14"}}}))
+    assert "Failed on 2026-12-14 in the runtime of Colab" in shown()
 
 
 def test_lessons_have_their_numbers_in_the_sidebar(lesson, site):

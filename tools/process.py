@@ -17,7 +17,7 @@ from nbdev.process import NBProcessor, Processor
 from nbdev.processors import (clean_magics, hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi,
                               strip_hidden_metadata)
 
-from pages import ROOT, notebooks, read, settings, title
+from pages import ROOT, last_run, notebooks, read, settings, title
 from reference import DocumentExports, LinkNames
 
 SHARED = "share.png"    # what is shown where somebody shares a link
@@ -60,13 +60,26 @@ class CleanMetadata(Processor):
         self.nb.metadata.pop("widgets", None)
 
 
+class SayWhenItRan(Processor):
+    "Below the badge of a lesson: when it last ran where most students run it, and with which versions."
+
+    def __init__(self, nb, path, root):
+        super().__init__(nb)
+        self.text = last_run(path, root)
+
+    def cell(self, cell):
+        if self.text and cell.cell_type == "markdown" and BADGE.search(cell.source):
+            cell.source += f"\n\n{self.text}"
+            self.text = ""
+
+
 def page(path, root=ROOT):
     "The notebook at a path below nbs/ as a page of the site, not yet written."
     nb = read_nb(root / "nbs" / path)
     nb.frontmatter_ = front_matter(root)
-    ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames)]
+    ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames, SayWhenItRan)]
     NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, ours[0], strip_ansi, hide_line, hide_,
-                              remove_unexported, rm_header_dash, clean_magics, ours[1], for_quarto,
+                              remove_unexported, rm_header_dash, clean_magics, *ours[1:], for_quarto,
                               html_without_scripts, CleanMetadata,
                               strip_hidden_metadata], rm_directives="quarto").process()
     return nb
