@@ -43,6 +43,7 @@ docs: install-dev address  ## the site with Quarto into _docs, or without it a r
 	@python tools/vega.py
 	@if command -v quarto >/dev/null; then \
 	  python tools/process.py && (cd _proc && quarto render --no-cache) && rm -rf _docs && mv _proc/_docs _docs && \
+	  cp -r _proc/_markdown/. _docs && \
 	  echo 'The site is in _docs: python -m http.server -d _docs, then http://localhost:8000'; \
 	else \
 	  echo 'The site needs Quarto 1.7, which is not on the PATH: get it from https://quarto.org/docs/download/'; \

@@ -331,6 +331,21 @@ def test_a_lesson_says_when_it_last_ran_and_nothing_before_it_has(lesson, site):
     assert "Failed on 2026-12-14 in the runtime of Colab" in shown()
 
 
+def test_programs_read_every_page_as_markdown_and_find_it_in_llms_txt(site):
+    figure = shown("image/png", PIXEL)
+    write(site, "01_tiny.ipynb", *TINY, markdown("[home](index.ipynb#all)"), code("#| hide\nsecret = 1"),
+          code("#| echo: false\n#| fig-alt: one dot\n1", figure), code("print(2)", {"output_type": "stream", "name": "stdout", "text": ["2\n"]}))
+    folder = process.process(site / "pages", site) / process.FOR_MACHINES
+    text = (folder / "tiny.html.md").read_text()
+    assert "[home](index.html.md#all)" in text and "Figure: one dot" in text and "secret" not in text and "#|" not in text
+    assert "```python\nprint(2)\n```\n\n```\n2\n```" in text
+    assert "[Tiny](https://fashion-cnn.github.io/fashion_cnn/tiny.html.md): One function" in (folder / "llms.txt").read_text()
+    assert site_check.for_machines(site, folder) == []
+    (folder / "index.html.md").unlink()
+    assert site_check.for_machines(site, folder) == [
+        "01_tiny.ipynb: in the Markdown version index.html.md leads nowhere", "index.ipynb: there is no Markdown version of its page"]
+
+
 def test_lessons_have_their_numbers_in_the_sidebar(lesson, site):
     lesson(*LESSON)
     process.process(site / "pages", site)

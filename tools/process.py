@@ -17,10 +17,12 @@ from nbdev.process import NBProcessor, Processor
 from nbdev.processors import (clean_magics, hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi,
                               strip_hidden_metadata)
 
+import llms
 from pages import ROOT, last_run, notebooks, read, settings, title
 from reference import DocumentExports, LinkNames
 
 SHARED = "share.png"    # what is shown where somebody shares a link
+FOR_MACHINES = "_markdown"    # Quarto makes no pages of what lies in it; `make docs` copies it beside the pages
 SKIPPED = (".ipynb_checkpoints", "__pycache__")
 
 
@@ -133,6 +135,7 @@ def process(folder=None, root=ROOT):
     for path in notebooks(root):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_nb(page(path, root), folder / path)
+    llms.write(folder / FOR_MACHINES, root)
     return folder
 
 
