@@ -404,6 +404,9 @@ def test_scripts_and_workflows_are_whole():
         assert set(re.findall(r"\bmake ([a-z-]+)", "\n".join(steps))) <= targets, path.name
         for named in re.findall(r"\b((?:tools|tests|nbs|\.ci)/[\w/.-]+)", "\n".join(steps)):
             assert (ROOT / named).exists(), f"{path.name}: {named}"
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    made, _, loaded = container["onCreateCommand"].partition(" && ")
+    assert made.removeprefix("make ") in targets and "load('fashion-mnist')" in loaded, "so that it works offline afterwards"
     assert re.search(r"version: 1\.7\.\d+", (ROOT / ".github" / "workflows" / "docs.yml").read_text()), "Quarto is pinned"
     assert (ROOT / "nbs" / "_quarto.yml").resolve() == ROOT / "_quarto.yml"
     assert "Apache License" in (ROOT / "LICENSE").read_text()
