@@ -43,6 +43,7 @@ docs: install-dev address  ## the site with Quarto into _docs, or without it a r
 	@python tools/vega.py
 	@if command -v quarto >/dev/null; then \
 	  python tools/process.py && (cd _proc && quarto render --no-cache) && rm -rf _docs && mv _proc/_docs _docs && \
+	  cp -r _proc/_markdown/. _docs && \
 	  echo 'The site is in _docs: python -m http.server -d _docs, then http://localhost:8000'; \
 	else \
 	  echo 'The site needs Quarto 1.7, which is not on the PATH: get it from https://quarto.org/docs/download/'; \
@@ -131,7 +132,7 @@ address-check: install-dev  ## badges, install cells, links and README.md are in
 	$(call stage,Addresses and README are in step,python tools/address.py --check && python tools/readme.py --check)
 
 notebooks: install-dev  ## every notebook from top to bottom, in quick mode
-	$(call stage,Notebooks run (quick mode),FASHION_CNN_QUICK=1 nbdev_test --n_workers 2 --timing $(quietly))
+	$(call stage,Notebooks run (quick mode),FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly))
 
 site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site
 	$(call stage,The site is whole,python tools/site_check.py)
@@ -139,17 +140,57 @@ site-check: install-dev  ## sidebar, links, images, outputs and sizes of the sit
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
 
-# The packages of Colab, where most students open a notebook, in an environment of their own
-COLAB := $(VENV)-colab
+# --- checking with other packages, in environments of their own: every week in .github/workflows/weekly.yml -----------
 
-$(COLAB)/.installed: tests/colab.txt $(PROJECT) | chosen-python
-	$(call stage,Installing the packages of Colab into $(COLAB),$(BIN)/python -m venv $(COLAB) && \
+# The packages of Colab, where most students open a notebook; Colab has Python 3.13
+COLAB := $(VENV)-colab
+COLAB_PYTHON ?= python3.13
+
+$(COLAB)/.installed: tests/colab.txt $(PROJECT)
+	$(call stage,Installing the packages of Colab into $(COLAB),$(COLAB_PYTHON) -m venv --clear $(COLAB) && \
 	  $(COLAB)/bin/python -m pip install --quiet --no-compile --requirement tests/colab.txt && \
-	  $(COLAB)/bin/python -m pip install --quiet --no-compile --editable .)
+	  $(COLAB)/bin/python tools/colab.py . && \
+	  $(COLAB)/bin/python -m pip install --quiet --no-compile --editable '.[imagenet]' hypothesis)
 	@touch $@
 
-test-colab: $(COLAB)/.installed  ## the panels with the versions that Colab has
-	$(call stage,Panels with the packages of Colab,$(COLAB)/bin/python -m pytest -q tests/test_explore.py)
+test-colab: $(COLAB)/.installed  ## lessons and panels with the packages that Colab has, none of which is replaced
+	$(call stage,Lessons with the packages of Colab,$(COLAB)/bin/python tools/lessons.py)
+	$(call stage,Panels with the packages of Colab,$(COLAB)/bin/python -m pytest -q tests/test_panels.py)
+
+PYTHONS ?= $(BIN)/python
+
+test-installs: install-dev  ## wheel and source archive in clean environments: make test-installs PYTHONS="python3.10 python3.13"
+	@$(BIN)/python -m pip install --quiet --no-compile --editable '.[release]'
+	$(call stage,Installed by pip,python tools/installs.py $(PYTHONS) --extras imagenet onnx)
+	$(call stage,Installed by uv,python tools/installs.py $(PYTHONS) --uv)
+
+BACKEND ?= jax
+BACKEND_PACKAGES = $(if $(filter torch,$(BACKEND)),torch $(TORCH_OPTIONS),jax)
+
+$(VENV)-on-$(BACKEND)/.installed: $(PROJECT) | chosen-python
+	$(call stage,Installing $(BACKEND) into $(VENV)-on-$(BACKEND),$(BIN)/python -m venv $(VENV)-on-$(BACKEND) && \
+	  $(VENV)-on-$(BACKEND)/bin/python -m pip install --quiet --no-compile --editable . $(BACKEND_PACKAGES) \
+	    pytest pyyaml hypothesis nbclient nbformat ipykernel)
+	@touch $@
+
+test-backend: $(VENV)-on-$(BACKEND)/.installed  ## core tests and lesson 1 on another backend: make test-backend BACKEND=torch
+	$(call stage,Core tests on $(BACKEND),KERAS_BACKEND=$(BACKEND) $(VENV)-on-$(BACKEND)/bin/python -m pytest -q $(CORE_TESTS))
+	$(call stage,Lesson 1 on $(BACKEND),KERAS_BACKEND=$(BACKEND) $(VENV)-on-$(BACKEND)/bin/python tools/lessons.py 1)
+
+CORE_TESTS := $(addprefix tests/test_,models.py weights.py augment.py train.py run.py sweep.py predict.py evaluate.py)
+
+# All that is pinned for building and testing, without the pins, and the newest of what the library needs
+NEWEST := $(VENV)-newest
+
+$(NEWEST)/.installed-dev: $(PROJECT) | chosen-python
+	$(call stage,Installing the newest of everything into $(NEWEST),$(BIN)/python -m venv --clear $(NEWEST) && \
+	  $(NEWEST)/bin/python -m pip install --quiet --no-compile --upgrade --editable . \
+	    $$(sed -n 's/^dev_requirements = //p' settings.ini | sed -E 's/==[^; ]*//g'))
+	@touch $(NEWEST)/.installed $@
+
+test-newest: $(NEWEST)/.installed-dev  ## everything that is checked, with the newest release of every package
+	@$(NEWEST)/bin/python -m pip list --format=freeze
+	@$(MAKE) --no-print-directory VENV=$(NEWEST) export-check notebooks site-check pytest
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
@@ -164,7 +205,7 @@ clean:  ## remove what was built (site, preview, caches); keeps .venv and runs
 	@find . -name __pycache__ -not -path './$(VENV)*/*' -prune -exec rm -rf {} +
 
 clean-venv:  ## remove .venv, to install again from scratch
-	@rm -rf $(VENV) $(COLAB) $(VENV)-torch $(VENV)-jax
+	@rm -rf $(VENV) $(COLAB) $(NEWEST) $(VENV)-on-jax $(VENV)-on-torch $(VENV)-torch $(VENV)-jax
 
 .PHONY: help demo test lab docs bench bench-environments record recipes install install-dev chosen-python hooks export-check \
-	address-check notebooks site-check pytest test-colab export address clean clean-venv
+	address-check notebooks site-check pytest test-colab test-installs test-backend test-newest export address clean clean-venv

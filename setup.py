@@ -31,7 +31,7 @@ setup(
     package_data={lib: ["recorded/*.json", "recorded/*.npz", "recorded/sweeps/*.json", "exercises/*.md"]},
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
-    extras_require={name: settings[f"{name}_requirements"].split() for name in ("dev", "imagenet")},
+    extras_require={name: settings[f"{name}_requirements"].split() for name in ("dev", "imagenet", "onnx", "release")},
     entry_points={
         "console_scripts": settings["console_scripts"].split(),
         "nbdev": [f"{lib}={lib}._modidx:d"],

@@ -1,5 +1,5 @@
 "Learn convolutional networks by building, training and judging them, on small photographs"
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 
 def __getattr__(name):

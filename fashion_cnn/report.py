@@ -12,6 +12,7 @@ import base64
 
 import numpy as np
 
+from . import __version__
 from .compare import compare, runs_by_recipe, styled, summary
 from .evaluate import Evaluation, refuse
 from .plots.style import plural, png, setting_text, sizes_text
@@ -85,7 +86,7 @@ TEMPLATE = """
   {{- picture(**part) if "source" in part else table(**part) }}
   {%- endfor %}</section>
 {% endfor -%}
-</main></body></html>
+<p class="faint">Written by fashion_cnn {{ version }}.</p></main></body></html>
 """
 
 # %% ../nbs/report.ipynb #picture
@@ -224,7 +225,7 @@ def report(runs,        # a `Run` with test predictions, or a list of them
     judged = {title: Evaluation.from_run(group[0]) for title, group in runs_by_recipe(runs).items()}
     first = next(iter(judged.values()))
     if data: judged_images(first, data.test)
-    page = {"style": STYLE}
+    page = {"style": STYLE, "version": __version__}
     if len(runs) == 1:
         page |= {"title": f"{runs[0].recipe.name} on {first.source}", "caption": first.caption,
                  "headline": headline(first), "sections": sections_of_one(runs[0], data, first)}

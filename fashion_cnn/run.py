@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import __version__
 from .data.pixels import as_pixels
 from .files import (check_clock, naming_damage, owned, read_json, spare_folder,
                                write_atomically)
@@ -28,13 +29,13 @@ from .recipe import RECIPE_FIELDS, Recipe, check_names, whole_number
 from .saved import check_dictionary, check_predictions, check_run
 
 # %% ../nbs/run.ipynb #cell-023
-PACKAGES = ("fashion_cnn", "keras", "tensorflow", "jax", "torch", "numpy")
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
 
 def environment() -> dict:  # name -> version
     "Versions and machine, as far as they can change a result."
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = {"python": platform.python_version(), "system": platform.system(),
-                "machine": platform.machine(), "cores": cores}
+                "machine": platform.machine(), "cores": cores, "fashion_cnn": __version__}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)

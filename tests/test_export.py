@@ -223,7 +223,9 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"needs tf2onnx and onnx.*pip install tf2onnx onnx"): export(run, path=tmp_path / "net")
     monkeypatch.undo()
-    monkeypatch.setitem(FORMATS, "torch", ("torch", ".pt2", ()))
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.backend, "backend", lambda: "jax")
+        with pytest.raises(ValueError, match=r"'litert' on its backend tensorflow only.*KERAS_BACKEND=tensorflow"): export(run, "litert", tmp_path / "net")
     if keras.backend.backend() != "torch":
         with pytest.raises(ValueError, match="KERAS_BACKEND=torch"): export(run, "torch", tmp_path / "net")
     assert not list(tmp_path.iterdir())

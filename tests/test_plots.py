@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+import fashion_cnn
 from fashion_cnn.data import Dataset, Split
 from fashion_cnn.compare import compare
 from fashion_cnn.evaluate import Evaluation, wilson
@@ -587,6 +588,7 @@ class Checked(HTMLParser):
 
 def test_report_stands_alone():
     page = report(RUN, DATA)  # of a network that errs often
+    assert f"Written by fashion_cnn {fashion_cnn.__version__}." in page
     parsed = Checked()
     parsed.feed(page)
     parsed.close()

@@ -12,8 +12,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+try:
+    import tomllib
+except ImportError:    # Python 3.10
+    import tomli as tomllib
+
 import address
+import colab
 import hooks
+import lessons
 import pages
 import readme
 
@@ -22,9 +29,7 @@ ROOT = pages.ROOT
 HEAVY = {"assemble", "augment", "batches", "checkpoint", "devices", "features", "learning_rate_finder", "models", "own",
          "optimizers", "progress", "train", "transfer"}
 # What Colab preloads; requiring more than this would replace a package there and force a restart
-COLAB = {"tensorflow": "2.20.0", "keras": "3.13.2", "numpy": "2.1.3", "matplotlib": "3.10.0", "scikit-learn": "1.6.1",
-         "seaborn": "0.13.2", "scipy": "1.16.0", "joblib": "1.5.1", "pandas": "2.2.2", "pillow": "11.0.0", "ipywidgets": "7.7.1",
-         "ipython": "7.34.0", "tqdm": "4.67.1", "jinja2": "3.1.6", "filelock": "3.18.0"}
+COLAB = colab.pinned((Path(__file__).parent / "colab.txt").read_text())
 
 
 def python(code, **environment):
@@ -38,7 +43,7 @@ def python(code, **environment):
 @pytest.fixture
 def project(tmp_path):
     "A small project: settings, site, one library notebook, one lesson, a home page."
-    for name in ("settings.ini", "_quarto.yml", "CONTRIBUTING.md"):
+    for name in ("settings.ini", "pyproject.toml", "_quarto.yml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "nbs" / "course").mkdir(parents=True)
     (tmp_path / "fashion_cnn").mkdir()
@@ -74,7 +79,14 @@ def test_requirements_are_lower_bounds_that_colab_meets():
         requirement = Requirement(text)
         (bound,) = requirement.specifier
         assert bound.operator == ">=", f"{text}: only a lower bound"
-        assert Version(bound.version) <= Version(COLAB[requirement.name]), f"{text}: Colab has {COLAB[requirement.name]}"
+        assert Version(bound.version) <= Version(COLAB[colab.plain(requirement.name)]), f"{text}: Colab has {COLAB[requirement.name]}"
+
+
+def test_a_plan_that_replaces_a_package_of_colab_is_seen_and_its_list_can_be_renewed():
+    assert colab.replaced({"fashion-cnn": "1", "keras": "3.15.1", "numpy": COLAB["numpy"]}, COLAB) == {
+        "keras": f"{COLAB['keras']} by 3.15.1"}
+    today = "# list\nKeras==3.14.0\nnumpy==2.2.0\ntorch @ https://somewhere/torch-2.whl\n"
+    assert colab.renew("# ours\nkeras==3.13.2\nnumpy==2.1.3\ngone==1.0\n", colab.pinned(today)) == "# ours\nkeras==3.14.0\nnumpy==2.2.0\n"
 
 
 def test_development_requirements_are_pinned_and_apart():
@@ -83,13 +95,25 @@ def test_development_requirements_are_pinned_and_apart():
     for text in values["dev_requirements"].split():
         requirement = Requirement(text)
         assert requirement.name not in names, f"{text}: students need no {requirement.name}"
-        assert [bound.operator for bound in requirement.specifier][0] in ("==", "<"), f"{text}: not pinned"
+        assert [bound.operator for bound in requirement.specifier] == ["=="], f"{text}: not pinned"
 
 
 def test_setup_reads_settings():
     done = subprocess.run([sys.executable, "setup.py", "--name", "--version", "--license"], cwd=ROOT,
                           capture_output=True, text=True)
     assert done.stdout.split()[-3:] == ["fashion_cnn", pages.settings()["version"], "Apache-2.0"], done.stderr
+
+
+def test_what_nbdev_reads_is_what_settings_say():
+    "nbdev reads pyproject.toml only; the few things that stand there again must be equal."
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    values, nbdev, project = pages.settings(), tables["tool"]["nbdev"], tables["project"]
+    assert project["urls"] == {"Repository": values["git_url"], "Documentation": values["doc_host"] + values["doc_baseurl"]}
+    assert (project["name"], nbdev["lib_path"], nbdev["branch"]) == (values["lib_name"], values["lib_name"], values["branch"])
+    assert nbdev["doc_path"] == values["doc_path"] and not {"version", "dependencies", "description"} & project.keys()
+    index = (ROOT / "fashion_cnn" / "_modidx.py").read_text()
+    for name in ("branch", "doc_baseurl", "doc_host", "git_url"):
+        assert repr(name) + ": " + repr(values[name]) in index, f"`make export` writes {name} into _modidx.py"
 
 
 def test_oldest_python_is_said_once_and_the_same():
@@ -144,8 +168,37 @@ def test_notebooks_import_keras_after_the_package(notebook):
     assert not late or any(re.match(r"(import|from) (fashion_cnn\b|\.)", line) for line in lines[:late])
 
 
-def test_version_is_that_of_settings():
-    assert python("import fashion_cnn; print(fashion_cnn.__version__)") == pages.settings()["version"]
+def test_version_is_that_of_settings_and_heads_the_changes():
+    version = pages.settings()["version"]
+    assert python("import fashion_cnn; print(fashion_cnn.__version__)") == version
+    assert re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1] == version.removesuffix(".dev0")
+
+
+def test_the_command_runs_as_a_module_too():
+    done = subprocess.run([sys.executable, "-m", "fashion_cnn", "--version"], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == f"fashion-cnn {pages.settings()['version']}", done.stderr
+
+
+def test_lessons_run_without_a_change_and_what_ran_is_noted(tmp_path):
+    cells = [code("import os"), code("#| full\nraise SystemError"), code("#| eval: false\n1 / 0"), code("words = 1 + 1"), markdown("1 / 0")]
+    nb = {"cells": [{**cell, "id": f"c{i}"} for i, cell in enumerate(cells)], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    path = tmp_path / "01_fine.ipynb"
+    path.write_text(json.dumps(nb))
+    before = path.read_text()
+    assert lessons.run(path, full=False, out=None) is None and path.read_text() == before
+    assert "SystemError" in lessons.run(path, full=True, out=None)
+    found = lessons.versions()
+    assert found["TensorFlow"] and not {"JAX", "PyTorch"} & found.keys()
+    notes = lessons.note({}, path.name, "Colab", "2026-12-07", found, None)
+    notes = lessons.note(notes, path.name, "Colab", "2026-12-14", found, "broken")
+    assert notes[path.name]["date"] == "2026-12-07" and notes[path.name]["failed"]["date"] == "2026-12-14"
+    assert "failed" not in lessons.note(notes, path.name, "Colab", "2026-12-21", found, None)[path.name]
+
+
+def test_what_has_not_run_is_not_said_to_have_run():
+    notes = json.loads(lessons.NOTES.read_text())
+    assert notes.keys() <= {path.name for path in lessons.lessons()} and len(lessons.lessons()) == 9
+    assert [path.name[:2] for path in lessons.lessons([3])] == ["03"]
 
 
 # --- the tools --------------------------------------------------------------------------------------------------------
@@ -154,7 +207,7 @@ def test_version_is_that_of_settings():
 def with_nbdev(monkeypatch):
     "nbdev's commands, of the Python that runs the tests, on the PATH."
     folder = Path(sys.executable).parent
-    if not (folder / "nbdev_export").exists():
+    if not (folder / "nbdev-export").exists():
         pytest.skip("nbdev is not installed beside this Python")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("IN_TEST", raising=False)
@@ -214,15 +267,33 @@ def test_a_new_address_reaches_notebooks_and_site(project):
     for key, value in (("user", "school"), ("repo", "garments"), ("branch", "trunk")):
         text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
     settings.write_text(text)
-    assert address.address(project) == {"name": "school/garments", "branch": "trunk",
+    assert address.address(project) == {"name": "school/garments", "branch": "trunk", "release": None,
                                         "site": "https://school.github.io/garments"}
     found = address.out_of_step(project, mend=True)
-    assert found == ["nbs/01_tiny.ipynb", "nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "_quarto.yml"]
+    assert found == ["nbs/01_tiny.ipynb", "nbs/course/01_lesson.ipynb", "nbs/index.ipynb", "CONTRIBUTING.md", "pyproject.toml", "_quarto.yml"]
     assert address.out_of_step(project) == []
-    for name in ("_quarto.yml", "CONTRIBUTING.md", "nbs/index.ipynb", "nbs/course/01_lesson.ipynb"):
+    for name in ("_quarto.yml", "pyproject.toml", "CONTRIBUTING.md", "nbs/index.ipynb", "nbs/course/01_lesson.ipynb"):
         text = (project / name).read_text()
         assert "fashion-cnn/fashion_cnn" not in text and "school/garments" in text, name
     assert "/github/school/garments/blob/trunk/nbs/course/" in (project / "nbs/course/01_lesson.ipynb").read_text()
+
+
+def test_the_notebooks_of_a_release_install_that_release_and_those_on_the_way_the_branch(project):
+    address.out_of_step(project, mend=True)
+    lesson, settings = project / "nbs" / "course" / "01_lesson.ipynb", project / "settings.ini"
+    cell = next(cell for cell in pages.read(lesson)["cells"] if address.is_install(cell))
+    with_extras = {**cell, "id": "extras", "source": cell["source"].replace("git+", "'fashion_cnn[imagenet] @ git+")}
+    write(project, "course/02_more.ipynb", markdown("# More\n\n> Learn"), with_extras)
+    address.out_of_step(project, mend=True)
+    before = {path: path.read_text() for path in (lesson, lesson.with_name("02_more.ipynb"))}
+    settings.write_text(re.sub(r"^version = .*$", "version = 1.2.0", settings.read_text(), flags=re.MULTILINE))
+    assert len(address.out_of_step(project, mend=True)) == 5 and address.out_of_step(project) == []
+    assert "/blob/v1.2.0/nbs/course/01_lesson.ipynb)" in lesson.read_text()
+    assert '\\"install -q fashion_cnn==1.2.0\\"' in lesson.read_text() and "git+" not in lesson.read_text()
+    assert "'fashion_cnn[imagenet]==1.2.0" in lesson.with_name("02_more.ipynb").read_text()
+    settings.write_text(re.sub(r"^version = .*$", "version = 1.3.0.dev0", settings.read_text(), flags=re.MULTILINE))
+    address.out_of_step(project, mend=True)
+    assert {path: path.read_text() for path in before} == before
 
 
 def test_address_and_readme_of_this_tree_are_in_step():
@@ -255,7 +326,7 @@ def test_hooks_stay_in_the_clone(tmp_path, monkeypatch):
     hooks.install_git(Path("/usr/bin"))
     hook = tmp_path / ".git" / "hooks" / "post-merge"
     assert os.access(hook, os.X_OK) and hooks.MARK in hook.read_text()
-    assert "nbdev_merge" in hooks.git("config", "--local", "merge.nbdev-merge.driver").stdout
+    assert "nbdev-merge" in hooks.git("config", "--local", "merge.nbdev-merge.driver").stdout
     hook.write_text("#!/bin/sh\necho mine\n")
     hooks.install_git(Path("/usr/local/bin"))
     assert "mine" in hook.read_text(), "somebody's own hook is left alone"
@@ -323,9 +394,19 @@ def test_make_with_a_python_that_is_not_there_says_so():
 def test_scripts_and_workflows_are_whole():
     import yaml
     assert subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")]).returncode == 0
-    for name in ("test.yml", "docs.yml"):
-        flow = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    flows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    assert {path.name for path in flows} == {"docs.yml", "release.yml", "test.yml", "weekly.yml"}
+    for path in flows:
+        flow = yaml.safe_load(path.read_text())
         assert flow["jobs"] and all("timeout-minutes" in job or "environment" in job for job in flow["jobs"].values())
+        steps = [step.get("run", "") for job in flow["jobs"].values() for step in job["steps"]]
+        assert set(re.findall(r"\bmake ([a-z-]+)", "\n".join(steps))) <= targets, path.name
+        for named in re.findall(r"\b((?:tools|tests|nbs|\.ci)/[\w/.-]+)", "\n".join(steps)):
+            assert (ROOT / named).exists(), f"{path.name}: {named}"
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    made, _, loaded = container["onCreateCommand"].partition(" && ")
+    assert made.removeprefix("make ") in targets and "load('fashion-mnist')" in loaded, "so that it works offline afterwards"
     assert re.search(r"version: 1\.7\.\d+", (ROOT / ".github" / "workflows" / "docs.yml").read_text()), "Quarto is pinned"
     assert (ROOT / "nbs" / "_quarto.yml").resolve() == ROOT / "_quarto.yml"
     assert "Apache License" in (ROOT / "LICENSE").read_text()

@@ -240,3 +240,11 @@ def test_images_on_disk_are_judged_block_by_block(tmp_path, count):
     np.save(tmp_path / "x.npy", x)
     mapped = Mapped(np.load(tmp_path / "x.npy", mmap_mode="r"))
     for images in (x, mapped): assert np.array_equal(predict_in_blocks(Mean(), images, batch_size=2), x.mean((1, 2)).astype("float32"))
+
+
+def test_a_run_notes_the_version_of_the_library_that_ran_installed_or_not(monkeypatch):
+    import fashion_cnn
+    from fashion_cnn.run import environment
+    assert environment()["fashion_cnn"] == fashion_cnn.__version__
+    monkeypatch.setattr("importlib.metadata.version", lambda package: "0.0.1" if package == "fashion_cnn" else "9.9")
+    assert environment()["fashion_cnn"] == fashion_cnn.__version__ and environment()["numpy"] == "9.9"

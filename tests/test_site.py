@@ -4,6 +4,7 @@ import functools
 import html
 import importlib
 import inspect
+import json
 import os
 import random
 import re
@@ -294,12 +295,12 @@ def test_making_the_pages_leaves_the_readme_alone_and_shares_one_picture(site):
     (site / "nbs" / "share.png").write_bytes(base64.b64decode(PIXEL))
     folder = process.process(site / "pages", site)
     assert (site / "README.md").read_text() == "ours" and not (folder / "README.md").exists()
-    assert "nbdev_docs" not in (ROOT / "Makefile").read_text(encoding="utf-8"), "it writes README.md anew"
+    assert "nbdev-docs" not in (ROOT / "Makefile").read_text(encoding="utf-8"), "it writes README.md anew"
     for name in ("index.ipynb", "01_tiny.ipynb"):
         page = pages.read(folder / name)
         assert "image: https://fashion-cnn.github.io/fashion_cnn/share.png" in page["cells"][0]["source"]
         assert "widgets" not in page["metadata"]
-    assert "title: \"fashion_cnn\"" in (folder / "nbdev.yml").read_text()
+    assert "title: fashion_cnn\n" in (folder / "nbdev.yml").read_text()
 
 
 def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
@@ -313,6 +314,36 @@ def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
         nb = process.page(Path(path))
         kinds = {kind for cell in nb.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
         assert not kinds & {"text/html", "application/javascript", "application/vnd.jupyter.widget-view+json"}, path
+
+
+def test_a_lesson_says_when_it_last_ran_and_nothing_before_it_has(lesson, site):
+    badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/x)"
+    lesson(LESSON[0], badge, *LESSON[1:])
+    notes = site / "nbs" / "course" / "last_run.json"
+    shown = lambda: "\n".join(cell.source for cell in process.page(Path("course/01_count.ipynb"), site).cells)
+    assert "Last run" not in shown()
+    notes.write_text("{}")
+    assert "Last run" not in shown()
+    ran = {"date": "2026-12-07", "place": "the runtime of Colab", "versions": {"Python": "3.13.15", "Keras": "3.13.2"}}
+    notes.write_text(json.dumps({"01_count.ipynb": ran}))
+    assert shown().count("Last run from top to bottom on 2026-12-07 in the runtime of Colab: Python 3.13.15, Keras 3.13.2.") == 1
+    notes.write_text(json.dumps({"01_count.ipynb": {**ran, "failed": {**ran, "date": "2026-12-14"}}}))
+    assert "Failed on 2026-12-14 in the runtime of Colab" in shown()
+
+
+def test_programs_read_every_page_as_markdown_and_find_it_in_llms_txt(site):
+    figure = shown("image/png", PIXEL)
+    write(site, "01_tiny.ipynb", *TINY, markdown("[home](index.ipynb#all)"), code("#| hide\nsecret = 1"),
+          code("#| echo: false\n#| fig-alt: one dot\n1", figure), code("print(2)", {"output_type": "stream", "name": "stdout", "text": ["2\n"]}))
+    folder = process.process(site / "pages", site) / process.FOR_MACHINES
+    text = (folder / "tiny.html.md").read_text()
+    assert "[home](index.html.md#all)" in text and "Figure: one dot" in text and "secret" not in text and "#|" not in text
+    assert "```python\nprint(2)\n```\n\n```\n2\n```" in text
+    assert "[Tiny](https://fashion-cnn.github.io/fashion_cnn/tiny.html.md): One function" in (folder / "llms.txt").read_text()
+    assert site_check.for_machines(site, folder) == []
+    (folder / "index.html.md").unlink()
+    assert site_check.for_machines(site, folder) == [
+        "01_tiny.ipynb: in the Markdown version index.html.md leads nowhere", "index.ipynb: there is no Markdown version of its page"]
 
 
 def test_lessons_have_their_numbers_in_the_sidebar(lesson, site):
@@ -465,7 +496,7 @@ def test_what_the_configuration_names_is_there():
     site, _, picture = quarto["website"]["image"].rpartition("/")
     assert site == values["doc_host"] + values["doc_baseurl"] and (ROOT / "nbs" / picture).is_file()
     assert picture in quarto["project"]["resources"], "no page shows it, so Quarto has to be told of it"
-    assert quarto["website"]["repo-subdir"] == values["nbs_path"], "or `View source` leads nowhere"
+    assert quarto["website"]["repo-subdir"] == "nbs", "or `View source` leads nowhere"
 
 
 def test_icon_cards_and_picture_for_sharing():

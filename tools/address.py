@@ -2,9 +2,10 @@
 
     python tools/address.py            write        python tools/address.py --check     fail if something is out of step
 
-Written are, in every notebook, _quarto.yml and CONTRIBUTING.md:
+Written are, in every notebook, _quarto.yml, pyproject.toml and CONTRIBUTING.md:
   - the badge: a markdown cell that starts with `[![Open in Colab](`
-  - the install cell: a code cell that holds `google.colab` and `git+https://github.com/`
+  - the install cell: a code cell that holds `google.colab` and what pip is to install; that is the branch as long as the version
+    ends in .dev0, and else the release, whose notebooks the badge then opens too
   - every other link to the repository, its site or its notebooks in Colab
 A notebook without badge or install cell is given both, after its title: Colab opens the file of the repository, so what it
 needs must stand in that file. In a lesson readers see the install cell, elsewhere it is hidden; the home page has a badge for
@@ -18,12 +19,16 @@ from pages import ROOT, notebooks, read, settings, write
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 INSTALL = '''if "google.colab" in str(get_ipython()):  # elsewhere this cell does nothing
     get_ipython().run_line_magic("pip", "install -q git+https://github.com/OWNER/REPO")'''
+INSTALLED = re.compile(r"(?:fashion_cnn(?P<extras>\[[\w,]+\])? @ )?git\+https://github\.com/[\w-]+/[\w-]+(?:\.git)?"
+                       r"|fashion_cnn(?P<released>\[[\w,]+\])?==[\w.]+")
 
 
 def address(root=ROOT):
     "Where the project lives, as settings.ini says."
     values = settings(root)
-    return {"name": f"{values['user']}/{values['repo']}", "branch": values["branch"],
+    version = values["version"]
+    released = None if ".dev" in version else version
+    return {"name": f"{values['user']}/{values['repo']}", "branch": values["branch"], "release": released,
             "site": values["doc_host"] + values["doc_baseurl"]}
 
 
@@ -33,6 +38,18 @@ def written_before(root=ROOT):
     return match[1] if match else address(root)["name"]
 
 
+def reference(new):
+    "The branch or, of a release, the tag whose notebooks Colab opens."
+    return f"v{new['release']}" if new["release"] else new["branch"]
+
+
+def installed(extras, new):
+    "What pip is to install: the release that a notebook belongs to, and before there is one, the branch."
+    if new["release"]:
+        return f"fashion_cnn{extras}=={new['release']}"
+    return f"{f'fashion_cnn{extras} @ ' if extras else ''}git+https://github.com/{new['name']}"
+
+
 def renew(text, old, new):
     "`text` with every mention of the old address replaced by the new one."
     owner, repo = old.split("/")
@@ -40,13 +57,13 @@ def renew(text, old, new):
     text = re.sub(rf"https://github\.com/{re.escape(old)}{end}", f"https://github.com/{new['name']}", text)
     text = re.sub(rf"https://{re.escape(owner)}\.github\.io/{re.escape(repo)}{end}", new["site"], text)
     text = re.sub(rf"(https://colab\.research\.google\.com/github)/{re.escape(old)}/blob/[^/]+/",
-                  rf"\1/{new['name']}/blob/{new['branch']}/", text)
-    return re.sub(r"git\+https://github\.com/[\w-]+/[\w-]+(\.git)?", f"git+https://github.com/{new['name']}", text)
+                  rf"\1/{new['name']}/blob/{reference(new)}/", text)
+    return INSTALLED.sub(lambda match: installed(match["extras"] or match["released"] or "", new), text)
 
 
 def badge(path, new):
     "The line that opens this notebook in Colab."
-    return f"{BADGE}(https://colab.research.google.com/github/{new['name']}/blob/{new['branch']}/nbs/{path.as_posix()})"
+    return f"{BADGE}(https://colab.research.google.com/github/{new['name']}/blob/{reference(new)}/nbs/{path.as_posix()})"
 
 
 def is_badge(cell):
@@ -58,7 +75,7 @@ def is_home(path):
 
 
 def is_install(cell):
-    return cell["cell_type"] == "code" and "google.colab" in cell["source"] and "git+https://" in cell["source"]
+    return cell["cell_type"] == "code" and "google.colab" in cell["source"] and bool(INSTALLED.search(cell["source"]))
 
 
 def new_cell(kind, source):
@@ -81,7 +98,7 @@ def renew_notebook(nb, path, old, new):
         at = next((i for i, cell in enumerate(nb["cells"]) if is_badge(cell)), 0)
         nb["cells"].insert(at + 1, new_cell("code", INSTALL if lesson else f"#| hide\n{INSTALL}"))
     for cell in nb["cells"]:
-        cell["source"] = renew(cell["source"], old, new).replace("github.com/OWNER/REPO", f"github.com/{new['name']}")
+        cell["source"] = renew(cell["source"], old, new)
         if is_badge(cell):
             cell["source"] = re.sub(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)", badge(path, new), cell["source"])
     return before != [cell["source"] for cell in nb["cells"]]
@@ -96,7 +113,7 @@ def out_of_step(root=ROOT, mend=False):
             found.append(f"nbs/{path.as_posix()}")
             if mend:
                 write(nb, root / "nbs" / path)
-    for name in ("CONTRIBUTING.md", "_quarto.yml"):  # _quarto.yml last: it remembers the old address
+    for name in ("CONTRIBUTING.md", "pyproject.toml", "_quarto.yml"):  # _quarto.yml last: it remembers the old address
         path = root / name
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         if (renewed := renew(text, old, new)) != text:

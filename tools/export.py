@@ -1,6 +1,7 @@
-"""Write fashion_cnn/ from the notebooks, and clean them: what nbdev_export and nbdev_clean do, with three differences.
-A module whose notebook is gone goes too; `__all__` keeps to lines of 100 characters; and the questions of the exercises,
-which are Markdown cells of nbs/exercises/lesson*.ipynb, are gathered in fashion_cnn/exercises/questions.md for the library.
+"""Write fashion_cnn/ from the notebooks, and clean them: what nbdev-export and nbdev-clean do, with four differences.
+A module whose notebook is gone goes too; `__all__` keeps to lines of 100 characters; no module names the site, whose address
+may change; and the questions of the exercises, which are Markdown cells of nbs/exercises/lesson*.ipynb, are gathered in
+fashion_cnn/exercises/questions.md for the library.
 
     python tools/export.py
 """
@@ -44,6 +45,7 @@ def questions(root):
 def main(root=Path()):
     remove_exported(root)
     nbdev.maker.TextWrapper = narrow
+    nbdev.maker.nbpath2docurl = lambda notebook: ""
     nbdev_export()
     nbdev_clean()
     if (root / QUESTIONS).parent.is_dir():

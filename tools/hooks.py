@@ -1,4 +1,4 @@
-"""Make git and Jupyter treat notebooks as notebooks in this clone: what nbdev_install_hooks does, kept to this clone.
+"""Make git and Jupyter treat notebooks as notebooks in this clone: what nbdev-install-hooks does, kept to this clone.
 
 git:      a conflict in a notebook is settled cell by cell (merge driver), merged notebooks are trusted (post-merge)
 Jupyter:  a notebook is cleaned when saved (in .venv only; nothing is written to your home)
@@ -41,7 +41,7 @@ def install_jupyter(prefix=sys.prefix):
 
 def install_git(bin=Path(sys.prefix, "bin")):
     "Merge driver and post-merge hook, for this clone; somebody's own post-merge hook is left alone."
-    driver = f'"{bin}/nbdev_merge" %O %A %B %P'
+    driver = f'"{bin}/nbdev-merge" %O %A %B %P'
     if git("config", "--local", "merge.nbdev-merge.driver").stdout.strip() == driver:
         return
     git("config", "--local", "merge.nbdev-merge.name", "settle conflicts in notebooks cell by cell")
@@ -49,7 +49,7 @@ def install_git(bin=Path(sys.prefix, "bin")):
     hook = ROOT / git("rev-parse", "--git-path", "hooks/post-merge").stdout.strip()
     if not hook.exists() or MARK in hook.read_text():
         hook.parent.mkdir(parents=True, exist_ok=True)
-        hook.write_text(f'#!/bin/sh\n{MARK}\n"{bin}/nbdev_trust" || true\n')
+        hook.write_text(f'#!/bin/sh\n{MARK}\n"{bin}/nbdev-trust" || true\n')
         hook.chmod(0o755)
     print("git settles conflicts in notebooks cell by cell from now on (tools/hooks.py says how to undo it)")
 

@@ -220,7 +220,7 @@ class Library:
     "Every notebook's module and names, and where a name is documented."
 
     def __init__(self, root=ROOT):
-        self.root, self.package = root, settings(root)["lib_path"]
+        self.root, self.package = root, settings(root)["lib_name"]
         self.module, self.page, self.entries, self.imports, self.ids = {}, {}, {}, {}, {}
         for path in notebooks(root):
             self.read_notebook(path)

@@ -175,6 +175,19 @@ def anchors(nb):
     return {anchor for _, _, anchor in headings(nb)} | set(name_ids(nb).values())
 
 
+def last_run(path, root=ROOT):
+    "When a lesson last ran as tools/lessons.py notes it, in a sentence or two; nothing where that has not happened."
+    file = root / "nbs" / "course" / "last_run.json"
+    notes = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    found = notes.get(Path(path).name, {}) if Path(path).parts[0] == "course" else {}
+    texts = []
+    for word, each in (("Last run from top to bottom", found), ("Failed", found.get("failed"))):
+        if each and "date" in each:
+            versions = ", ".join(f"{name} {version}" for name, version in each["versions"].items())
+            texts.append(f"{word} on {each['date']} in {each['place']}: {versions}.")
+    return " ".join(texts)
+
+
 def title(nb):
     "Title and subtitle, from the first cell: `# title` and `> subtitle`."
     source = nb["cells"][0]["source"] if nb["cells"] else ""

@@ -13,8 +13,9 @@ import nbformat
 from nbconvert.filters import Highlight2HTML, ansi2html, markdown2html_mistune
 from pygments.formatters import HtmlFormatter
 
-from execnb.nbio import nb2str
+from fastcore.nbio import nb2str
 
+import llms
 from pages import ROOT, directives, headings, is_hidden, notebooks, page_name, settings, sidebar, title, without_directives
 from process import page as processed
 
@@ -213,6 +214,7 @@ def build(folder, root=ROOT):
             math=MATH + "\n" if re.search(r"\$[^$\n]+\$", sources) else "", turn=turn(order, number, titles),
             script=script, menu=menu(sections, titles, page, values["title"]), copyright=html.escape(values["copyright"]),
         ), encoding="utf-8")
+    llms.write(folder, root)
     (folder / "style.css").write_text(style(), encoding="utf-8")
     if (root / "nbs" / "explorers").is_dir():  # with vega.js where tools/vega.py has written it; they need a server, not file://
         shutil.copytree(root / "nbs" / "explorers", folder / "explorers", dirs_exist_ok=True)

@@ -11,19 +11,22 @@ import sys
 from pathlib import Path
 
 import yaml
-from execnb.nbio import mk_cell, read_nb, write_nb
+from fastcore.nbio import mk_cell, read_nb, write_nb
 from nbdev.frontmatter import FrontmatterProc
 from nbdev.process import NBProcessor, Processor
 from nbdev.processors import (clean_magics, hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi,
                               strip_hidden_metadata)
 
-from pages import ROOT, notebooks, read, settings, title
+import llms
+from pages import ROOT, last_run, notebooks, read, settings, title
 from reference import DocumentExports, LinkNames
 
 SHARED = "share.png"    # what is shown where somebody shares a link
+FOR_MACHINES = "_markdown"    # Quarto makes no pages of what lies in it; `make docs` copies it beside the pages
 SKIPPED = (".ipynb_checkpoints", "__pycache__")
 
 
+FULL = re.compile(r"^#\| ?full.*\n", flags=re.MULTILINE)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
 COMMANDS = re.compile(r"^(\s*(?:```|~~~))console\b", flags=re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\n]*\n)+)", flags=re.MULTILINE)
@@ -31,6 +34,8 @@ INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\
 
 def for_quarto(cell):
     "The badge as a link that asks no other server, the install cell folded, commands in a box with a button to copy."
+    if cell.cell_type == "code":
+        cell.source = FULL.sub("", cell.source)    # a word for nbdev-test
     if cell.cell_type == "code" and cell.source.startswith('if "google.colab" in str(get_ipython())'):
         cell.source = f'#| code-fold: true\n#| code-summary: "In Colab: install the package"\n{cell.source}'
     if cell.cell_type == "markdown":
@@ -57,15 +62,28 @@ class CleanMetadata(Processor):
         self.nb.metadata.pop("widgets", None)
 
 
+class SayWhenItRan(Processor):
+    "Below the badge of a lesson: when it last ran where most students run it, and with which versions."
+
+    def __init__(self, nb, path, root):
+        super().__init__(nb)
+        self.text = last_run(path, root)
+
+    def cell(self, cell):
+        if self.text and cell.cell_type == "markdown" and BADGE.search(cell.source):
+            cell.source += f"\n\n{self.text}"
+            self.text = ""
+
+
 def page(path, root=ROOT):
     "The notebook at a path below nbs/ as a page of the site, not yet written."
     nb = read_nb(root / "nbs" / path)
     nb.frontmatter_ = front_matter(root)
-    ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames)]
+    ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames, SayWhenItRan)]
     NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, ours[0], strip_ansi, hide_line, hide_,
-                              remove_unexported, rm_header_dash, clean_magics, ours[1], for_quarto,
+                              remove_unexported, rm_header_dash, clean_magics, *ours[1:], for_quarto,
                               html_without_scripts, CleanMetadata,
-                              strip_hidden_metadata]).process()
+                              strip_hidden_metadata], rm_directives="quarto").process()
     return nb
 
 
@@ -86,11 +104,11 @@ def remove_unexported(cell):
 
 def write_quarto_settings(folder, root):
     "Title, addresses and branch from settings.ini, beside _quarto.yml."
-    from nbdev.quarto import _nbdev_yml as template
     values = settings(root)
-    words = {name: values[name] for name in ("title", "description", "branch", "git_url", "doc_host", "doc_baseurl")}
-    words = {name: re.sub(r"%\((\w+)\)s", lambda match: values[match[1]], text) for name, text in words.items()}
-    (folder / "nbdev.yml").write_text(template.format(doc_path=values["doc_path"], **words), encoding="utf-8")
+    website = {"title": values["title"], "site-url": values["doc_host"] + values["doc_baseurl"],
+               "description": values["description"], "repo-branch": values["branch"], "repo-url": values["git_url"]}
+    written = yaml.safe_dump({"project": {"output-dir": values["doc_path"]}, "website": website}, sort_keys=False)
+    (folder / "nbdev.yml").write_text(written, encoding="utf-8")
 
 
 def number_lessons(folder, root):
@@ -117,6 +135,7 @@ def process(folder=None, root=ROOT):
     for path in notebooks(root):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_nb(page(path, root), folder / path)
+    llms.write(folder / FOR_MACHINES, root)
     return folder
 
 

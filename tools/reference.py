@@ -8,12 +8,12 @@ import html
 import re
 from pathlib import Path
 
-from execnb.nbio import mk_cell
+from fastcore.nbio import mk_cell
 from nbdev.process import Processor
 
 import commands
 from library import entries_of, library, source_line
-from pages import heading_id, settings
+from pages import heading_id, settings, without_directives
 
 CODE = re.compile(r"(`+)(.+?)\1")
 COLUMNS = {"name": "Parameter", "type": "Type", "default": "Default", "text": "What it is"}
@@ -159,7 +159,7 @@ def only_imports(source):
 def folded(source, words):
     "Exported source as a cell of the page, closed unless it is to be seen (`#| exports`)."
     state = "show" if "exports" in words else "true"
-    return mk_cell(f'#| code-fold: {state}\n#| code-summary: "Source"\n{source.strip()}')
+    return mk_cell(f'#| code-fold: {state}\n#| code-summary: "Source"\n{without_directives(source)}')
 
 
 class DocumentExports(Processor):
@@ -177,7 +177,7 @@ class DocumentExports(Processor):
                 level = [level, *(len(marks) for marks, _ in HEADING.findall(FENCES.sub("", cell.source)))][-1]
                 cell.source = self.reference.headings_apart(cell.source)
             if not {"export", "exports"} & words.keys() or "hide" in words:
-                if self.reference.ids and words.keys() <= {"echo:"} and cell.cell_type == "code" and only_imports(cell.source):
+                if self.reference.ids and words.keys() <= {"echo"} and cell.cell_type == "code" and only_imports(cell.source):
                     cell.source = f'#| code-fold: true\n#| code-summary: "Imports"\n{cell.source}'
                 cells.append(cell)
             else:

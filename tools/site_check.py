@@ -21,11 +21,12 @@ from pathlib import Path
 
 import nbformat
 
+import llms
 import preview
 from library import entries_of
 from pages import (ROOT, directives, exported_cells, headings, is_hidden, name_ids, notebooks, page_name, prose, read, settings,
                    sidebar, title)
-from process import process
+from process import FOR_MACHINES, process
 
 NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 450, 80, 1500
 QUARTO_KB = 450   # what Quarto adds to every page: its themes, icons, search and scripts; an estimate, above what is seen
@@ -407,9 +408,26 @@ def source_links(root, path, page):
     return problems
 
 
+def for_machines(root, folder):
+    "Every page is there as Markdown too, llms.txt lists it once, and the links between these files lead somewhere."
+    problems, listed = [], (folder / "llms.txt").read_text(encoding="utf-8")
+    site = settings(root)["doc_host"] + settings(root)["doc_baseurl"]
+    for path in notebooks(root):
+        file = folder / llms.text_name(path)
+        if listed.count(f"({site}/{llms.text_name(path).as_posix()})") != 1:
+            problems.append(f"{path}: llms.txt does not list its page once")
+        if not file.is_file():
+            problems.append(f"{path}: there is no Markdown version of its page")
+            continue
+        targets = re.findall(r"\]\((?![a-z]+:)([^)\s#]+\.html\.md)", prose(file.read_text(encoding="utf-8")))
+        problems += [f"{path}: in the Markdown version {target} leads nowhere" for target in targets
+                     if not (file.parent / target).is_file()]
+    return problems
+
+
 def processed(root, folder):
     "What was made for Quarto is complete and right: front matter, documentation, links to the source."
-    problems = []
+    problems = for_machines(root, folder / FOR_MACHINES)
     for path, nb in pages(root):
         if not (folder / path).exists():
             problems.append(f"{path}: there is no page of it")
