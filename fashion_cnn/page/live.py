@@ -6,7 +6,8 @@
 __all__ = ['KINDS', 'ARRAYS', 'MIRROR', 'MISTAKES', 'KNOWN', 'COLUMNS', 'GARMENTS', 'layer_entry',
            'layer_list', 'pack_arrays', 'network_arrays', 'features_of',
            'spread_mistakes', 'class_spread', 'distance', 'contact_sheet', 'test_answers',
-           'packed', 'embed_script', 'try_figure', 'tiles']
+           'packed', 'drawing_ranges', 'embed_script', 'try_figure', 'tiles',
+           'training_figure']
 
 # %% ../../nbs/page/live.ipynb #exported-imports
 import base64, io, json
@@ -177,6 +178,14 @@ def packed(run,       # with a model that `layer_list` knows, and its recipe's n
             "fast.bin": numbers, "mistakes.png": contact_sheet(data.test.x[wrong], COLUMNS),
             "garments.png": contact_sheet(draw(labels, seed=0), COLUMNS)}
 
+# %% ../../nbs/page/live.ipynb #drawing-ranges
+def drawing_ranges() -> dict:   # plain JSON
+    "Names of classes and parameters, and for each class the chance, lowest and highest value of each."
+    from fashion_cnn.sketch import CLASS_NAMES, PARAMETERS, RANGES
+    ranges = [[list((1, *RANGES[name].get(parameter, (0, 0)))[-3:]) for parameter in PARAMETERS]
+              for name in CLASS_NAMES]
+    return {"class_names": list(CLASS_NAMES), "names": list(PARAMETERS), "ranges": ranges}
+
 # %% ../../nbs/page/live.ipynb #embed-script
 def embed_script(script: str,          # a file in `folder`, such as "try.js"
           figure,               # the still picture, a matplotlib Figure
@@ -227,3 +236,17 @@ def tiles(maps,            # float (H, W, C)
     even = ((maps - low) / np.maximum(high - low, 1e-9)).transpose(2, 0, 1)
     rows = even.reshape(-1, columns, *maps.shape[:2]).swapaxes(1, 2)
     return rows.reshape(-1, columns * maps.shape[1])
+
+# %% ../../nbs/page/live.ipynb #training-figure
+def training_figure(runs: list,   # of `Run`, of one recipe
+                   ):             # gives a matplotlib Figure
+    "Accuracy in training and validation by epoch, as means over the runs."
+    figure = sheet("", width=8.4, height=2.8)
+    for ax, key in zip(figure.subplots(1, 2), ("loss", "accuracy")):
+        for name, label, style in ((key, "training", "-"), (f"val_{key}", "held out", "--")):
+            values = np.mean([run.history[name] for run in runs], axis=0)
+            colour = COLOURS[0] if label == "training" else COLOURS[1]
+            ax.plot(range(1, len(values) + 1), values, style, color=colour, label=label)
+        ax.set(title=key, xlabel="epoch")
+        ax.legend(frameon=False)
+    return figure

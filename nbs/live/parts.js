@@ -50,6 +50,21 @@ export function paint(canvas, {width, height, data}, low = 0, high = 255) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
+// Feature maps side by side as one picture, each from its own lowest (0) to its own highest value (255), a grey line between
+export function tiles({width, height, channels, data}) {
+  const columns = channels > 16 ? 16 : 8, across = columns * (width + 1) - 1, down = Math.ceil(channels / columns) * (height + 1) - 1;
+  const all = new Float32Array(across * down).fill(128);
+  for (let c = 0; c < channels; c++) {
+    let low = Infinity, high = -Infinity;
+    for (let at = c; at < data.length; at += channels) { low = Math.min(low, data[at]); high = Math.max(high, data[at]); }
+    const corner = Math.floor(c / columns) * (height + 1) * across + c % columns * (width + 1);
+    for (let at = 0; at < width * height; at++) {
+      all[corner + Math.floor(at / width) * across + at % width] = 255 * (data[at * channels + c] - low) / (high - low || 1);
+    }
+  }
+  return {width: across, height: down, data: all};
+}
+
 // From blue through white to orange, 0 in the middle
 export function paintSigned(canvas, {width, height, data}, most, opacity = 1) {
   canvas.width = width;

@@ -1,5 +1,5 @@
 // The page "Try a garment": a picture comes in, and everything the network makes of it is shown. Computed in answering.js, a worker.
-import {bars, button, choice, cut, element, labelled, newestOnly, paint, paintSigned, percent, radios, sheet, speaker, stylesheet} from "./parts.js";
+import {bars, button, choice, cut, element, labelled, newestOnly, paint, paintSigned, percent, radios, sheet, speaker, stylesheet, tiles} from "./parts.js";
 import {pad} from "./pad.js";
 
 const HERE = new URL(".", import.meta.url);
@@ -70,17 +70,7 @@ function mapsView(plan) {
   function show(answer) {
     last = answer;
     const {width, height, channels, data} = answer.maps[which.value];
-    const columns = channels > 16 ? 16 : 8, side = width + 1, rows = Math.ceil(channels / columns);
-    const size = {width: columns * side - 1, height: rows * (height + 1) - 1}, all = new Float32Array(size.width * size.height).fill(128);
-    for (let c = 0; c < channels; c++) {
-      let low = Infinity, high = -Infinity;
-      for (let at = c; at < data.length; at += channels) { low = Math.min(low, data[at]); high = Math.max(high, data[at]); }
-      for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
-        const value = (data[(y * width + x) * channels + c] - low) / (high - low || 1);
-        all[(Math.floor(c / columns) * (height + 1) + y) * size.width + c % columns * side + x] = 255 * value;
-      }
-    }
-    paint(grid, {...size, data: all});
+    paint(grid, tiles(answer.maps[which.value]));
     const silent = Array.from({length: channels}, (_, c) => c).filter(c => { for (let at = c; at < data.length; at += channels) if (data[at] > 0) return false; return true; });
     words.textContent = `${channels} maps of ${height} x ${width}; ${silent.length} of them ${silent.length === 1 ? "is" : "are"} nowhere above 0 for this picture.`;
     grid.setAttribute("aria-label", `feature maps of ${which.value}: ${words.textContent}`);
