@@ -201,7 +201,7 @@ def distance_from_ground(photograph,   # PIL.Image.Image in RGB
     distance[~ndimage.binary_dilation(mask, iterations=2)] = 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     trimmed = distance[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    return Image.fromarray(trimmed.clip(0, 255).astype(np.uint8))
+    return Image.fromarray(np.rint(trimmed).clip(0, 255).astype(np.uint8))
 
 # %% ../nbs/predict.ipynb #centred
 def centred(garment,                 # PIL.Image.Image in grey, trimmed

@@ -216,8 +216,9 @@ def build(folder, root=ROOT):
         ), encoding="utf-8")
     llms.write(folder, root)
     (folder / "style.css").write_text(style(), encoding="utf-8")
-    if (root / "nbs" / "explorers").is_dir():  # with vega.js where tools/vega.py has written it; they need a server, not file://
-        shutil.copytree(root / "nbs" / "explorers", folder / "explorers", dirs_exist_ok=True)
+    for name in ("explorers", "live"):  # with what tools/vega.py has written there; they need a server, not file://
+        if (root / "nbs" / name).is_dir():
+            shutil.copytree(root / "nbs" / name, folder / name, dirs_exist_ok=True)
     if icon:
         shutil.copy(root / "nbs" / "favicon.svg", folder)
     return [folder / page_name(path) for path in order]

@@ -31,7 +31,8 @@ def from_root(match):
 
 def is_explorer(cell):
     "Whether a cell shows an explorer: it moves on the site only, so README.md leaves it out, and the cell that introduces it."
-    return any("data-explorer=" in output.get("data", {}).get("text/html", "") for output in cell.get("outputs", []))
+    shown = "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", []))
+    return "data-explorer=" in shown or "data-live=" in shown
 
 
 def convert(root=ROOT):

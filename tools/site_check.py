@@ -285,6 +285,8 @@ def page_bytes(root, path, nb):
     folder = root / "nbs" / path.parent
     if any("explorers/" in name for name in files):   # their script loads the style, Vega and the data that the page names
         files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".js", ".css")}
+    if any("live/" in name for name in files):        # their scripts load the others, and the network
+        files |= {f"live/{file.name}" for file in (folder / "live").glob("*") if file.is_file() and not file.name.startswith("ort")}
     return total + sum(wire_bytes(folder / name) for name in files if (folder / name).is_file())
 
 

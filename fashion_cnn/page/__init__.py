@@ -11,6 +11,8 @@ from .augmentation import (
     FIRST_DISTORTION, unit_field, distorted, garments, augment_chart, augment_figure)
 from .convolution import (
     KERNELS, OWN_KERNEL, BLUE_ORANGE, PALE, half_size, convolution_chart, convolution_figure)
+from .live import (
+    drawing_ranges, embed_script, layer_list, packed, training_figure, try_figure)
 
 __all__ = ["ALTAIR", "WIDE", "NARROW", "STILL", "altair", "slider", "checkbox", "choice",
            "constant", "computed", "rounded", "specification", "embed", "METRICS", "SCALE",
@@ -19,4 +21,5 @@ __all__ = ["ALTAIR", "WIDE", "NARROW", "STILL", "altair", "slider", "checkbox", 
            "setting_rows", "setting_texts", "sweep_chart", "sweep_figure", "FIRST_DISTORTION",
            "unit_field", "distorted", "garments", "augment_chart", "augment_figure", "KERNELS",
            "OWN_KERNEL", "BLUE_ORANGE", "PALE", "half_size", "convolution_chart",
-           "convolution_figure"]
+           "convolution_figure", "drawing_ranges", "embed_script",
+           "layer_list", "packed", "training_figure", "try_figure"]
