@@ -273,6 +273,7 @@ def test_only_rooms_above_are_used():
 
 def test_checking_leaves_no_trace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(judges, "outcome", decided_anew)
     np.random.seed(3)
     before, shown = np.random.get_state()[1].copy(), io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
@@ -303,6 +304,7 @@ def test_a_choice_follows_its_record(monkeypatch):
     losses = run.history["val_loss"]
     run.history["val_loss"] = [*losses[:79], 0.0, *losses[80:]]
     monkeypatch.setattr(runs, "recorded", lambda *_: [run])
+    monkeypatch.setattr(judges, "outcome", decided_anew)
     assert not get("2.2").check("a")
     assert get("2.2").check("c") and "epoch 80" in get("2.2").check("c").text
 

@@ -7,10 +7,10 @@ __all__ = ['HEADINGS', 'EMPTY_BODIES', 'LEVELS', 'PARTS', 'ARRAY_ERRORS', 'FRAME
            'FRAMEWORK_ERRORS', 'HINTED', 'EXERCISES', 'QUESTIONS', 'Verdict', 'Wrong',
            'Undecided', 'scaffold', 'documented_scaffold', 'compiled_body',
            'has_empty_body', 'attempted', 'Question', 'read_questions', 'source_of',
-           'Mistake', 'made_by', 'without_warnings', 'message_of', 'meaning_for_arrays',
-           'traceback_frames', 'of_framework', 'shapes_in', 'meaning_of', 'one_line',
-           'numbers_of', 'in_words', 'Words', 'Exercise', 'outcome', 'answer_of',
-           'solves', 'names', 'get', 'table']
+           'Mistake', 'made_by', 'without_warnings', 'kind_of_numpy', 'message_of',
+           'meaning_for_arrays', 'traceback_frames', 'of_framework', 'shapes_in',
+           'meaning_of', 'one_line', 'numbers_of', 'in_words', 'Words', 'Exercise',
+           'outcome', 'answer_of', 'solves', 'names', 'get', 'table']
 
 # %% ../../nbs/exercises/exercise.ipynb #imports
 import contextlib
@@ -148,17 +148,22 @@ def without_warnings():
         warnings.simplefilter("ignore")
         yield
 
+def kind_of_numpy(name: str) -> str:
+    "What NumPy calls `ndarray`, `float64` or `ufunc`, in plain words."
+    if name == "ndarray": return "an array"
+    return "a number" if re.match("u?int|float|bool", name) else "a function"
+
 def message_of(error: BaseException) -> str:
     "What an error says, in one line, shortened between two words."
     try: text = " ".join(str(error).split())
     except Exception: text = ""
     text = re.sub(r"\b\w+Tensor\b", "tensor", text)    # Keras has several kinds
-    text = re.sub(r"'?numpy\.ndarray'?( object)?", "an array", text)
+    text = re.sub(r"'?numpy\.(\w+)'?( object)?", lambda found: kind_of_numpy(found[1]), text)
     if len(text) > 160: text = text[:160].rpartition(" ")[0].rstrip(",;:(") + " ..."
     return text.rstrip(".")
 
 # %% ../../nbs/exercises/exercise.ipynb #array-errors
-ARRAY_ERRORS = {   # what a message of NumPy holds: what it means
+ARRAY_ERRORS = {   # what a message of NumPy or scikit-learn holds: what it means
     r"broadcast[^(]*\(([\d, ]*)\)[^(]*\(([\d, ]*)\)": "arrays of {} and {} do not fit together",
     r"shapes \(([\d, ]*)\) and \(([\d, ]*)\) not aligned":
         "arrays of {} and {} cannot be multiplied as matrices",
@@ -181,6 +186,9 @@ ARRAY_ERRORS = {   # what a message of NumPy holds: what it means
         "one number is needed, and an array holds many",
     r"only integers, slices|arrays used as indices":
         "places in an array are whole numbers, or True and False",
+    r"expected 2d array": "a table, rows of numbers, is expected by scikit-learn",
+    r"X has (\d+) features, but \w+ is expecting (\d+)":
+        "rows of {} numbers were given where {} are expected",
     r"zero-size array": "the largest or smallest of no numbers is asked for",
     r"cannot cast ufunc":
         "an array of whole numbers cannot take fractions in; `.astype(float)` first",
@@ -254,6 +262,8 @@ def one_line(error: BaseException) -> str:
     if frames and of_framework(frames[-1][0]):
         name = name if type(error).__module__ == "builtins" else "an error of Keras"
         return f"{name}: {meaning_of(error, frames)}"
+    if type(error).__module__.startswith("numpy"):    # such as its AxisError, a ValueError
+        name = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
     text = message_of(error)
     text = meaning_for_arrays(text) or text
     return f"{name}{': ' * bool(text)}{text}"

@@ -248,7 +248,7 @@ def unexplained(given: list, right: list, tries: list, tolerance: float, again: 
     problem = difference(one, wanted)
     if problem.endswith(BY_HAND) and not alike(one, again()[place], tolerance):
         problem = ("Your function returns something else each time it is called with the same "
-                   "arguments: it draws numbers of its own.")
+                   "arguments: it draws numbers of its own, where the arguments say all.")
     return Wrong(problem)
 
 # %% ../../nbs/exercises/judges.ipynb #function
