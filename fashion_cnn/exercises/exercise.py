@@ -172,9 +172,9 @@ ARRAY_ERRORS = {   # what a message of NumPy or scikit-learn holds: what it mean
     r"boolean index did not match.* is (\d+) but .* is (\d+)":
         "there are {} places, and {} times True or False to choose among them",
     r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)":
-        "place {} is asked for, and there are {} places, counted from 0",
+        "there is no place {} among {}, counted from 0",
     r"axis (-?\d+) is out of bounds for array of dimension (\d+)":
-        "axis {} is asked for, and the array has {} axes, counted from 0",
+        "there is no axis {} among {}, counted from 0",
     r"array is (\d+)-dimensional, but (\d+) were indexed":
         "an array with {} axes is asked for a place along {} of them",
     r"cannot reshape array of size (\d+) into shape \(([\d, ]*)\)": "{} numbers cannot become {}",

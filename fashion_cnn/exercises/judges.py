@@ -23,7 +23,7 @@ from itertools import islice
 import numpy as np
 
 from .exercise import (Exercise, Undecided, Wrong, answer_of, in_words,
-                                            message_of, numbers_of, one_line, outcome)
+                                            numbers_of, one_line, outcome)
 
 # %% ../../nbs/exercises/judges.ipynb #as-array
 def as_array(value) -> np.ndarray:
@@ -225,10 +225,9 @@ def results_of(function, tries: list, view: Callable) -> list:
     return results
 
 def how_it_stopped(wrong: Wrong) -> tuple:
-    "The kind of an error, what it says, and the numbers in it, in whatever order it names them."
-    error = wrong.__cause__ or wrong
-    text = message_of(error)
-    return type(error), re.sub(r"\d+", "", text), sorted(re.findall(r"\d+", text))
+    "What an error says, and the numbers in it, in whatever order it names them."
+    text = one_line(wrong.__cause__ or wrong)
+    return re.sub(r"\d+", "", text), sorted(re.findall(r"\d+", text))
 
 def same(given, wanted, tolerance: float) -> bool:
     "Whether two results agree, or two functions have stopped for the same reason."
