@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache, partial, reduce
 from itertools import combinations
 from math import cos, pi
 from pathlib import Path
@@ -16,21 +17,36 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import Input, Model, Sequential, layers, losses, ops, optimizers
+from keras.applications import vgg16
 from scipy.signal import correlate2d
 from scipy.special import softmax
 from scipy.stats import binomtest, chi2_contingency
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.decomposition import PCA
+from sklearn.metrics import balanced_accuracy_score, recall_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from fashion_cnn import exercises
 from fashion_cnn import run as runs
 from fashion_cnn.exercises import (LEVELS, Undecided, Verdict, Wrong, answer_of, attempted, get,
                                    names, table)
+from fashion_cnn.exercises import exercise, judges
 from fashion_cnn.exercises.exercise import HINTED, made_by, read_questions
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = names()
 KINDS = {name: get(name).kind for name in ALL}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_choice_is_decided_once():
+    "What a choice measures may take seconds, and is the same each time."
+    once = cache(exercise.outcome)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (exercise, judges): patch.setattr(module, "outcome", once)
+        yield
+
+
+def decided_anew(task): return exercise.outcome.__wrapped__(task)
 
 
 class Broken:
@@ -153,6 +169,7 @@ def test_choices_are_decided_by_what_was_measured(name, monkeypatch):
     for letter in letters: assert f"`'{letter}'`" in task.question
     if "recorded" in task.reference:
         monkeypatch.setattr(runs, "recorded", lambda *_: [])
+        monkeypatch.setattr(judges, "outcome", decided_anew)
         verdict = task.check("a")
         assert verdict.state == "not attempted" and "no verdict" in verdict.text
 
@@ -180,7 +197,10 @@ def test_names_and_table():
 def test_verdicts():
     wrong = Verdict("wrong", "No.")
     assert Verdict("right", "Yes.") and not wrong and not Verdict("not attempted", "Not yet.")
-    assert repr(wrong) == "No." and wrong._repr_markdown_() == "**Wrong.** No."
+    assert f"{wrong}" == repr(wrong) == "Not yet. No."
+    assert wrong._repr_markdown_() == "**Not yet.** No."
+    assert str(Verdict("right", "Yes.")) == "Right. Yes."
+    assert str(Verdict("not attempted", "Begin.")) == "Not attempted. Begin."
     with pytest.raises(AttributeError): wrong.state = "right"
 
 
@@ -253,6 +273,7 @@ def test_only_rooms_above_are_used():
 
 def test_checking_leaves_no_trace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(judges, "outcome", decided_anew)
     np.random.seed(3)
     before, shown = np.random.get_state()[1].copy(), io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
@@ -283,6 +304,7 @@ def test_a_choice_follows_its_record(monkeypatch):
     losses = run.history["val_loss"]
     run.history["val_loss"] = [*losses[:79], 0.0, *losses[80:]]
     monkeypatch.setattr(runs, "recorded", lambda *_: [run])
+    monkeypatch.setattr(judges, "outcome", decided_anew)
     assert not get("2.2").check("a")
     assert get("2.2").check("c") and "epoch 80" in get("2.2").check("c").text
 
@@ -512,6 +534,9 @@ def same(d, one, other): return (d[one] == d[other]).all()
 def pairs(y, d): return [list(pair) for pair in combinations(d, 2) if same(d, *pair)]
 
 
+def picked(y, p): return p[np.arange(len(y)), y]
+
+
 # Many were found by reading the exercises with fresh eyes: right answers that were refused, wrong
 # ones that passed or were told something false. A function without arguments makes an answer.
 ALSO_RIGHT = [
@@ -528,6 +553,21 @@ ALSO_RIGHT = [
     ("7.7", lambda ids, p: pd.DataFrame({"target": p.argmax(axis=1) + 1, "id": ids}, index=ids)),
     ("7.8", lambda y: compute_sample_weight("balanced", y)), ("7.8", weights_as_list),
     ("8.4", lambda y, p, k: balanced_accuracy_score(y, p)), ("8.8", pairs),
+    ("4.6", lambda x, blocks: reduce(lambda x, b: ops.relu(x + b(x)), blocks, x)),
+    ("4.6", lambda x, blocks: reduce(lambda x, b: layers.ReLU()(layers.Add()([x, b(x)])), blocks,
+                                     x)),
+    ("4.6", lambda x, blocks: reduce(lambda x, b: ops.maximum(b(x) + x, 0), blocks,
+                                     ops.convert_to_tensor(x, "float32"))),
+    ("8.2", lambda y, p, k: 100 * recall_score(y, p, labels=range(k), average=None,
+                                               zero_division=np.nan)),
+    ("8.2", lambda y, p, k: 100 * np.bincount(y[y == p], minlength=k)
+                             / np.bincount(y, minlength=k)),
+    *[("8.6", lambda y, p, floor=floor: -np.log(picked(y, p) + floor).mean())
+      for floor in (0, 1e-9, 1e-8, 1e-7)],
+    ("8.6", lambda y, p: -np.log(np.clip(picked(y, p), 1e-7, 1 - 1e-7)).mean()),
+    ("8.6", lambda y, p: -np.log(picked(y, p.astype("float32"))).mean()),
+    ("8.6", lambda y, p: losses.SparseCategoricalCrossentropy()(y, p)),
+    ("9.7", lambda v, t: (get("9.7").answer(v, t)[0], round(get("9.7").answer(v, t)[1], 4))),
 ]
 
 ALSO_WRONG = [
@@ -552,7 +592,7 @@ ALSO_WRONG = [
      "Two convolutions"),
     ("4.4", lambda x, filters: layers.Maximum()([nested_path(x, filters), x]),
      "another way than by adding"),
-    ("4.4", block_with(first="sigmoid"), "is no ReLU"),
+    ("4.4", block_with(first="sigmoid"), "is not a ReLU"),
     ("4.4", block_with(inner=16), "these are others"),
     ("4.4", block_with(filters=8), "(14, 14, 4)"),
     ("5.4", lambda base, classes: base, "one number for each class"),
@@ -561,7 +601,8 @@ ALSO_WRONG = [
     ("5.7", lambda old, new: old, "its own names"),
     ("5.7", lambda old, new: list(new.values()), "dictionary is asked for"),
     ("6.1", 12.5, "in percent, where a fraction"),
-    ("6.2", lambda a, b: np.zeros(4), "returns the shape (4,) where () is expected"),
+    ("6.2", lambda a, b: np.zeros(4), "One number is expected here, and your function returns 4"),
+    ("3.1", lambda images: images[0], "numbers are expected here, and your function returns"),
     ("6.6", lambda: on_grey(layers.Conv2D(1, 3)), "shape of the image"),
     ("7.7", lambda ids, p: list(zip(ids, p.argmax(1))), "DataFrame is asked for"),
     ("7.7", lambda ids, p: pd.DataFrame({"id": ids, "target": p.argmax(1) + 1}).set_index("id"),
@@ -571,17 +612,148 @@ ALSO_WRONG = [
     ("7.3", lambda a, b: binomtest(int((a & ~b).sum()), int((a | b).sum())).pvalue, "alike"),
     ("7.6", lambda p, tried: np.minimum(p * (tried - np.arange(len(p))), 1), "go by size"),
     ("7.6", lambda p, tried: np.sort(p) * tried, "not"),
-    ("7.8", lambda y: np.bincount(y) / len(y), "shape"),
+    ("7.8", lambda y: np.bincount(y) / len(y), "numbers are expected here"),
     ("7.8", lambda y: compute_class_weight("balanced", classes=np.unique(y), y=y), "for each image"),
     ("7.8", lambda y: dict(enumerate(1 / np.bincount(y))), "something else"),
     ("8.2", lambda y, p, k: 100 * recalls(y, p, 4), "expected"),
     ("8.2", lambda y, p, k: np.round(100 * recalls(y, p, k), 1), "rounded"),
     ("8.4", lambda y, p, k: 100 * recalls(y, p, k).mean(), "in percent, where a fraction"),
     ("8.7", 0.95, "a fraction, where percent"),
-    ("8.8", lambda y, d: pairs(y, d)[:1], "values are expected"),
+    ("8.6", lambda y, p: -np.log(p[np.arange(len(y)), y]), "One number is expected here, and your"),
+    ("8.8", lambda y, d: pairs(y, d)[:1], "values are expected here, and your function returns"),
+    ("8.8", lambda y, d: [], "expected here, and your function returns none; try a case"),
+    ("8.8", lambda y, d: pairs(y, d) or [("A", "B")], "An empty list is expected here, and your fun"),
+    ("2.4", lambda x, keep, rate, training: layers.Dropout(rate)(x, training=training),
+     "something else each time"),
+    ("2.4", lambda x, *rest: x + np.random.default_rng().random(x.shape), "else each time"),
     ("8.8", lambda y, d: set(map(tuple, pairs(y, d))), "a set has no order"),
     ("9.4", lambda y, p, t: 0.5, "2 values are expected"),
 ]
+
+
+def slide_patches(image, kernel, height, width):
+    seen = np.zeros((image.shape[0] - height + 1, image.shape[1] - width + 1))
+    for row, column in np.ndindex(seen.shape):
+        seen[row, column] = np.sum(kernel * image[row:row + height, column:column + width])
+    return seen
+
+
+def assigned(old, new):
+    result = {name: values.copy() for name, values in new.items()}
+    for name in result:
+        try: result[name][:] = old[name]
+        except (KeyError, ValueError): continue
+    return result
+
+
+def vgg_by_hand(images, mean=(103.939, 116.779, 123.68), border=((0, 0), (2, 2), (2, 2), (0, 0))):
+    return np.repeat(np.pad(images.astype(float), border), 3, axis=-1) - mean
+
+
+def around_all(x, blocks, last):
+    y = x
+    for block in blocks: y = block(y)
+    return last(x + y)
+
+
+def product_at(image, kernel, bias, row, column):
+    total = 0
+    for i, j in np.ndindex(3, 3): total += image[row + i - 1, column + j - 1] * kernel[i, j]
+    return max(total + bias, 0)
+
+
+def patch_at(image, kernel, bias, row, column, border=1, shift=0):
+    row, column = row + shift, column + shift
+    patch = np.pad(image, border)[row:row + 3, column:column + 3]
+    return max(np.sum(kernel * patch) + bias, 0)
+
+
+def running(values, weight, of):
+    return np.array([of(values[:count + 1], weight ** np.arange(count + 1.0))
+                     for count in range(len(values))])
+
+
+def decisions_of(y, p, t):
+    sure = p.max(1) >= t
+    return sure, (p.argmax(1) == y)[sure]
+
+
+def best_of(validation): return max(validation, key=lambda name: sum(validation[name]))
+
+
+def rebuilt(fitted, images, k):
+    pca = PCA(k, svd_solver="full").fit(fitted)
+    return pca.inverse_transform(pca.transform(images))
+
+
+def neighbours(y, d):
+    found = list(d)
+    return [(a, b) for a, b in zip(found, found[1:]) if (d[a] == d[b]).all()]
+
+
+# The slips that students make most, written as they would write them, and the mistake's name.
+USUAL_SLIPS = [
+    ("1.2", (6, 6, 32), "second_padded"), ("1.2", (5, 5, 48), "added"),
+    ("1.3", lambda image, kernel: slide_patches(image, kernel.T, *kernel.shape), "transposed"),
+    ("1.3", lambda image, kernel: slide_patches(image, kernel, 3, 3), "always_three"),
+    ("1.3", lambda image, kernel: np.sum(kernel * image), "no_sliding"),
+    ("1.4", 18, "three_for_five"), ("1.4", 22, "no_middle"), ("1.4", 28, "a_little_wide"),
+    ("1.4", 13, "whole_poolings"), ("1.4", 14, "one_pooling"), ("1.4", 676, "area"),
+    ("2.1", 802_944, "twice_as_many"),
+    ("2.4", lambda x, keep, rate, training: np.where(keep, 0, x / (1 - rate)) if training else x,
+     "wrong_way_round"),
+    ("2.6", lambda right, chosen: tuple(part / 100 for part in in_percent(right, chosen))[::-1],
+     "exchanged"),
+    ("3.8", lambda e, h, l, p: l + (h - l) * cos(pi / 2 * (e % p) / p), "quarter_cosine"),
+    ("3.8", lambda e, h, l, p: l + (h - l) * (1 + cos(pi * (e % p) / (p - 1))) / 2,
+     "one_epoch_short"),
+    ("4.6", lambda x, blocks: around_all(x, blocks, partial(np.maximum, 0)), "around_all"),
+    ("4.6", lambda x, blocks: around_all(x, blocks, lambda y: y), "around_all_bare"),
+    ("5.1", 401_408, "neither"),
+    ("5.6", lambda images: vgg_by_hand(images, (123.68, 116.779, 103.939)), "red_first"),
+    ("5.6", lambda images: vgg_by_hand(images, border=((0, 0), (0, 4), (0, 4), (0, 0))),
+     "border_on_one_side"),
+    ("5.6", lambda images: vgg16.preprocess_input(
+        np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0))).astype("float32")), "one_channel"),
+    ("5.7", lambda old, new: {**new, **old}, "joined"), ("5.7", assigned, "filled_in"),
+    ("6.1", 8 * 8 * 32 * 6 / 3072, "multiplied"),
+    ("6.2", lambda a, b: ((a / 255 - b) ** 2).sum((1, 2, 3)).mean(), "summed_over_pixels"),
+    ("6.4", lambda train, images, k: rebuilt(np.concatenate([images, train]), images, k),
+     "fitted_on_both"),
+    ("6.5", lambda images, noise: ((images + noise).clip(0, 255) / 255, images), "target_on_255"),
+    ("7.2", 38_416, "at_ninety_percent"),
+    ("7.3", lambda a, b: binomtest(int((b & ~a).sum()), int((a ^ b).sum())), "whole_result"),
+    ("7.7", lambda ids, p: pd.DataFrame({"id": ids, "target": p.argmax(1) + 1}).sort_values("id"),
+     "rows_sorted"),
+    ("7.7", lambda ids, p: pd.DataFrame({"id": ids, "target": [str(c + 1) for c in p.argmax(1)]}),
+     "as_text"),
+    ("8.2", lambda y, p, k: np.bincount(y[p == y]) / 5, "by_five"),
+    ("8.2", lambda y, p, k: 100 * np.bincount(y[y == p]) / np.bincount(y), "forgets_classes"),
+    ("8.2", lambda y, p, k: 100 * recall_score(y, p, average=None), "zero_without_images"),
+    ("8.8", neighbours, "neighbours"),
+    ("9.3", lambda values, weight: running(values, weight, lambda v, w: (v * w[::-1]).sum()),
+     "not_divided"),
+    ("9.3", lambda values, weight: running(values, weight, lambda v, w: np.average(v, weights=w)),
+     "oldest_heaviest"),
+    ("9.4", lambda y, p, t: (decisions_of(y, p, t)[0].sum(), decisions_of(y, p, t)[1].mean()),
+     "count_decided"),
+    ("9.4", lambda y, p, t: (decisions_of(y, p, t)[0].mean(), decisions_of(y, p, t)[1].sum()),
+     "count_right"),
+    ("9.6", lambda image, kernel, *rest: patch_at(image, kernel.T, *rest), "transposed"),
+    ("9.6", partial(patch_at, border=2), "one_too_early"),
+    ("9.6", partial(patch_at, border=0, shift=-1), "without_border"),
+    ("9.6", partial(patch_at, shift=1), "beyond_the_border"),
+    ("9.6", product_at, "reads_the_other_side"),
+    ("9.7", lambda v, t: (best_of(v), t[best_of(v)]), "all_three"),
+    ("9.7", lambda v, t: (np.mean(t[best_of(v)]), best_of(v)), "exchanged"),
+]
+
+
+@pytest.mark.parametrize("name, answer, mistake", USUAL_SLIPS)
+def test_usual_slips_are_recognised(name, answer, mistake):
+    verdict = get(name).check(answer)
+    assert verdict.state == "wrong", verdict
+    assert verdict.text == get(name).words[mistake], verdict.text
 
 
 @pytest.mark.parametrize("name, answer", ALSO_RIGHT)

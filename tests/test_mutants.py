@@ -28,7 +28,9 @@ FUNCTIONS = [name for name in names() if KINDS[name] == "function"]
 # What no verdict may hold: names and messages from inside of Keras, and what is cut off in the middle.
 JARGON = re.compile(r"KerasTensor|Functional|Exception encountered|Arguments received|\x1b|<[^>]* object|ndim|"
                     r"EagerTensor|function_node|layer_module|input_shape=|InvalidArgument|Traceback|shape=\(|"
-                    r"[Uu]nrecognized keyword|could not interpret|\bInput \d|conv2d(_\d+)?'|dense_\d+'", re.I)
+                    r"[Uu]nrecognized keyword|could not interpret|\bInput \d|conv2d(_\d+)?'|dense_\d+'|operands could|broadcast|gufunc|ufunc|core dimension|out of bounds|"
+                    r"inhomogeneous|boolean index|zero-size|0-dimensional|length-1 arrays|scalar (array|index)|"
+                    r"numpy\.|ndarray|dtype\(|\bNaN\b|truth value of|\(\d+,\)|where \(\)", re.I)
 
 # Mutants that are accepted, by what stands in their changed line, and why they are right all the same.
 EQUIVALENT = {
@@ -129,11 +131,6 @@ def test_mutants_of_networks_are_refused(name):
         assert name in OPEN and keeps_the_promise(name, answer) or is_explained(name, line), (name, line)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if KINDS[name] == "choice"])
-def test_other_letters_are_refused(name):
-    assert [letter for letter in get(name).options if get(name).check(letter)] == [answer_of(get(name))]
-
-
 # --- odd, and right ---------------------------------------------------------------------------
 
 def each(change):
@@ -143,6 +140,9 @@ def each(change):
         if isinstance(value, (tuple, list)): return type(value)(map(changed, value))
         return change(value) if isinstance(value, (int, float, np.generic, np.ndarray)) else value
     return changed
+
+
+def as_fraction(value): return Fraction(value) if np.isfinite(value) else value
 
 
 def as_series(value): return pd.Series(value) if np.ndim(value) == 1 else value
@@ -158,7 +158,7 @@ ODD_RESULTS = {"list": each(lambda x: np.asarray(x).tolist()), "float32": each(n
                "in brackets": each(lambda x: np.asarray(x)[..., None].tolist()),
                "object": each(lambda x: np.array(x, object)), "series": each(as_series),
                "Fortran": each(np.asfortranarray), "longdouble": each(np.longdouble),
-               "fraction": each(lambda x: np.vectorize(Fraction, otypes=[object])(x) if np.ndim(x) < 2 else x)}
+               "fraction": each(lambda x: np.vectorize(as_fraction, otypes=[object])(x) if np.ndim(x) < 2 else x)}
 
 
 @pytest.mark.parametrize("name", [name for name in VALUES if KINDS[name] == "number"])
@@ -276,7 +276,7 @@ ODD_AND_RIGHT = [
     ("1.6", lambda: Wrapped(*small_parts())), ("1.6", lambda: Wrapped(Sequential(small_parts()[:2]), *small_parts()[2:])),
     ("1.6", lambda: Sequential([Input((28, 28)), layers.Reshape((28, 28, 1)), *small_parts()])),
     ("1.6", lambda: Sequential([Input((None, None, 1)), layers.Rescaling(1 / 255), *small_parts()])),
-    ("1.7", compiled_with(optimizers.SGD(0.01))), ("1.7", compiled_with(optimizers.SGD(0.01, momentum=0.9))),
+    ("1.7", compiled_with(optimizers.SGD(0.1))), ("1.7", compiled_with(optimizers.SGD(0.01, momentum=0.9))),
     ("1.7", compiled_with("rmsprop", losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])),
     ("1.7", compiled_with("adamax", losses.sparse_categorical_crossentropy)),
     ("1.7", compiled_with("lion", lambda y, p: -ops.mean(ops.log(ops.sum(p * ops.one_hot(ops.cast(y, "int32"), 10),
@@ -354,6 +354,27 @@ WRONG_WITH_WORDS = [
     ("4.4", lambda x, filters: layers.ReLU()(layers.Average()([path_without_bias(filters)(x), x])), "something else"),
     ("5.4", lambda base, classes: Sequential([base, 5]), "takes a list of layers"),
     ("1.6", lambda: Sequential([Input((32, 32, 3)), *small_parts()]), "shapes do not fit together"),
+    ("1.3", lambda image, kernel: image + kernel[0, 0] * np.ones(50), "do not fit together. It was given an array of"),
+    ("1.3", lambda image, kernel: image @ kernel, "two equal sizes"),
+    ("1.3", lambda image, kernel: image[len(image)], "there is no place"),
+    ("1.3", lambda image, kernel: image.sum(axis=2), "there is no axis 2 among 2"),
+    ("1.3", lambda image, kernel: image[0, 0, 0], "2 axes is asked for a place along 3"),
+    ("1.3", lambda image, kernel: image.reshape(2, 0), "numbers cannot become 2 x 0"),
+    ("1.3", lambda image, kernel: 1 if image > 0 else 0, "an array holds many"),
+    ("1.3", lambda image, kernel: np.zeros(image), "an array"), ("1.3", lambda image, kernel: image[kernel], "whole numbers"),
+    ("1.3", lambda image, kernel: range(image), "an array"), ("1.3", lambda image, kernel: float(image), "an array holds many"),
+    ("1.3", lambda image, kernel: np.array([image, kernel]), "parts of different sizes"),
+    ("1.3", lambda image, kernel: image[:0].max(), "of no numbers"), ("1.3", lambda image, kernel: image.lenght, "an array"),
+    ("1.3", lambda image, kernel: image[np.ones(99, bool)], "True or False to choose"),
+    ("1.3", lambda image, kernel: np.concatenate([image, kernel]), "do not fit together"),
+    ("1.3", lambda image, kernel: np.add(image, ["a"]), "kinds"),
+    ("1.7", compiled_with("adam", "mse"), "not the cross-entropy"), ("1.7", compiled_with("adam", "mae"), "not the cross-en"),
+    ("1.7", compiled_with("rmsprop", losses.CategoricalCrossentropy()), "one-hot"),
+    *[("1.7", compiled_with(optimizers.Adam(rate)), "but not to half") for rate in (1.0, 1e-4)],
+    ("3.6", lambda augmentation, network: Sequential([network, augmentation]), "in front of it"),
+    ("3.6", lambda augmentation, network: augmentation(network), "stopped with"),
+    ("4.4", lambda x, filters: Model(x, get("4.4").answer(x, filters)), "return the tensor"),
+    ("5.6", lambda images: images.repeat(3, axis=-1) - np.ones(2), "do not fit together"),
 ]
 
 

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['NEITHER', 'BY_HAND', 'as_array', 'finite_number', 'nearly', 'number', 'whole_numbers',
-           'shape', 'choice', 'call', 'in_form_of', 'alike', 'difference',
-           'difference_of_arrays', 'function', 'demand', 'outputs_of', 'layers_within',
+           'shape', 'choice', 'call', 'in_form_of', 'alike', 'difference', 'expected',
+           'difference_of_lists', 'difference_of_arrays', 'results_of', 'how_it_stopped',
+           'same', 'unexplained', 'function', 'demand', 'outputs_of', 'layers_within',
            'network', 'trainable_count', 'are_probabilities', 'noise_images']
 
 # %% ../../nbs/exercises/judges.ipynb #imports
@@ -14,6 +15,7 @@ import copy
 import functools
 import math
 import numbers
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
@@ -21,7 +23,7 @@ from itertools import islice
 import numpy as np
 
 from .exercise import (Exercise, Undecided, Wrong, answer_of, in_words,
-                                            one_line, outcome)
+                                            numbers_of, one_line, outcome)
 
 # %% ../../nbs/exercises/judges.ipynb #as-array
 def as_array(value) -> np.ndarray:
@@ -168,7 +170,7 @@ def alike(given, wanted, tolerance: float = 1e-5) -> bool:
     wanted = as_array(wanted)
     given = in_form_of(wanted, given)
     comparable = given.dtype.kind in "biuf" and given.shape == wanted.shape
-    return comparable and np.allclose(given, wanted, tolerance, tolerance)
+    return comparable and np.allclose(given, wanted, tolerance, tolerance, equal_nan=True)
 
 # %% ../../nbs/exercises/judges.ipynb #difference
 BY_HAND = ("but the values are not, and none of the usual slips explains them; "
@@ -181,23 +183,72 @@ def difference(given, wanted) -> str:
             return f"A dictionary is asked for. Received: {in_words(given)}."
         if set(given) != set(wanted): return "The dictionary has other names than it should have."
         return f"The names are right, {BY_HAND}"
-    if isinstance(wanted, (tuple, list)):
-        if isinstance(given, dict) or not hasattr(given, "__len__") or len(given) != len(wanted):
-            count = f" with {len(given)}" if isinstance(given, (tuple, list)) else ""
-            return f"{len(wanted)} values are expected here. Received: {in_words(given)}{count}."
-        slips = (nearly(a, b) for a, b in zip(given, wanted) if not alike(a, b))
-        return next(slips, "") or f"The form is right, {BY_HAND}"
+    if isinstance(wanted, (tuple, list)): return difference_of_lists(given, wanted)
     return difference_of_arrays(as_array(given), as_array(wanted))
+
+# %% ../../nbs/exercises/judges.ipynb #difference-parts
+def expected(what: str) -> str:   # 'one number', '3 values'
+    "Of what is expected: a sentence that has begun."
+    return f"{what[0].upper()}{what[1:]} {'are' if what.endswith('s') else 'is'} expected here"
+
+def difference_of_lists(given, wanted) -> str:
+    "What to say about a list, or about several values that are returned together."
+    count = len(wanted)
+    if isinstance(given, dict) or not hasattr(given, "__len__"):
+        return f"{expected(f'{count} values')}. Received: {in_words(given)}."
+    if len(given) != count:
+        values = f"{count} value{'s' * (count != 1)}" if count else "an empty list"
+        return (f"{expected(values)}, and your function returns {len(given) or 'none'}; "
+                "try a case that you can work out by hand.")
+    slips = (nearly(a, b) for a, b in zip(given, wanted) if not alike(a, b))
+    return next(slips, "") or f"The form is right, {BY_HAND}"
 
 def difference_of_arrays(given: np.ndarray, wanted: np.ndarray) -> str:
     "What to say about an array, or a number."
     if given.dtype.kind not in "biuf":
         return "Numbers are expected, and your function returns something else."
     if given.shape != wanted.shape:
-        return f"Your function returns the shape {given.shape} where {wanted.shape} is expected."
-    if not np.isfinite(given).all():
-        return "Your function returns NaN or infinity for some arguments."
+        size = numbers_of(given.shape)
+        return f"{expected(numbers_of(wanted.shape))}, and your function returns {size}."
+    if np.isfinite(wanted).all() and not np.isfinite(given).all():
+        return ("Your function gives no finite number for some arguments: is something divided by "
+                "zero, or a mean taken of nothing?")
     return nearly(given, wanted) or f"The shape is right, {BY_HAND}"
+
+# %% ../../nbs/exercises/judges.ipynb #results-of
+def results_of(function, tries: list, view: Callable) -> list:
+    "What a function gives for each of some arguments; the last one is a `Wrong` where it stops."
+    results = []
+    for arguments in tries:
+        try: results.append(view(call(function, *arguments)))
+        except Wrong as wrong: return [*results, wrong]
+    return results
+
+def how_it_stopped(wrong: Wrong) -> tuple:
+    "What an error says, and the numbers in it, in whatever order it names them."
+    text = one_line(wrong.__cause__ or wrong)
+    return re.sub(r"\d+", "", text), sorted(re.findall(r"\d+", text))
+
+def same(given, wanted, tolerance: float) -> bool:
+    "Whether two results agree, or two functions have stopped for the same reason."
+    if isinstance(given, Wrong) and isinstance(wanted, Wrong):
+        return how_it_stopped(given) == how_it_stopped(wanted)
+    return not isinstance(given, Wrong) and alike(given, wanted, tolerance)
+
+# %% ../../nbs/exercises/judges.ipynb #unexplained
+def unexplained(given: list, right: list, tries: list, tolerance: float, again: Callable) -> Wrong:
+    "What to say where no known mistake gives what an answer gives."
+    place, (one, wanted) = next((place, pair) for place, pair in enumerate(zip(given, right))
+                                if not same(*pair, tolerance))
+    if isinstance(one, Wrong):
+        arrays = [in_words(value) for value in tries[place] if isinstance(value, np.ndarray)]
+        if not arrays or one.__cause__ is None: return one
+        return Wrong(f"{one} It was given {' and '.join(arrays)}.")
+    problem = difference(one, wanted)
+    if problem.endswith(BY_HAND) and not alike(one, again()[place], tolerance):
+        problem = ("Your function returns something else each time it is called with the same "
+                   "arguments: it draws numbers of its own, where the arguments say all.")
+    return Wrong(problem)
 
 # %% ../../nbs/exercises/judges.ipynb #function
 def function(inputs: Callable,                # random generator -> tuple of arguments
@@ -209,21 +260,18 @@ def function(inputs: Callable,                # random generator -> tuple of arg
     "For a question whose answer is a function."
     @functools.cache
     def tries(): return [inputs(np.random.default_rng(seed)) for seed in range(cases)]
-    def results(function): return [view(call(function, *arguments)) for arguments in tries()]
+    def results(function): return results_of(function, tries(), view)
     known_results = functools.cache(results)   # of what is right, and of the known mistakes
+    def agree(given, wanted):
+        return len(given) == len(wanted) and all(same(*pair, tolerance)
+                                                 for pair in zip(given, wanted))
     def judge(answer, exercise):
-        def agrees(pair): return alike(*pair, tolerance)
         given = results(answer)
         right = known_results(oracle or answer_of(exercise))
-        if all(map(agrees, zip(given, right))): return
+        if agree(given, right): return
         for mistake in exercise.mistakes:
-            with contextlib.suppress(Wrong):
-                wrong = known_results(answer_of(mistake))
-                if all(map(agrees, zip(given, wrong))): break
-        else:
-            differing = next(pair for pair in zip(given, right) if not agrees(pair))
-            raise Wrong(difference(*differing))
-        raise Wrong(mistake.words)
+            if agree(given, known_results(answer_of(mistake))): raise Wrong(mistake.words)
+        raise unexplained(given, right, tries(), tolerance, again=lambda: results(answer))
     judge.inputs = inputs
     return judge
 
@@ -254,7 +302,7 @@ def layers_within(model) -> list:   # a Keras model, or a layer that holds other
     return [layer for child in layers for layer in (child, *layers_within(child))]
 
 # %% ../../nbs/exercises/judges.ipynb #network
-def network(*rules,                           # (sentence for who breaks it, function of the model)
+def network(*rules,                           # (what to say if it is broken, function of the model)
             finding: Callable | None = None,  # function of a right model: what to say about it
            ) -> Callable:                     # a judge
     "For a question whose answer is a Keras model."

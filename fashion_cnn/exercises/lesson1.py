@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['within_budget', 'kernel_weights', 'layer_shapes', 'image_and_kernel', 'slide',
-           'convolve', 'receptive_field', 'lowest_recall', 'sums_to_one', 'sees_images',
-           'convolution_count', 'grey_network', 'small_network', 'dense_network',
-           'cross_entropy_of', 'thirty_steps', 'wants_one_hot', 'learns', 'has_fallen',
-           'ready_to_learn', 'jumps', 'from_logits', 'creeps']
+           'convolve', 'transposed', 'always_three', 'receptive_field', 'lowest_recall',
+           'sums_to_one', 'sees_images', 'convolution_count', 'grey_network',
+           'small_network', 'dense_network', 'cross_entropy_of', 'thirty_steps',
+           'one_hot_loss', 'learns', 'has_fallen', 'ready_to_learn', 'jumps',
+           'from_logits', 'creeps', 'halting']
 
 # %% ../../nbs/exercises/lesson1.ipynb #imports
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def layer_shapes():
 
 layer_shapes.mistake(padded=(7, 7, 32), first_channels=(5, 5, 16), multiplied=(5, 5, 16 * 32),
                      no_last_pooling=(10, 10, 32), channels_first=(32, 5, 5),
-                     one_too_many=(4, 4, 32))
+                     one_too_many=(4, 4, 32), second_padded=(6, 6, 32), added=(5, 5, 16 + 32))
 
 # %% ../../nbs/exercises/lesson1.ipynb #convolution-inputs
 def image_and_kernel(rng):
@@ -64,7 +65,21 @@ convolve.mistake(flipped=lambda image, kernel: slide(image, kernel[::-1, ::-1]),
                  padded=lambda image, kernel: slide(image, kernel, "same"),
                  averaged=lambda image, kernel: slide(image, kernel) / kernel.size,
                  one_short=lambda image, kernel: slide(image, kernel)[:-1, :-1],
-                 no_sliding=lambda image, kernel: (image * kernel).sum())
+                 no_sliding=lambda image, kernel: (image * kernel).sum(),
+                 exchanged_sides=lambda image, kernel: convolve.answer(image, kernel.T))
+
+@convolve.mistake
+def transposed(image, kernel):
+    height, width = kernel.shape
+    return np.array([[(image[row:row + height, column:column + width] * kernel.T).sum()
+                      for column in range(image.shape[1] - width + 1)]
+                     for row in range(image.shape[0] - height + 1)])
+
+@convolve.mistake
+def always_three(image, kernel):
+    height, width = np.subtract(image.shape, 2)
+    return np.array([[(image[row:row + 3, column:column + 3] * kernel).sum()
+                      for column in range(width)] for row in range(height)])
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-4
 @solves("1.4", number())
@@ -73,7 +88,10 @@ def receptive_field():
 
 receptive_field.mistake(no_pooling=3 + 2 + 4, pooling_as_window=3 + 1 + 2 + 1 + 4, last_only=5,
                         product=3 * 2 * 3 * 2 * 5, whole_widths=(5 * 2 + 3) * 2 + 3,
-                        one_short=(5 * 2 + 2) * 2)
+                        one_short=(5 * 2 + 2) * 2, three_for_five=(3 * 2 + 2) * 2 + 2,
+                        no_middle=5 * 2 * 2 + 2, a_little_wide=(5 * 2 + 3) * 2 + 2,
+                        one_pooling=5 * 2 + 2 + 2, whole_poolings=3 + 2 + 2 + 2 + 4,
+                        area=((5 * 2 + 2) * 2 + 2) ** 2)
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-5
 @solves("1.5", choice())
@@ -117,7 +135,7 @@ within_budget = network(
      lambda model: convolution_count(model) == 2),
     ("It learns too many numbers: most of them sit where a dense layer meets a large picture, so "
      "pool before you flatten, or average.", lambda model: trainable_count(model) <= 5_000),
-    ("What comes out are no probabilities: each row must be at least 0 and sum to 1, also for raw "
+    ("What comes out are not probabilities: each row must be at least 0 and sum to 1, also for raw "
      "pixels.", sums_to_one),
     ("All images get the same answer, so the network does not look at them.", sees_images),
     finding=lambda model: f"Yours learns {trainable_count(model):,} numbers.")
@@ -180,13 +198,12 @@ def thirty_steps(network, x, y):
     for _ in range(30): network.train_on_batch(x, y)
 
 # %% ../../nbs/exercises/lesson1.ipynb #wants-one-hot
-def wants_one_hot(answer, x, y) -> bool:
-    "Whether training works with one-hot labels."
+def one_hot_loss(answer, x, y) -> float:
+    "The loss before training with one-hot labels; NaN where there is none."
     network = dense_network()
     answer(network)
-    try: thirty_steps(network, x, np.eye(10)[y])
-    except Exception: return False
-    return True
+    try: return float(network.compute_loss(x, np.eye(10)[y], network(x)))
+    except Exception: return float("nan")
 
 # %% ../../nbs/exercises/lesson1.ipynb #training-judge
 def learns(answer, exercise):
@@ -203,9 +220,12 @@ def learns(answer, exercise):
     before = cross_entropy_of(network, x, y)
     try: thirty_steps(network, x, y)
     except Exception as error:
-        demand(not wants_one_hot(answer, x, y),
+        loss = one_hot_loss(answer, x, y)
+        demand(not np.isclose(loss, before, rtol=0.01),
                "The loss expects one-hot labels; ours are class numbers, for which Keras has a "
                "loss whose name begins with 'sparse'.")
+        demand(np.isnan(loss), "This loss is not the cross-entropy of ten classes. For labels that "
+                               "are class numbers, its name in Keras begins with 'sparse'.")
         raise Wrong(f"Training stopped with {one_line(error)}.") from error
     demand(network.trainable_weights, "Nothing is left to learn: all layers of the network are "
                                       "frozen.")
@@ -218,8 +238,9 @@ def has_fallen(before: float, after: float) -> str:
                                   "the valley. Try a smaller rate.")
     demand(after < 0.99 * before, "The loss has hardly moved: the steps are too short. Try a "
                                   "larger learning rate.")
-    demand(after <= 0.9 * before, "The loss falls, but too slowly. Try another learning rate, "
-                                  "or Adam.")
+    demand(after <= 0.5 * before, f"The loss falls, but not to half: from {before:.2f} to "
+                                  f"{after:.2f}. The steps are too short, or so long that some of "
+                                  "them jump too far. Try ten times the rate, and a tenth of it.")
     return f"In thirty steps the loss fell from {before:.2f} to {after:.2f}."
 
 # %% ../../nbs/exercises/lesson1.ipynb #solution-1-7
@@ -242,5 +263,11 @@ def creeps(network):
     import keras
     network.compile(keras.optimizers.Adam(1e-7), "sparse_categorical_crossentropy")
 
-ready_to_learn.mistake(one_hot=lambda network: network.compile("adam", "categorical_crossentropy"),
+@ready_to_learn.mistake
+def halting(network):
+    import keras
+    network.compile(keras.optimizers.Adam(1.0), "sparse_categorical_crossentropy")
+
+ready_to_learn.mistake(another_loss=lambda network: network.compile("adam", "mse"),
+                       one_hot=lambda network: network.compile("adam", "categorical_crossentropy"),
                        not_compiled=lambda network: setattr(network, "built", True))

@@ -20,7 +20,8 @@ def dense_weights():
     return (14 * 14 * 32 + 1) * 64
 
 dense_weights.mistake(no_bias=14 * 14 * 32 * 64, no_channels=(14 * 14 + 1) * 64,
-                      averaged=(32 + 1) * 64, one_bias=14 * 14 * 32 * 64 + 1)
+                      averaged=(32 + 1) * 64, one_bias=14 * 14 * 32 * 64 + 1,
+                      twice_as_many=(14 * 14 * 32 + 1) * 128)
 
 # %% ../../nbs/exercises/lesson2.ipynb #solution-2-2
 @solves("2.2", choice())
@@ -106,6 +107,8 @@ dropout.mistake(
     divided_by_rate=lambda x, keep, rate, training: x * keep / rate if training else x,
     as_in_2012=lambda x, keep, rate, training: x * keep if training else x * (1 - rate),
     made_smaller=lambda x, keep, rate, training: x * keep * (1 - rate) if training else x,
+    wrong_way_round=lambda x, keep, rate, training: x * ~keep / (1 - rate) if training else x,
+    own_dice=lambda x, keep, rate, training: np.random.default_rng().random(x.shape),
     by_chance=lambda x, keep, rate, training: x * keep / keep.mean() if training else x)
 
 # %% ../../nbs/exercises/lesson2.ipynb #solution-2-5
@@ -152,6 +155,7 @@ def lets_all_choose(right, chosen):
     return right[best, chosen].mean(), np.delete(right[best], chosen).mean()
 
 honest_accuracy.mistake(
+    exchanged=lambda right, chosen: honest_accuracy.answer(right, chosen)[::-1],
     last_of_equal=lambda right, chosen: honest_accuracy.answer(right[::-1], chosen),
     reports_the_choice=lambda right, chosen: 2 * honest_accuracy.answer(right, chosen)[:1],
     chooses_twice=lambda right, chosen: (

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['some_images', 'mirror', 'pictures_shown', 'image_and_move', 'moved', 'move',
            'strength_of_alpha', 'helpful_augmentations', 'small_network',
-           'fixes_training', 'wraps', 'trains_network', 'augmented_network',
+           'fixes_training', 'wrapped', 'wraps', 'trains_network', 'augmented_network',
            'always_augmented', 'fixed_in_model', 'network_never_trains',
            'never_augmented', 'augments_the_output', 'image_and_place', 'between',
            'opposite', 'exchanged_parts', 'bilinear', 'epoch_and_rates', 'falling',
@@ -93,7 +93,7 @@ def helpful_augmentations():
     assert all(value > 0 for value in accuracy.values())   # all five are recorded
     better = sum(accuracy[name] > accuracy["none"] + 1 for name in names[1:])
     answer = "a" if better >= 3 else "b" if better else "c"
-    measured = ", ".join(f"{name} {value:.1f} %" for name, value in accuracy.items())
+    measured = ", ".join(f"{name} {value:.2f} %" for name, value in accuracy.items())
     found = f"Test accuracy: {measured}."
     return answer, found
 
@@ -111,11 +111,21 @@ def fixes_training(model) -> bool:
     nodes = [node for part in parts for node in part.get("inbound_nodes", [])]
     return any(node["kwargs"].get("training") is not None for node in nodes)
 
+def wrapped(answer, augmentation, network):
+    "The model that an answer makes; says so where its augmentation is not given the images."
+    from keras import layers
+    try: return call(answer, augmentation, network)
+    except Wrong as wrong:
+        try: call(answer, layers.Identity(), network)
+        except Wrong: raise wrong
+        raise Wrong("The augmentation is given something else than the images. Does it stand "
+                    "behind the network? It belongs in front of it.") from wrong
+
 def wraps(answer, exercise):
     "The judge of 3.6."
     from fashion_cnn.augment import pipeline
     inner = small_network()
-    outer = call(answer, pipeline("e-shift-rotate", seed=1), inner)
+    outer = wrapped(answer, pipeline("e-shift-rotate", seed=1), inner)
     images = noise_images().astype("float32") / 255
     plain = outputs_of(inner, images)
     used = outputs_of(outer, images)
@@ -213,11 +223,11 @@ def exchanged_parts(row, column) -> tuple:
 def bilinear(image, row, column):
     top = int(row)
     left = int(column)
-    down = row - top
-    right = column - left
-    upper = (1 - right) * image[top, left] + right * image[top, left + 1]
-    lower = (1 - right) * image[top + 1, left] + right * image[top + 1, left + 1]
-    return (1 - down) * upper + down * lower
+    below = row - top
+    beside = column - left
+    upper = (1 - beside) * image[top, left] + beside * image[top, left + 1]
+    lower = (1 - beside) * image[top + 1, left] + beside * image[top + 1, left + 1]
+    return (1 - below) * upper + below * lower
 
 bilinear.mistake(
     nearest=lambda image, row, column: image[round(row), round(column)],
@@ -254,4 +264,8 @@ restarting_rate.mistake(
                                                         low),
     rising=lambda epoch, high, low, period: falling(epoch % period / period, low, high),
     falls_to_zero=lambda epoch, high, low, period: falling(epoch % period / period, high, 0),
+    quarter_cosine=lambda epoch, high, low, period: (
+        low + (high - low) * math.cos(math.pi / 2 * (epoch % period / period))),
+    one_epoch_short=lambda epoch, high, low, period: falling(epoch % period / (period - 1), high,
+                                                             low),
     whole_cosine=lambda epoch, high, low, period: falling(2 * epoch / period, high, low))

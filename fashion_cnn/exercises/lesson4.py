@@ -6,9 +6,10 @@
 __all__ = ['block_weights', 'additions', 'slope_of_blocks', 'set_weights', 'output_of', 'is_sum',
            'grows_with_kernels', 'random_kernels', 'slip_between_convolutions',
            'model_of_block', 'is_identity_block', 'keeps_its_input', 'block',
-           'identity_block', 'with_projection', 'single_convolution', 'residual_by_name',
-           'numbers_and_blocks', 'relu', 'residual_stack', 'last_block_only',
-           'shortcuts_from_the_start', 'blocks_see_the_start', 'concatenated_weights']
+           'identity_block', 'with_projection', 'returns_a_model', 'single_convolution',
+           'residual_by_name', 'bent', 'numbers_and_blocks', 'relu', 'residual_stack',
+           'last_block_only', 'shortcuts_from_the_start', 'blocks_see_the_start',
+           'concatenated_weights']
 
 # %% ../../nbs/exercises/lesson4.ipynb #imports
 from collections.abc import Callable
@@ -90,7 +91,7 @@ def slip_between_convolutions(block) -> str:
                 "single larger convolution.")
     normalised = any("gamma" in weight.path for weight in block.weights)
     if normalised or np.allclose(path(2 * one), 2 * path(one), atol=1e-3): return ""
-    return "The activation between the two convolutions is no ReLU."
+    return "The activation between the two convolutions is not a ReLU."
 
 # %% ../../nbs/exercises/lesson4.ipynb #block-form
 def model_of_block(answer, filters: int):
@@ -98,6 +99,8 @@ def model_of_block(answer, filters: int):
     import keras
     inputs = keras.Input((14, 14, filters))
     output = call(answer, inputs, filters)
+    demand(not isinstance(output, keras.Model),
+           "Your function returns a model; return the tensor that its last layer gives.")
     try: return keras.Model(inputs, output)
     except Exception as error:
         raise Wrong("What your function returns does not come from its input by layers: "
@@ -173,6 +176,11 @@ def with_projection(x, filters):
     return layers.ReLU()(layers.Add()([y, layers.Conv2D(filters, 1)(x)]))
 
 @identity_block.mistake
+def returns_a_model(x, filters):
+    from keras import Model
+    return Model(x, identity_block.answer(x, filters))
+
+@identity_block.mistake
 def single_convolution(x, filters):
     from keras import layers
     y = layers.Conv2D(filters, 5, padding="same")(x)
@@ -187,22 +195,30 @@ identity_block.mistake(plain_block=lambda x, filters: block(x, filters, join=Non
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-5
 @solves("4.5", choice())
 def residual_by_name():
+    from fashion_cnn.compare import difference
+    from fashion_cnn.evaluate import Evaluation
     from fashion_cnn.run import recorded
-    simple, residual = (recorded(name)[0] for name in ("cm6-cnn", "cm6-resnet"))
-    assert simple.data["fingerprint"] == residual.data["fingerprint"]    # the same images
-    test = simple.metrics["test"]
-    points = 100 * (residual.metrics["test"]["accuracy"] - test["accuracy"])
+    simple, residual = ([Evaluation.from_run(run) for run in recorded(name)]
+                        for name in ("cm6-cnn", "cm6-resnet"))
+    found = difference(simple, residual)    # second minus first, on the same test images
+    points, low, high = (100 * value for value in (found.value, found.low, found.high))
     answer = "a" if points > 1 else "c" if points < -1 else "b"
-    found = (f"Recorded: {points:+.1f} points, with {test['images']:,} test images "
-             "and one seed each.")
+    found = (f"Recorded: {points:+.2f} points ({low:+.2f} to {high:+.2f}), with "
+             f"{simple[0].images:,} test images, {len(simple)} and {len(residual)} runs.")
     return answer, found
 
 # %% ../../nbs/exercises/lesson4.ipynb #blocks-inputs
+def bent(weights, x):   # x: an array, or a tensor of Keras
+    "Weights times numbers, bent by a tanh; a tensor becomes a tensor of the same type."
+    y = np.tanh(weights @ np.asarray(x))
+    if isinstance(x, np.ndarray): return y
+    from keras import ops
+    return ops.convert_to_tensor(y, x.dtype)
+
 def numbers_and_blocks(rng):
     "Some numbers, and one to five functions of such numbers."
     count, size = rng.integers([1, 2], [6, 8])
-    def block(weights, x): return np.tanh(weights @ x)
-    return rng.normal(size=size), [partial(block, weights)
+    return rng.normal(size=size), [partial(bent, weights)
                                    for weights in rng.normal(0, 0.5, (count, size, size))]
 
 def relu(x):
@@ -238,6 +254,8 @@ residual_stack.mistake(
     without_input=lambda x, blocks: relu(sum(block(x) for block in blocks)),
     halved=lambda x, blocks: reduce(lambda x, block: relu(x + block(x)) / 2, blocks, x),
     one_long_shortcut=lambda x, blocks: relu(x + reduce(lambda y, f: relu(f(y)), blocks, x)),
+    around_all=lambda x, blocks: relu(x + reduce(lambda y, block: block(y), blocks, x)),
+    around_all_bare=lambda x, blocks: x + reduce(lambda y, block: block(y), blocks, x),
     without_relu=lambda x, blocks: reduce(lambda x, block: x + block(x), blocks, x),
     without_shortcuts=lambda x, blocks: reduce(lambda x, block: relu(block(x)), blocks, x),
     relu_before_sum=lambda x, blocks: reduce(lambda x, block: x + relu(block(x)), blocks, x),

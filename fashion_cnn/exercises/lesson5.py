@@ -8,10 +8,12 @@ __all__ = ['PARTS', 'CASES', 'trained_by_known', 'head_weights', 'saved_passes',
            'new_head', 'trains_nothing', 'chain', 'trained_layers', 'freezes_until',
            'set_flags', 'free_from', 'only_freezes', 'frees_the_model_only',
            'gray_images', 'ready_for_vgg', 'images_for_vgg', 'border_too_late',
-           'raw_pixels', 'old_and_new', 'inherit_weights', 'keeps_old_layers',
-           'by_position', 'compares_sizes']
+           'raw_pixels', 'one_channel', 'border_on_one_side', 'old_and_new',
+           'inherit_weights', 'keeps_old_layers', 'by_position', 'compares_sizes',
+           'filled_in']
 
 # %% ../../nbs/exercises/lesson5.ipynb #imports
+import contextlib
 import functools
 
 import numpy as np
@@ -27,7 +29,8 @@ def head_weights():
     return 32 * (7 * 7 * 256 + 1) + 6 * (32 + 1)
 
 head_weights.mistake(no_classes=32 * (7 * 7 * 256 + 1), averaged=32 * (256 + 1) + 6 * (32 + 1),
-                     no_biases=32 * 7 * 7 * 256 + 6 * 32, no_hidden_layer=6 * (7 * 7 * 256 + 1))
+                     no_biases=32 * 7 * 7 * 256 + 6 * 32, no_hidden_layer=6 * (7 * 7 * 256 + 1),
+                     neither=32 * 7 * 7 * 256)
 
 # %% ../../nbs/exercises/lesson5.ipynb #solution-5-2
 @solves("5.2", number())
@@ -91,7 +94,7 @@ def has_right_head(model, base):
     given = outputs_of(model, images)
     features = outputs_of(base, images)
     demand(are_probabilities(given),
-           "What comes out are no probabilities: the last layer needs a softmax.")
+           "What comes out are not probabilities: the last layer needs a softmax.")
     def is_head(pooled):
         return np.allclose(given, head_output(pooled, model.trainable_weights), atol=1e-4)
     demand(not is_head(features.max((1, 2))),
@@ -230,14 +233,26 @@ def raw_pixels(images):
     padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
     return np.repeat(padded, 3, axis=-1).astype("float32")
 
+@images_for_vgg.mistake
+def one_channel(images):
+    from keras.applications.vgg16 import preprocess_input
+    return preprocess_input(np.pad(images.astype("float32"), ((0, 0), (2, 2), (2, 2), (0, 0))))
+
+@images_for_vgg.mistake
+def border_on_one_side(images):
+    from keras.applications.vgg16 import preprocess_input
+    padded = np.pad(images.astype("float32"), ((0, 0), (0, 4), (0, 4), (0, 0)))
+    return preprocess_input(np.repeat(padded, 3, axis=-1))
+
 images_for_vgg.mistake(even_grey=lambda images: raw_pixels(images) / 255,
+                       red_first=lambda images: ready_for_vgg(images)[..., ::-1],
                        no_border=lambda images: ready_for_vgg(images)[:, 2:-2, 2:-2],
                        divided_first=lambda images: ready_for_vgg(images, 1 / 255))
 
 # %% ../../nbs/exercises/lesson5.ipynb #weights-inputs
 def old_and_new(rng):
     "Weights of a trained network, and of one that is to begin."
-    sizes = [(2, 4), (4, 2), (8,), (3, 3)]    # three of them hold equally many numbers
+    sizes = [(2, 4), (4, 2), (8,), (3, 3), (4,)]    # equally many numbers, or a row of another
     def draw():
         names = rng.permutation(["conv1", "conv2", "conv3", "dense", "head", "stem"])[:5].tolist()
         return {name: rng.normal(size=rng.choice(np.array(sizes, object))) for name in names}
@@ -265,7 +280,15 @@ def compares_sizes(old, new):
     def fits(name): return name in old and old[name].size == new[name].size
     return {name: old[name] if fits(name) else new[name] for name in new}
 
+@inherit_weights.mistake
+def filled_in(old, new):
+    weights = {name: values.copy() for name, values in new.items()}
+    for name, values in weights.items():
+        with contextlib.suppress(KeyError, ValueError): values[:] = old[name]
+    return weights
+
 inherit_weights.mistake(
+    joined=lambda old, new: {**new, **old},
     any_layer_that_fits=lambda old, new: {name: next(
         (given for given in old.values() if given.shape == begun.shape), begun)
         for name, begun in new.items()},

@@ -24,7 +24,8 @@ def share_of_code():
     return 8 * 8 * 6 / (32 * 32 * 3)
 
 share_of_code.mistake(one_colour=8 * 8 * 6 / (32 * 32), one_pooling=16 * 16 * 6 / (32 * 32 * 3),
-                      first_channels=8 * 8 * 64 / (32 * 32 * 3),
+                      first_channels=8 * 8 * 32 / (32 * 32 * 3),
+                      multiplied=8 * 8 * 32 * 6 / (32 * 32 * 3),
                       the_other_way=32 * 32 * 3 / (8 * 8 * 6), count_only=8 * 8 * 6)
 
 # %% ../../nbs/exercises/lesson6.ipynb #error-inputs
@@ -41,6 +42,8 @@ def squared_error(images, rebuilt):
 squared_error.mistake(
     two_scales=lambda images, rebuilt: np.mean((images - rebuilt) ** 2),
     summed=lambda images, rebuilt: np.sum((images / 255 - rebuilt) ** 2),
+    summed_over_pixels=lambda images, rebuilt: np.mean(
+        np.sum((images / 255 - rebuilt) ** 2, axis=(1, 2, 3))),
     absolute=lambda images, rebuilt: np.mean(abs(images / 255 - rebuilt)),
     rooted=lambda images, rebuilt: np.sqrt(np.mean((images / 255 - rebuilt) ** 2)),
     on_255=lambda images, rebuilt: np.mean((images - 255 * rebuilt) ** 2))
@@ -54,7 +57,7 @@ def directions_needed():
     seen = pixels[:200]
     others = pixels[200:]
     pca = PCA(svd_solver="full").fit(seen)                    # the most important directions first
-    start = np.square(others - seen.mean(axis=0)).sum()       # the error of the average sketch
+    start = np.square(others - seen.mean(axis=0)).sum()       # the error of the average drawing
     caught = np.square(pca.transform(others)).sum(axis=0)     # by each direction
     caught = np.cumsum(caught) / start                        # by the first k, as a part of it
     needed = 1 + int(np.argmax(caught > 0.75)) if caught[-1] > 0.75 else 784
@@ -102,6 +105,7 @@ def around_the_wrong_mean(train, images, k):
 
 rebuild.mistake(
     without_the_mean=lambda train, images, k: rebuilt_by_pca(train, images, k) - train.mean(axis=0),
+    fitted_on_both=lambda train, images, k: rebuilt_by_pca(np.vstack([train, images]), images, k),
     fitted_on_images=lambda train, images, k: rebuilt_by_pca(images, images, k))
 
 # %% ../../nbs/exercises/lesson6.ipynb #noise-inputs
@@ -123,6 +127,7 @@ denoising_pair.mistake(
     asks_for_the_noise=lambda images, noise: 2 * denoising_pair.answer(images, noise)[:1],
     not_clipped=lambda images, noise: ((images + noise) / 255, images / 255),
     exchanged=lambda images, noise: (images / 255, np.clip(images + noise, 0, 255) / 255),
+    target_on_255=lambda images, noise: (np.clip(images + noise, 0, 255) / 255, images),
     on_255=lambda images, noise: (np.clip(images + noise, 0, 255), images),
     noise_too_large=lambda images, noise: (np.clip(images / 255 + noise, 0, 1), images / 255))
 
@@ -131,7 +136,7 @@ def code_layer(model):
     "The layer called `code`, also where it stands in a model within the model."
     return next(layer for layer in layers_within(model) if layer.name == "code")
 
-def outputs_and_codes(model, images, codes=()) -> tuple:   # codes: what it shall give instead
+def outputs_and_codes(model, images, codes=()) -> tuple:   # codes: what it should give instead
     "What a model puts out, and all that its layer `code` has put out on the way."
     layer = code_layer(model)
     compute = layer.call

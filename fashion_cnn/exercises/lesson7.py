@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['half_width', 'whole_width', 'images_needed', 'two_networks', 'only_one_right',
-           'coin_test', 'mcnemar', 'mcnemar_test', 'one_sided', 'as_if_independent',
-           'chi_squared', 'first_better', 'second_better', 'share_of_wins', 'unsure',
-           'tempered', 'with_temperature', 'disagreeing_seeds', 'p_values', 'multiplied',
-           'in_place', 'holm', 'factors_reversed', 'unsorted', 'order_taken_twice',
-           'ids_and_probabilities', 'columns_of', 'table_of', 'contest_table',
-           'unequal_classes', 'weights_of_scikit_learn', 'images_alike',
+           'coin_test', 'mcnemar', 'p_value', 'mcnemar_test', 'one_sided', 'whole_result',
+           'as_if_independent', 'chi_squared', 'first_better', 'second_better',
+           'share_of_wins', 'unsure', 'tempered', 'with_temperature', 'disagreeing_seeds',
+           'p_values', 'multiplied', 'in_place', 'holm', 'factors_reversed', 'unsorted',
+           'order_taken_twice', 'ids_and_probabilities', 'columns_of', 'table_of',
+           'contest_table', 'unequal_classes', 'weights_of_scikit_learn', 'images_alike',
            'balanced_weights', 'absent_counted', 'one_for_each_class', 'square_root']
 
 # %% ../../nbs/exercises/lesson7.ipynb #imports
@@ -39,7 +39,8 @@ half_width.mistake(as_fraction=lambda: whole_width() / 200,
 def images_needed():
     return 2_500 * (1.2 / 0.3) ** 2
 
-images_needed.mistake(for_half=2_500 * 4, twice=2_500 * 2, fewer=2_500 // 4, additional=2_500 * 15)
+images_needed.mistake(for_half=2_500 * 4, twice=2_500 * 2, fewer=2_500 // 4, additional=2_500 * 15,
+                      at_ninety_percent=1.96 ** 2 * 0.9 * 0.1 / 0.003 ** 2)
 
 # %% ../../nbs/exercises/lesson7.ipynb #mcnemar-inputs
 def two_networks(rng):
@@ -61,8 +62,12 @@ def mcnemar(first, second) -> float:
     counts = only_one_right(first, second)
     return coin_test(counts[0], sum(counts))
 
+def p_value(result):
+    "What is compared: a number, or a text where SciPy's whole result is returned."
+    return "the whole result" if hasattr(result, "pvalue") else result
+
 # %% ../../nbs/exercises/lesson7.ipynb #solution-7-3
-@solves("7.3", function(two_networks, mcnemar))
+@solves("7.3", function(two_networks, mcnemar, view=p_value))
 def mcnemar_test(first, second):
     from scipy.stats import binomtest
     only_first = (first & ~second).sum()
@@ -74,6 +79,12 @@ def mcnemar_test(first, second):
 def one_sided(first, second):
     counts = only_one_right(first, second)
     return coin_test(max(counts), sum(counts), alternative="greater")
+
+@mcnemar_test.mistake
+def whole_result(first, second):
+    from scipy.stats import binomtest
+    counts = only_one_right(first, second)
+    return binomtest(counts[0], sum(counts))
 
 @mcnemar_test.mistake
 def as_if_independent(first, second):
@@ -136,8 +147,8 @@ def disagreeing_seeds():
     first, second = (Evaluation.from_run(run) for run in recorded("hw2-cnn")[:2])
     disagree = int((first.right != second.right).sum())
     answer = "a" if disagree < 200 else "b" if disagree <= 1_200 else "c"
-    found = (f"On {disagree:,} images, while the two accuracies differ by "
-             f"{100 * abs(first.accuracy - second.accuracy):.1f} points.")
+    found = (f"Exactly one of them is right on {disagree:,} images, although their accuracies "
+             f"differ by only {100 * abs(first.accuracy - second.accuracy):.1f} points.")
     return answer, found
 
 # %% ../../nbs/exercises/lesson7.ipynb #holm-inputs
@@ -194,7 +205,8 @@ def ids_and_probabilities(rng):
     return rng.permutation(900)[:7] + 20_000, rng.dirichlet(np.ones(5), 7)
 
 def columns_of(table) -> list:
-    "What stands in a table of predictions: ids, targets, and whether these are whole numbers."
+    "What stands in a table of predictions: ids, targets, and of which kind these are."
+    import pandas as pd
     if not hasattr(table, "columns"):
         raise Wrong(f"A pandas.DataFrame is asked for. Received: {in_words(table)}.")
     columns = list(map(str, table.columns))
@@ -202,7 +214,8 @@ def columns_of(table) -> list:
            "The columns must be 'id' and 'target', and an index does not count. "
            f"Received: {', '.join(columns) or 'none'}.")
     targets = np.asarray(table["target"])
-    return [np.asarray(table["id"]), targets, targets.dtype.kind in "iu"]
+    kind = {"i": "whole", "u": "whole", "f": "with a point"}.get(targets.dtype.kind, "text")
+    return [np.asarray(table["id"]), pd.to_numeric(targets, errors="coerce"), kind]
 
 def table_of(ids, targets):
     "A pandas DataFrame with the columns `id` and `target`."
@@ -217,6 +230,8 @@ def contest_table(ids, probabilities):
 
 contest_table.mistake(from_zero=lambda ids, p: table_of(ids, p.argmax(axis=1)),
                       ids_sorted=lambda ids, p: table_of(sorted(ids), p.argmax(axis=1) + 1),
+                      rows_sorted=lambda ids, p: contest_table.answer(ids, p).sort_values("id"),
+                      as_text=lambda ids, p: table_of(ids, (p.argmax(axis=1) + 1).astype(str)),
                       renumbered=lambda ids, p: table_of(range(len(ids)), p.argmax(axis=1) + 1),
                       probability=lambda ids, p: table_of(ids, p.max(axis=1)),
                       as_float=lambda ids, p: table_of(ids, p.argmax(axis=1) + 1.0))

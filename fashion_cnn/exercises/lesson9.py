@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['steps', 'products_on_padding', 'curve_and_weight', 'smoothed', 'smooth',
-           'drawn_to_zero', 'with_threshold', 'decided', 'is_right', 'may_refuse',
-           'above_only', 'knows_the_truth', 'errors_avoided', 'place_in_image',
-           'one_number', 'feature_at', 'without_activation', 'attempts', 'luckiest',
-           'honest_winner']
+           'drawn_to_zero', 'not_divided', 'oldest_heaviest', 'with_threshold', 'decided',
+           'is_right', 'may_refuse', 'above_only', 'knows_the_truth', 'errors_avoided',
+           'place_in_image', 'one_number', 'feature_at', 'without_activation',
+           'without_border', 'reads_the_other_side', 'beyond_the_border', 'attempts',
+           'luckiest', 'honest_winner']
 
 # %% ../../nbs/exercises/lesson9.ipynb #imports
 import numpy as np
@@ -61,6 +62,19 @@ def drawn_to_zero(values, weight, total=0.0):
         smooth.append(total)
     return np.array(smooth)
 
+@smooth.mistake
+def not_divided(values, weight, total=0.0):
+    smooth = []
+    for value in values:
+        total = weight * total + value
+        smooth.append(total)
+    return np.array(smooth)
+
+@smooth.mistake
+def oldest_heaviest(values, weight):
+    weights = weight ** np.arange(len(values))
+    return np.cumsum(weights * values) / np.cumsum(weights)
+
 smooth.mistake(first_too_heavy=lambda values, weight: drawn_to_zero(values, weight, values[0]),
                plain_mean=lambda values, weight: np.cumsum(values) / np.arange(1, len(values) + 1),
                the_other_way=lambda values, weight: smoothed(values, 1 - weight))
@@ -100,6 +114,8 @@ def knows_the_truth(labels, p, threshold):
 
 may_refuse.mistake(
     counts=lambda y, p, t: (decided(p, t).sum(), (decided(p, t) & is_right(y, p)).sum()),
+    count_decided=lambda y, p, t: (decided(p, t).sum(), is_right(y, p)[decided(p, t)].mean()),
+    count_right=lambda y, p, t: (decided(p, t).mean(), is_right(y, p)[decided(p, t)].sum()),
     exchanged=lambda y, p, t: may_refuse.answer(y, p, t)[::-1],
     accuracy_over_all=lambda y, p, t: (decided(p, t).mean(), is_right(y, p).mean()),
     refused_wrong=lambda y, p, t: (decided(p, t).mean(), (decided(p, t) & is_right(y, p)).mean()),
@@ -142,7 +158,26 @@ def feature_at(image, kernel, bias, row, column):
 def without_activation(image, kernel, bias, row, column):
     return (np.pad(image, 1)[row:row + 3, column:column + 3] * kernel).sum() + bias
 
+@feature_at.mistake
+def without_border(image, kernel, bias, row, column):
+    patch = image[row - 1:row + 2, column - 1:column + 2]
+    return max((patch * kernel).sum() + bias, 0.0)
+
+@feature_at.mistake
+def reads_the_other_side(image, kernel, bias, row, column):
+    products = [image[row + down - 1, column + right - 1] * kernel[down, right]
+                for down, right in np.ndindex(3, 3)]
+    return max(sum(products) + bias, 0.0)
+
+@feature_at.mistake
+def beyond_the_border(image, kernel, bias, row, column):
+    patch = np.pad(image, 1)[row + 1:row + 4, column + 1:column + 4]
+    return max((patch * kernel).sum() + bias, 0.0)
+
 feature_at.mistake(
+    transposed=lambda image, kernel, *rest: one_number(image, kernel.T, *rest),
+    one_too_early=lambda image, kernel, bias, *place: one_number(
+        np.pad(image, 1), kernel, bias, *place),
     no_bias=lambda image, kernel, bias, *place: one_number(image, kernel, 0, *place),
     bias_too_late=lambda image, kernel, bias, *place: one_number(image, kernel, 0, *place) + bias,
     begins_at_the_place=lambda image, kernel, bias, row, column: one_number(
@@ -164,12 +199,15 @@ def luckiest(accuracies) -> dict:
     return {name: [max(seeds)] for name, seeds in accuracies.items()}
 
 # %% ../../nbs/exercises/lesson9.ipynb #solution-9-7
-@solves("9.7", function(attempts, cases=20))
+@solves("9.7", function(attempts, cases=20, tolerance=1e-4))
 def honest_winner(validation, test):
     best = max(validation, key=lambda name: np.mean(validation[name]))
     return best, np.mean(test[best])
 
 honest_winner.mistake(
+    exchanged=lambda validation, test: honest_winner.answer(validation, test)[::-1],
+    all_three=lambda validation, test: (lambda name: (name, test[name]))(
+        honest_winner.answer(validation, test)[0]),
     chosen_by_test=lambda validation, test: honest_winner.answer(test, test),
     reports_validation=lambda validation, test: honest_winner.answer(validation, validation),
     luckiest_seed=lambda validation, test: honest_winner.answer(luckiest(validation), test),
