@@ -622,7 +622,7 @@ ALSO_WRONG = [
     ("8.6", lambda y, p: -np.log(p[np.arange(len(y)), y]), "One number is expected here, and your"),
     ("8.8", lambda y, d: pairs(y, d)[:1], "values are expected here, and your function returns"),
     ("8.8", lambda y, d: [], "expected here, and your function returns none; try a case"),
-    ("8.8", lambda y, d: pairs(y, d) or [("A", "B")], "An empty list is expected here, and your fun"),
+    ("8.8", lambda y, d: pairs(y, d) or [("A", "B")], "An empty list is expected here"),
     ("2.4", lambda x, keep, rate, training: layers.Dropout(rate)(x, training=training),
      "something else each time"),
     ("2.4", lambda x, *rest: x + np.random.default_rng().random(x.shape), "else each time"),
