@@ -224,7 +224,8 @@ def check_outputs(model: keras.Model, recipe: Recipe, data: Dataset):
     last = model.layers[-1]
     softmax = getattr(last, "activation", None) is keras.activations.softmax
     if not classify or softmax and last.output is model.outputs[0]: return
-    given = np.asarray(model(np.asarray(data.train.x[:4]), training=False), np.float64)
+    given = model(np.asarray(data.train.x[:4]), training=False)
+    given = keras.ops.convert_to_numpy(given).astype(np.float64)
     if (given >= 0).all() and (abs(given.sum(1) - 1) < 0.02).all(): return
     raise ValueError(f"{network} must give probabilities, from 0 up and with a sum of 1: its last "
                      "layer needs activation='softmax'. Received: outputs for one image from "
