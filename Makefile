@@ -40,7 +40,7 @@ lab: install-dev hooks  ## JupyterLab on the notebooks
 	@cd nbs && jupyter lab
 
 docs: install-dev address  ## the site with Quarto into _docs, or without it a readable preview into _preview
-	@python tools/vega.py
+	@python tools/vega.py && python tools/onnxruntime_web.py
 	@if command -v quarto >/dev/null; then \
 	  python tools/process.py && (cd _proc && quarto render --no-cache) && rm -rf _docs && mv _proc/_docs _docs && \
 	  cp -r _proc/_markdown/. _docs && \
@@ -201,7 +201,7 @@ address: install-dev  ## write addresses from settings.ini, and README.md from n
 	@python tools/address.py && python tools/readme.py
 
 clean:  ## remove what was built (site, preview, caches); keeps .venv and runs
-	@rm -rf _proc _docs _preview build dist *.egg-info .pytest_cache .hypothesis nbs/nbdev.yml nbs/explorers/vega.js
+	@rm -rf _proc _docs _preview build dist *.egg-info .pytest_cache .hypothesis nbs/nbdev.yml nbs/explorers/vega.js nbs/live/ort
 	@find . -name __pycache__ -not -path './$(VENV)*/*' -prune -exec rm -rf {} +
 
 clean-venv:  ## remove .venv, to install again from scratch

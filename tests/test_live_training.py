@@ -195,6 +195,10 @@ def test_it_learns_garments_it_has_not_seen_and_the_page_stays_free(page):
 
 
 def test_a_knob_begins_anew_and_the_page_says_what_changed(page):
+    if not page.evaluate(STATE)["history"]:
+        press(page, "train")
+        until(page, "state.history.length >= 1")
+        press(page, "pause")
     knob(page, "learning_rate", 0.0001)
     assert page.evaluate(STATE)["steps"] == 0
     press(page, "one step")

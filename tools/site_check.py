@@ -286,7 +286,7 @@ def page_bytes(root, path, nb):
     if any("explorers/" in name for name in files):   # their script loads the style, Vega and the data that the page names
         files |= {f"explorers/{file.name}" for file in (folder / "explorers").glob("*") if file.suffix in (".js", ".css")}
     if any("live/" in name for name in files):        # their scripts load the others, and the network
-        files |= {f"live/{file.name}" for file in (folder / "live").glob("*") if file.is_file() and not file.name.startswith("ort")}
+        files |= {f"live/{file.name}" for file in (folder / "live").glob("*") if file.is_file()}    # what lies in folders below only if asked for
     return total + sum(wire_bytes(folder / name) for name in files if (folder / name).is_file())
 
 

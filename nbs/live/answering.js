@@ -1,9 +1,11 @@
 // A worker: holds the trained network, makes the picture that it sees, and answers. The page stays free meanwhile.
 import {answer, classMap, unpacked} from "./network.js";
+import {NoModel} from "./onnx.js";
+import {opened as openedModel} from "./own.js";
 import {NoGarment, prepare} from "./photograph.js";
 
 const MOST = 50e6;    // pixels of a photograph
-let network, mistakes, means;
+let network, mistakes, means, own = null;    // `own`: a network of the visitor's, in place of the recorded one
 
 async function load(folder) {
   const [plan, buffer] = await Promise.all([fetch(new URL("fast.json", folder)).then(opened).then(answer => answer.json()),
@@ -51,25 +53,39 @@ function withoutAlpha({width, height, data}) {
 }
 
 // What is asked: a finished picture (`pixels`), a photograph in a `file`, or a `drawing` (ImageData)
-async function seenOf({pixels, file, drawing}) {
-  if (pixels) return {seen: {width: 28, height: 28, channels: 1, data: pixels}, light: false};
-  return prepare(file ? await decoded(file) : withoutAlpha(drawing));
+async function seenOf({pixels, file, drawing}, side) {
+  if (pixels && side === 28) return {seen: {width: 28, height: 28, channels: 1, data: pixels}, light: false};
+  if (pixels) return prepare({width: 28, height: 28, channels: 3, data: Uint8ClampedArray.from({length: 3 * pixels.length}, (_, at) => pixels[Math.floor(at / 3)])}, side);
+  return prepare(file ? await decoded(file) : withoutAlpha(drawing), side);
 }
 
 async function look(question) {
-  const {seen, light} = await seenOf(question), {probabilities, maps, features} = answer(network, seen.data);
+  const {seen, light} = await seenOf(question, own?.side ?? 28);
+  if (own) return {seen, light, own: own.name, ...await own.answer(seen.data)};
+  const {probabilities, maps, features} = answer(network, seen.data);
   const here = whitened(features), away = mistakes.map(other => distance(here, other));
   const nearest = away.map((_, n) => n).sort((a, b) => away[a] - away[b]).slice(0, 6);
   return {seen, light, probabilities, maps, nearest, unlike: Math.min(...means.map(mean => distance(here, mean))),
           classMaps: network.class_names.map((_, number) => classMap(network, maps, number))};
 }
 
+// The visitor's network from now on; with no file, the recorded one again
+async function change({file}) {
+  own = file ? await openedModel(await file.arrayBuffer()) : null;
+  return own ? {name: own.name, names: own.names, layers: own.layers, side: own.side} : {name: null};
+}
+
+const ASKED = {
+  load: async ({folder}) => ({kind: "ready", plan: await load(folder)}),
+  model: async question => ({kind: "model", ...await change(question)}),
+  look: async question => ({kind: "answer", question: question.number, ...await look(question)}),
+};
+const FAILED = {load: "failed", model: "model", look: "answer"};
+
 self.onmessage = async ({data: question}) => {
-  try {
-    if (question.kind === "load") self.postMessage({kind: "ready", plan: await load(question.folder)});
-    else self.postMessage({kind: "answer", question: question.number, ...await look(question)});
-  } catch (error) {
-    const plain = error instanceof NoGarment ? error.message : `Something went wrong: ${error.message}`;
-    self.postMessage({kind: question.kind === "load" ? "failed" : "answer", question: question.number, problem: plain});
+  try { self.postMessage(await ASKED[question.kind](question)); }
+  catch (error) {
+    const plain = error instanceof NoGarment || error instanceof NoModel ? error.message : `Something went wrong: ${error.message}`;
+    self.postMessage({kind: FAILED[question.kind], question: question.number, problem: plain});
   }
 };

@@ -52,7 +52,7 @@ export function paint(canvas, {width, height, data}, low = 0, high = 255) {
 
 // Feature maps side by side as one picture, each from its own lowest (0) to its own highest value (255), a grey line between
 export function tiles({width, height, channels, data}) {
-  const columns = channels > 16 ? 16 : 8, across = columns * (width + 1) - 1, down = Math.ceil(channels / columns) * (height + 1) - 1;
+  const columns = Math.min(channels, channels > 16 ? 16 : 8), across = columns * (width + 1) - 1, down = Math.ceil(channels / columns) * (height + 1) - 1;
   const all = new Float32Array(across * down).fill(128);
   for (let c = 0; c < channels; c++) {
     let low = Infinity, high = -Infinity;

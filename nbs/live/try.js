@@ -51,6 +51,17 @@ function upload(then) {
 
 // --- what is shown of an answer: each view has a node and show(answer) ---
 
+// A bar for each class; `begin` changes the classes
+function answersView() {
+  const node = element("div");
+  let list;
+  function begin(names) {
+    list = bars(names, "probability of each class");
+    node.replaceChildren(list.node);
+  }
+  return {node, begin, show: ({probabilities}) => list.show(probabilities)};
+}
+
 function seenView() {
   const canvas = element("canvas", {className: "live-seen", aria: {role: "img", label: "the picture that the network sees, 28 by 28 grey pixels"}});
   const words = element("figcaption");
@@ -62,13 +73,17 @@ function seenView() {
 }
 
 // All feature maps of one layer side by side, each from its own lowest (black) to its own highest (white)
-function mapsView(plan) {
-  const layers = plan.layers.filter(({kind}) => ["conv", "norm", "relu", "add"].includes(kind)).map(({name}) => name);
-  const which = choice("layer", layers, layers.find(name => name === "activation1") ?? layers[0]);
+function mapsView() {
+  const which = choice("layer", [], "");
   const grid = element("canvas", {className: "live-maps", aria: {role: "img"}}), words = element("p", {className: "live-note"});
   let last;
+  function begin(layers) {
+    which.replaceChildren(...layers.map(name => element("option", {value: name, textContent: name, selected: name === "activation1"})));
+    node.hidden = !layers.length;
+  }
   function show(answer) {
     last = answer;
+    if (!answer.maps[which.value]) return;
     const {width, height, channels, data} = answer.maps[which.value];
     paint(grid, tiles(answer.maps[which.value]));
     const silent = Array.from({length: channels}, (_, c) => c).filter(c => { for (let at = c; at < data.length; at += channels) if (data[at] > 0) return false; return true; });
@@ -76,7 +91,8 @@ function mapsView(plan) {
     grid.setAttribute("aria-label", `feature maps of ${which.value}: ${words.textContent}`);
   }
   which.addEventListener("change", () => last && show(last));
-  return {node: element("section", {className: "live-view"}, heading("Feature maps"), labelled("layer", which), grid, words), show};
+  const node = element("section", {className: "live-view"}, heading("Feature maps"), labelled("layer", which), grid, words);
+  return {node, begin, show};
 }
 
 const heading = text => element("p", {className: "live-heading", textContent: text});
@@ -140,39 +156,74 @@ function confusionView(plan, pictures) {
 
 // --- the page ---
 
-function sentence(names, {probabilities, unlike}, limit, source) {
+function sentence(names, {probabilities, unlike, own}, limit, source) {
   const order = names.map((_, n) => n).sort((a, b) => probabilities[b] - probabilities[a]), [first, second] = order;
   const said = `The network says: ${names[first]}, ${percent(probabilities[first])}; then ${names[second]}, ${percent(probabilities[second])}.`;
+  if (own) return `${said} These are the words of your own network, ${own}. How far to trust it for this picture, the page cannot say: the measure of unlike pictures belongs to the recorded network.`;
   if (unlike > limit) return `${said} ${UNLIKE}: distance ${unlike.toFixed(1)} from the nearest class, where 95 of 100 test images stay below ${limit.toFixed(1)}. Take the answer for a guess.`;
   const plain = {draw: " A drawing has neither folds nor seams nor the light of a photograph: the training pictures had all three.",
                  sketch: "", upload: ""}[source];
   return `${said} Its distance from the nearest class, ${unlike.toFixed(1)}, is one that test images have too (95 of 100 stay below ${limit.toFixed(1)}).${plain}`;
 }
 
+const shownLayers = plan => plan.layers.filter(({kind}) => ["conv", "norm", "relu", "add"].includes(kind)).map(({name}) => name);
+
+// A network of the visitor's own, from a file
+function ownModel(open) {
+  const input = element("input", {type: "file", name: "model", accept: ".onnx", onchange: () => input.files[0] && open(input.files[0])});
+  const words = element("p", {className: "live-note", textContent: "The file stays on this machine. The library that runs it, 3.7 MB, is loaded from this site when you choose a file."});
+  const back = button("the recorded network again", () => { input.value = ""; open(null); }, {disabled: true});
+  const node = element("details", {className: "live-own"}, element("summary", {textContent: "Your model"}),
+    element("p", {className: "live-note", textContent: "Train a network of your own in Python, write run.export(\"onnx\"), and open the file here: everything above then shows your network and its classes."}),
+    element("div", {className: "live-tools"}, labelled("ONNX file", input), back), words);
+  return {node, show({problem, name, names, layers, side}) {
+    if (!problem) back.disabled = !name;
+    words.textContent = problem ?? (name ? `Your network ${name} answers: ${names.length} classes, ${side} x ${side} pixels, feature maps of ${layers.length} convolutions.` : "The recorded network answers again.");
+  }};
+}
+
 function build(figure, worker, plan, garments, mistakes) {
-  const names = plan.class_names, compact = "compact" in figure.dataset, voice = speaker();
-  const seen = seenView(), answers = bars(names, "probability of each class");
-  const views = [seen, ...compact ? [] : [mapsView(plan), classView(plan), nearestView(plan, mistakes), confusionView(plan, mistakes)]];
-  let source = "sketch", asked = 0;
+  const compact = "compact" in figure.dataset, voice = speaker();
+  const seen = seenView(), answers = answersView(), maps = mapsView();
+  const recorded = compact ? [] : [classView(plan), nearestView(plan, mistakes), confusionView(plan, mistakes)];    // about the recorded network only
+  let source = "sketch", asked = 0, names, latest;
+  function begin(own) {
+    names = own?.names ?? plan.class_names;
+    answers.begin(names);
+    maps.begin(own?.layers ?? shownLayers(plan));
+    for (const {node} of recorded) node.hidden = Boolean(own);
+  }
   const ask = newestOnly(worker, answer => {
     figure.dataset.answered = answer.question;
     panel.classList.toggle("live-unanswered", Boolean(answer.problem));
     if (answer.problem) return voice.say(answer.problem);
-    answers.show(answer.probabilities);
-    views.forEach(view => view.show(answer, source));
+    if (answer.probabilities.length !== names.length) return;    // an answer of the network before
+    for (const view of [seen, answers, ...compact ? [] : [maps]]) view.show(answer, source);
+    if (!answer.own) recorded.forEach(view => view.show(answer));
     voice.say(sentence(names, answer, plan.limit, source), source === "draw" ? 400 : 0);
     figure.answer = answer;
     figure.dataset.ready ??= Math.round(performance.now());    // milliseconds from opening the page
   });
-  const put = question => ask({kind: "look", number: ++asked, ...question});
+  function put(question) {
+    latest = question;
+    ask({kind: "look", number: ++asked, ...question});
+  }
+  const model = ownModel(file => worker.postMessage({kind: "model", file}));
+  worker.addEventListener("message", ({data}) => {
+    if (data.kind !== "model") return;
+    model.show(data);
+    if (data.problem) return;
+    begin(data.name ? data : null);
+    put(latest);
+  });
 
   const sketches = shelf(plan, garments, (chosen, label, pressed) => {
     sketches.querySelectorAll("button").forEach(each => each.setAttribute("aria-pressed", each === pressed));
     put({pixels: chosen.data});
   });
-  const drawing = pad(names, number => cut(garments, plan.garments.indexOf(number)), () => put({drawing: drawing.image()}));
-  const own = upload(file => put({file}));
-  const sources = {sketch: sketches, draw: drawing.node, upload: own};
+  const drawing = pad(plan.class_names, number => cut(garments, plan.garments.indexOf(number)), () => put({drawing: drawing.image()}));
+  const photograph = upload(file => put({file}));
+  const sources = {sketch: sketches, draw: drawing.node, upload: photograph};
   function show(kind) {
     source = kind;
     for (const [name, node] of Object.entries(sources)) node.hidden = name !== kind;
@@ -180,8 +231,9 @@ function build(figure, worker, plan, garments, mistakes) {
   }
   const panel = element("div", {className: "live-panel"},
     radios("Picture", "source", [["sketch", "a drawn garment"], ["draw", "draw one"], ["upload", "your own picture"]], show),
-    element("div", {className: "live-main"}, element("div", {className: "live-source"}, sketches, drawing.node, own), seen.node, answers.node),
-    voice.node, ...compact ? [] : [element("div", {className: "live-views"}, ...views.slice(1).map(view => view.node))]);
+    element("div", {className: "live-main"}, element("div", {className: "live-source"}, sketches, drawing.node, photograph), seen.node, answers.node),
+    voice.node, ...compact ? [] : [element("div", {className: "live-views"}, maps.node, ...recorded.map(({node}) => node)), model.node]);
+  begin(null);
   show("sketch");
   figure.replaceChildren(panel);
   sketches.children[4 * 9].click();
