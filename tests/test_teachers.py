@@ -173,7 +173,7 @@ def test_two_hundred_students_have_two_hundred_answers(tmp_path):
     ([("markdown", "## 10.1 A (tough)\n\nWhat?")], "no level 'tough'"),
     ([("markdown", "## 3.1 A (easy)\n\nWhat?")], "begin with 10.1"),
     ([("markdown", "## 10.1 A (easy)\n\nWhat?")], "no solution"),
-    (LESSON[2:3] + [("code", "1 / 0")], "code cell 1 .* ZeroDivisionError"),
+    (LESSON[2:3] + [("code", "1 / 0")], "code cell 2 .* ZeroDivisionError"),
     (LESSON[2:3] + [("code", LESSON[3][1].replace("no_bias=", "no_bia="))], "no_bia"),
     (LESSON[2:3] + [("code", LESSON[3][1].replace("* size * 3)", "* size * 3 + kernels)"))], "no_bias|should be told"),
     (LESSON[7:8] + [("code", '@solves("10.3", choice())\ndef which(): return "c"')], "judged wrong")])
@@ -190,7 +190,7 @@ def test_a_key_is_needed_and_kept_apart(tmp_path):
     with pytest.raises(ValueError, match="another folder"): assignment(path, tmp_path / "a", key=tmp_path / "a")
     (tmp_path / "other.key.json").write_text("[]")
     with pytest.raises(ValueError, match="a key is the file"): load_key(tmp_path / "other.key.json")
-    with pytest.raises(FileNotFoundError, match="one file that ends"): load_key(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="one key"): load_key(tmp_path / "nowhere")
 
 
 def test_several_lessons_and_exercises_of_several(tmp_path, capsys):

@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['EMPTY_BODIES', 'FRAMEWORKS', 'FRAMEWORK_ERRORS', 'HINTED', 'EXERCISES', 'QUESTIONS',
            'Verdict', 'Wrong', 'Undecided', 'scaffold', 'documented_scaffold',
-           'compiled_body', 'has_empty_body', 'attempted', 'source_of', 'Mistake',
-           'made_by', 'without_warnings', 'message_of', 'traceback_frames',
+           'compiled_body', 'has_empty_body', 'attempted', 'body_of', 'source_of',
+           'Mistake', 'made_by', 'without_warnings', 'message_of', 'traceback_frames',
            'of_framework', 'shapes_in', 'meaning_of', 'one_line', 'in_words', 'Words',
            'Exercise', 'outcome', 'answer_of', 'solves', 'load_course', 'names', 'get',
            'table']
 
 # %% ../../nbs/exercises/exercise.ipynb #imports
+import ast
 import contextlib
 import importlib
 import inspect
@@ -78,15 +79,22 @@ def attempted(answer) -> bool:
     return not (isinstance(answer, types.FunctionType) and has_empty_body(answer))
 
 # %% ../../nbs/exercises/exercise.ipynb #source-of
+def body_of(source: str) -> str:   # of a function, with its decorators
+    "What stands in a function, without its indentation."
+    function = ast.parse(source).body[0]
+    start = function.body[0]
+    if start.lineno == function.lineno: return ast.get_source_segment(source, start)
+    lines = source.splitlines()[start.lineno - 1:]
+    return textwrap.dedent("\n".join(lines)).rstrip()
+
 def source_of(solution: Callable,   # with arguments, or without where it computes a value
              ) -> str:
     "The code of a solution as a student would write it, its result called `answer`."
     source = textwrap.dedent(inspect.getsource(solution))
-    body = source[source.index("def "):].split(":\n", 1)[1]
-    lines = textwrap.dedent(body).rstrip().splitlines()
+    lines = body_of(source).splitlines()
     imports = [line for line in lines if line.startswith(("import ", "from "))]
     lines = [line for line in lines if line not in imports and line != "return answer, found"]
-    if "np." in body: imports.append("import numpy as np")
+    if any("np." in line for line in lines): imports.append("import numpy as np")
     imports.sort(key=lambda line: line.startswith("from"))
     signature = inspect.signature(solution)
     if signature.parameters:

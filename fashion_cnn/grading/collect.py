@@ -131,8 +131,9 @@ def wanted_exercises(lesson, names: list | None, key: Key | None, found: dict, p
 # %% ../../nbs/grading/collect.ipynb #digest
 def digest(submission: Submission, terms: Terms) -> str:
     "What a result depends on, as a short text."
-    parts = [terms.wanted, terms.seconds, terms.memory, terms.container, submission.identifier,
-             [terms.key.secret, terms.key.questions, terms.key.cells] if terms.key else None]
+    key = [terms.key.secret, terms.key.questions, terms.key.cells] if terms.key else None
+    parts = [terms.wanted, terms.seconds, terms.memory, terms.container, submission.name,
+             submission.identifier, key]
     found = hashlib.sha256(json.dumps(parts).encode())
     try: found.update(Path(submission.path).read_bytes())
     except OSError: return ""

@@ -44,9 +44,9 @@ class Key:
 def load_key(path: str | Path) -> Key:   # a key file, or the folder with the only one
     "A key that was saved; `ValueError` where the file is another one."
     path = Path(path)
-    found = sorted(path.glob("*.key.json")) if path.is_dir() else [path]
+    found = sorted(path.glob("*.key.json")) if path.is_dir() else [path] * path.exists()
     if len(found) != 1:
-        raise FileNotFoundError(f"one file that ends in .key.json is expected in {path}. "
+        raise FileNotFoundError(f"one key, a file that ends in .key.json, is expected at {path}. "
                                 f"Received: {len(found)}")
     try:
         content = json.loads(found[0].read_text(encoding="utf-8"))

@@ -98,7 +98,7 @@ class Book:
         finished = [each for each in self.submissions if self.digests[id(each)] in known]
         for each in finished: self.rows[id(each)] = known[self.digests[id(each)]]
         if finished and self.progress: say(f"{len(finished)} were graded before")
-        return [each for each in self.submissions if each not in finished]
+        return [each for each in self.submissions if id(each) not in self.rows]
 
     def enter(self, submission: Submission):
         "Add a submission that is graded; write the file anew, and say how far things are."
