@@ -205,7 +205,8 @@ def test_a_configuration_that_names_code_is_refused(config):
 # --- a neighbour, a full disk, a process that stays behind ----------------------------------------
 
 def test_a_full_disk_costs_nobody_a_point(tmp_path, monkeypatch):
-    path = notebook(tmp_path / "one.ipynb", RIGHT["2.1"])
+    monkeypatch.chdir(tmp_path)
+    path = notebook(tmp_path / "one.ipynb", RIGHT["2.1"]).relative_to(tmp_path)
     start, calls = grader.start_process, []
 
     def full(*arguments):

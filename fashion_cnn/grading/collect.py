@@ -10,6 +10,7 @@ __all__ = ['notebooks_in', 'files_of', 'submissions_of', 'class_of', 'timing', '
 import glob
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,8 +80,8 @@ def read_all(submissions: list[Submission],
     "Read each submission once: whose it is, and which exercises it names."
     found = {}
     for number, submission in enumerate(submissions):
-        reply = judge.request(do="read", seconds=JUDGING, path=str(submission.path), names=known,
-                              student="", cells=False)
+        reply = judge.request(do="read", seconds=JUDGING, names=known, student="", cells=False,
+                              path=os.path.abspath(submission.path))
         claimed = reply.get("claimed", "")
         owner = owner_of(submission.path, roster, claimed)
         submission.identifier = owner.identifier if owner else claimed

@@ -12,6 +12,7 @@ __all__ = ['JUDGING', 'LOADING', 'STATES', 'FULL', 'Terms', 'JudgeProcess', 'Jud
 import contextlib
 import hashlib
 import json
+import os
 import queue
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -269,8 +270,9 @@ def run_submission(submission: Submission, judge: JudgeProcess, terms: Terms):
     "Grade one submission; whatever goes wrong becomes a part of its result."
     process = None
     try:
-        info = judge.request(do="read", seconds=JUDGING, path=str(submission.path),
-                             names=terms.wanted, student=submission.identifier, cells=True)
+        info = judge.request(do="read", seconds=JUDGING, names=terms.wanted, cells=True,
+                             student=submission.identifier,
+                             path=os.path.abspath(submission.path))
         submission.unreadable = info.get("unreadable") or reading_failed(info)
         if submission.unreadable: return
         if info["keras"]: judge.load()
