@@ -3,7 +3,6 @@ import errno
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fashion_cnn.cli import main
-from fashion_cnn.exercises import answer_of, get
+from fashion_cnn.exercises import answer_of, get, names
 from fashion_cnn.grading import container, grade, grader, marks, process, rebuilt, variable, walls
 
 ASKED = ["2.1", "2.3", "6.6"]
@@ -186,6 +185,33 @@ def test_an_honest_class_has_no_flags(graded):
     assert not any(flags[[f"{name}.ipynb" for name in ("claims", "blank", "flood", "reaching")]])
 
 
+@pytest.mark.skipif("FASHION_CNN_LONG" not in os.environ, reason="minutes; FASHION_CNN_LONG=1 runs it")
+def test_a_hundred_submissions_ten_of_them_hostile(tmp_path):
+    asked = names(2)
+    right = {name: f"{variable(name)} = {answer_of(get(name))!r}" if get(name).kind == "choice"
+             else re.sub(r"\banswer\b", variable(name), get(name).reference) for name in asked}
+    given = {f"s{number:02d}": [name for at, name in enumerate(asked) if (number + at) % 3]
+             for number in range(90)}
+    for who, of_them in given.items():
+        notebook(tmp_path / "in" / who / "lesson-2.ipynb", *(right[name] for name in of_them))
+    where = {"neighbour": str(tmp_path / "in" / "s00" / "lesson-2.ipynb"), "folder": str(tmp_path / "in"),
+             "key": str(tmp_path / "key")}
+    growing = ("import mmap\nkept = []\nwhile True:\n    kept.append(mmap.mmap(-1, 10**8))\n"
+               "    kept[-1].write(bytes(10**8))")
+    stubborn = "while 1:\n  try:\n    while 1: pass\n  except BaseException: pass"
+    hostile = ["while True: pass", stubborn, growing, SOLUTION, LOOP, READING.format(**where),
+               REACHING.replace(RIGHT["2.1"], ""), FLOOD.replace(RIGHT["2.1"], ""),
+               "answer_2_3 = lambda *_: __import__('os')._exit(3)", "kept = [bytes(10**9) for _ in range(50)]"]
+    for number, source in enumerate(hostile):
+        notebook(tmp_path / "in" / f"h{number}" / "lesson-2.ipynb", source)
+    began = time.monotonic()
+    table = grade(tmp_path / "in", names=asked, out=None, progress=False, seconds=20, memory=2, jobs=2)
+    seconds = time.monotonic() - began
+    print(f"{seconds:.0f} s")
+    states = table[table["state"] == "right"].groupby(table["submission"].str[:3])["exercise"].apply(list)
+    assert {who: states[who] for who in states.index} == given and len(table) == 600 and seconds < 600
+
+
 # --- a model that is more than a model -----------------------------------------------------------
 
 @pytest.mark.parametrize("config", [
@@ -216,6 +242,13 @@ def test_a_full_disk_costs_nobody_a_point(tmp_path, monkeypatch):
     monkeypatch.setattr(grader, "start_process", full)
     table = grade(path, names=["2.1"], out=None, progress=False, seconds=20)
     assert list(table["state"]) == ["right"] and len(calls) == 2
+
+
+def test_without_a_home(tmp_path, monkeypatch):
+    path = notebook(tmp_path / "one.ipynb", RIGHT["2.1"])
+    for name in ("HOME", "USERPROFILE", "KERAS_HOME", "FASHION_CNN_DATA"): monkeypatch.delenv(name, raising=False)
+    if sys.platform != "win32": monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    assert list(grade(path, names=["2.1"], out=None, progress=False, seconds=20)["state"]) == ["right"]
 
 
 def test_what_is_ended_from_outside_is_run_again(tmp_path, monkeypatch):

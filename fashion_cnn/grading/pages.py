@@ -9,7 +9,6 @@ __all__ = ['LOOKS', 'SITE', 'STYLE', 'HEAD', 'STUDENT_PAGE', 'CLASS_PAGE', 'clas
 
 # %% ../../nbs/grading/pages.ipynb #exported-imports
 import base64
-import io
 import re
 from collections import Counter
 from pathlib import Path
@@ -31,9 +30,9 @@ LOOKS = {   # colour and hatching of each state
 def class_figure(grades,   # what `grade` gives
                 ):         # matplotlib Figure
     "How the class did: a bar for each exercise, divided by the state of the answers."
-    from matplotlib.figure import Figure
+    from fashion_cnn.plots.style import sheet
     counts = grades.groupby(["exercise", "state"], sort=False).size().unstack(fill_value=0)
-    figure = Figure(figsize=(7.5, 1.5 + 0.36 * len(counts)), dpi=85, layout="constrained")
+    figure = sheet("How the class did", width=7.5, height=1.8 + 0.36 * len(counts))
     ax = figure.subplots()
     left = np.zeros(len(counts))
     labels = [f"{name} ({exercises.get(name).level})" for name in counts.index]
@@ -46,30 +45,30 @@ def class_figure(grades,   # what `grade` gives
     ax.xaxis.get_major_locator().set_params(integer=True)
     people = len(grades[["submission", "identifier"]].drop_duplicates())
     ax.set(xlabel=f"students, of {people}", ylabel="exercise")
-    figure.legend(loc="outside upper center", ncols=len(STATES), frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(STATES), frameon=False)
     return figure
 
 # %% ../../nbs/grading/pages.ipynb #student-figure
 def student_figure(mark: Mark, means: dict):   # exercise -> mean points of the class
     "A student's points for each exercise, and the mean of the class."
-    from matplotlib.figure import Figure
+    from fashion_cnn.plots.style import sheet
     names = [row["exercise"] for row in mark.rows]
-    figure = Figure(figsize=(6, 0.9 + 0.32 * len(names)), dpi=85, layout="constrained")
+    figure = sheet("Your points", width=6, height=1.7 + 0.32 * len(names))
     ax = figure.subplots()
     ax.barh(names, [row["of"] for row in mark.rows], color="#eeeeee", label="possible")
     ax.barh(names, [row["points"] for row in mark.rows], color="#0072B2", label="yours")
     ax.plot([means[name] for name in names], names, "d", color="#D55E00", label="mean of the class")
     ax.invert_yaxis()
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="points", ylabel="exercise", xlim=(0, None))
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 def png_of(figure) -> str:
     "A figure as the text of a picture in a page."
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    from fashion_cnn.plots.style import png
+    return "data:image/png;base64," + base64.b64encode(png(figure)).decode()
 
 # %% ../../nbs/grading/pages.ipynb #link
 SITE = "https://fashion-cnn.github.io/fashion_cnn"
