@@ -5,26 +5,29 @@
 # %% auto #0
 __all__ = ['DATA_HELP', 'RUN_HELP', 'OF_RECIPE', 'WEIGHTS_HELP', 'SPLIT_HELP', 'READING',
            'START_HELP', 'positive', 'seed_number', 'above_zero', 'lesson_number',
-           'exercise_name', 'recipe_name', 'grid_field', 'recipe_setting', 'image_size',
-           'name_list', 'new_name', 'recordable', 'reading_options', 'shared_options',
-           'parent', 'train_commands', 'many_commands', 'judging_commands',
-           'file_commands', 'teaching_commands', 'parser', 'is_ours', 'write_log',
-           'sentence', 'VisibleOutput', 'main']
+           'lesson_or_notebook', 'exercise_name', 'recipe_name', 'grid_field',
+           'recipe_setting', 'image_size', 'name_list', 'new_name', 'recordable',
+           'reading_options', 'shared_options', 'parent', 'train_commands',
+           'many_commands', 'judging_commands', 'file_commands', 'assignment_command',
+           'grade_command', 'limits', 'verify_command', 'teaching_commands', 'parser',
+           'is_ours', 'write_log', 'sentence', 'VisibleOutput', 'main']
 
 # %% ../nbs/cli.ipynb #exported-imports
 import argparse
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
 from pathlib import Path
 
 from . import __version__, recipes
-from .commands import (
+from fashion_cnn.commands import (
     compare_runs, demo, describe_data, evaluate_run, export_run, grade_submissions, hand_out,
-    predict_files, record, report_runs, show_recipes, submit, sweep_recipe, train_recipe)
+    predict_files, record, report_runs, show_recipes, submit, sweep_recipe, train_recipe,
+    verify_records)
 from .files import visible
 
 # %% ../nbs/cli.ipynb #positive
@@ -57,10 +60,16 @@ def lesson_number(text: str) -> str:
     try: return names(text)[0].split(".")[0]
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
+
+def lesson_or_notebook(text: str) -> str:
+    "A lesson of the course, or a notebook of a teacher's own, for argparse."
+    return text if text.endswith(".ipynb") else lesson_number(text)
+
 # %% ../nbs/cli.ipynb #exercise-name
 def exercise_name(text: str) -> str:
-    "The name of an exercise, for argparse."
+    "The name of an exercise, for argparse; a teacher's own, from 10.1 up, are known to a key."
     from fashion_cnn.exercises import get
+    if re.fullmatch(r"[1-9]\d+\.\d+", text): return text
     try: return get(text).name
     except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -274,37 +283,62 @@ def file_commands(command):   # `command(name, function, help, *shared)` adds on
     add("--split", dest="scheme", metavar="SCHEME", help=SPLIT_HELP)
 
 # %% ../nbs/cli.ipynb #cell-029
-def teaching_commands(command):
-    "Arguments of the commands for teachers."
+def assignment_command(command):   # `command(name, function, help, *shared)` adds one
+    "Arguments of the command that hands out."
     add = command("assignment", hand_out, "exercises of a lesson, to hand out").add_argument
-    add("lesson", type=lesson_number, metavar="LESSON", help="its number, 1 to 9")
+    add("lesson", type=lesson_or_notebook, nargs="*", metavar="LESSON",
+        help="1 to 9, several of them, or a notebook with questions of your own")
     add("--out", metavar="FOLDER", required=True, help="folder for the students' notebook")
-    add(
-        "--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME",
+    add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME",
         help="only these, such as 3.1 3.4 (default: all of the lesson)")
-    add("--key", metavar="FOLDER", help="also write the same with solutions, into another folder")
+    add("--key", metavar="FOLDER", help="another folder, for the solutions and the key file")
+    add("--students", metavar="FILE", help="class list (CSV): a copy for each student")
+    add("--files", metavar="PATH", nargs="+", default=[],
+        help="what goes with the lesson, such as a folder of pictures")
     add("--force", action="store_true", help="replace notebooks that are there already")
 
+# %% ../nbs/cli.ipynb #grade-command
+def grade_command(command):
+    "Arguments of the command that grades."
     add = command("grade", grade_submissions, "points for submissions").add_argument
-    add(
-        "submissions", nargs="+", metavar="FILE",
+    add("submissions", nargs="+", metavar="FILE",
         help="notebooks that were handed in, or folders of them")
-    add(
-        "--out", metavar="FILE", default="grades.csv",
+    add("--out", metavar="FILE", default="grades.csv",
         help="CSV file to write or replace (default: grades.csv)")
-    add(
-        "--lesson", type=lesson_number,
+    add("--lesson", type=lesson_number, nargs="+",
         help="whose exercises were asked for (default: those that half of the notebooks name)")
-    add(
-        "--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME",
+    add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME",
         help="which exercises were asked for")
-    add(
-        "--seconds", type=above_zero, default=60.0, help="that each notebook may take (default: 60)"
-    )
-    add(
-        "--memory", type=above_zero, default=4.0, metavar="GB",
+    add("--key", metavar="FILE", help="key file that `assignment --key` wrote, or its folder")
+    add("--students", metavar="FILE", help="class list (CSV): who is meant, and who is missing")
+    add("--due", metavar="TIME", help="'2026-11-30 18:00': what was changed later is late")
+    add("--forms", metavar="FOLDER", help="write files for Moodle, Canvas and Gradescope")
+    add("--pages", metavar="FOLDER", help="write a page for the class and for each student")
+    add("--records", metavar="FOLDER", help="write completion records, signed with --key")
+    limits(add)
+
+# %% ../nbs/cli.ipynb #limits
+def limits(add):   # `add_argument` of a parser
+    "Arguments about what a submission may take."
+    add("--seconds", type=above_zero, default=60.0,
+        help="that each notebook may take (default: 60)")
+    add("--memory", type=above_zero, default=4.0, metavar="GB",
         help="that each notebook may use (default: 4)")
     add("--jobs", type=positive, default=1, help="how many notebooks at the same time (default: 1)")
+    add("--container", metavar="IMAGE", default="",
+        help="run notebooks in this image, by Docker or Podman, without a network")
+
+
+def verify_command(command):
+    "Arguments of the command that looks at completion records."
+    add = command("verify", verify_records, "whether completion records are genuine").add_argument
+    add("records", nargs="+", metavar="FILE", help="records that `grade --records` wrote")
+    add("--key", metavar="FILE", required=True, help="the key with which they were signed")
+
+
+def teaching_commands(command):
+    "Arguments of the commands for teachers."
+    for add in (assignment_command, grade_command, verify_command): add(command)
 
 # %% ../nbs/cli.ipynb #cell-030
 def parser() -> argparse.ArgumentParser:

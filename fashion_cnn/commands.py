@@ -9,7 +9,8 @@ __all__ = ['LOAD_OPTIONS', 'hushed', 'trainer', 'text_table', 'show_recipes', 's
            'matched_labels', 'judge_other', 'evaluate_run', 'describe_data',
            'predict_files', 'write_figure', 'record', 'sweep_recipe', 'record_sweep',
            'runs_of', 'compare_runs', 'own_data', 'report_runs', 'export_run', 'submit',
-           'hand_out', 'grade_submissions']
+           'hand_out', 'print_totals', 'write_for_class', 'grade_submissions',
+           'verify_records']
 
 # %% ../nbs/commands.ipynb #exported-imports
 import argparse
@@ -415,39 +416,80 @@ def submit(arguments):
 
 # %% ../nbs/commands.ipynb #hand-out
 def hand_out(arguments):
-    """Write a notebook with the exercises of a lesson, without their solutions;
-    with --key another one with them."""
+    """Write a notebook with exercises, of the course or of one's own, without their solutions;
+    with --key the solutions, and what grading needs, into another folder."""
     from fashion_cnn.grading import assignment
+    own = [word for word in arguments.lesson if word.endswith(".ipynb")]
+    if own and len(arguments.lesson) > 1:
+        raise ValueError("one notebook of one's own is handed out at a time. "
+                         f"Received: {' '.join(arguments.lesson)}")
     path = assignment(
-        arguments.lesson, arguments.out, names=arguments.exercises, key=arguments.key,
+        own[0] if own else arguments.lesson or None, arguments.out, names=arguments.exercises,
+        key=arguments.key, students=arguments.students, files=tuple(arguments.files),
         force=arguments.force)
     print(f"For the students: {path}")
     if arguments.key:
-        print(
-            f"The key, with the solutions: "
-            f"{Path(arguments.key) / f'lesson-{arguments.lesson}-key.ipynb'}")
+        print(f"For you alone, the solutions and the key: {arguments.key}")
 
 # %% ../nbs/commands.ipynb #grade-submissions
+def print_totals(table):   # of `fashion_cnn.grading.totals`
+    "Points and counts of each submission, then what happened on the way."
+    table = table.reset_index()
+    states = ["right", "wrong", "not attempted", "failed", "undecided"]
+    counts = [name for name in states if name in states[:3] or table[name].any()]
+    told = [name for name in ("identifier", "time") if table[name].any()]
+    columns = ["submission", "student", *told, "points", "of", *counts]
+    print("\n" + text_table(table[columns].to_dict("records")))
+    for title, column in (("What happened on the way:", "remarks"), ("To look at:", "flags")):
+        lines = [f"{row['submission']}: {row[column]}" for row in table.to_dict("records")
+                 if row[column]]
+        if lines: print("\n".join(["", title, *lines]))
+
+# %% ../nbs/commands.ipynb #grade-command
+def write_for_class(grades, arguments):
+    "Forms, pages and records, as far as they are asked for."
+    from fashion_cnn.grading.certificate import write_records
+    from fashion_cnn.grading.collect import class_of
+    from fashion_cnn.grading.forms import write_forms
+    from fashion_cnn.grading.key import load_key
+    from fashion_cnn.grading.pages import write_pages
+    from fashion_cnn.grading.roster import read_roster
+    key = load_key(arguments.key) if arguments.key else None
+    roster = read_roster(arguments.students) if arguments.students else class_of(key)
+    title = key.title if key else "Exercises"
+    if arguments.forms:
+        for path in write_forms(grades, arguments.forms, roster, title): print(f"Form: {path}")
+    if arguments.pages:
+        print(f"Page of the class: {write_pages(grades, arguments.pages, roster, title)}")
+    if arguments.records:
+        count = len(write_records(grades, arguments.records, key, roster))
+        print(f"Signed records: {count} in {arguments.records}")
+
+# %% ../nbs/commands.ipynb #grade-all
 def grade_submissions(arguments):
-    """Run submissions, each in a limited process of its own,
-    and write the points for their answers, with reasons."""
+    """Run submissions, each in a limited process of its own, judge their answers in another,
+    and write the points, with reasons."""
     from fashion_cnn.grading import grade, totals
+    if arguments.records and not arguments.key:
+        raise ValueError("records are signed with a key: --records needs --key")
     with hushed():
         grades = grade(
             arguments.submissions, lesson=arguments.lesson, names=arguments.exercises,
+            key=arguments.key, students=arguments.students, due=arguments.due,
             out=arguments.out, seconds=arguments.seconds, memory=arguments.memory,
-            jobs=arguments.jobs)
-    table = totals(grades).reset_index()
-    counts = [
-        name for name in table.columns[4:-1]
-        if name in ("right", "wrong", "not attempted") or table[name].any()]
-    print(
-        "\n"
-        + text_table(table[["submission", "student", "points", "of", *counts]].to_dict("records")))
-    remarks = [f"{row.submission}: {row.remarks}" for row in table.itertuples() if row.remarks]
-    print("\n".join(["", "What happened on the way:", *remarks]) if remarks else "")
-    if "Landlock" not in grades.attrs["guards"]:
-        print(
-            "No kernel of this machine kept compiled code from writing files (see the notebook "
-            "Grading); a container does.")
+            jobs=arguments.jobs, container=arguments.container)
+    print_totals(totals(grades))
+    print()
+    write_for_class(grades, arguments)
     print(f"Every answer with its reason: {arguments.out}")
+
+
+def verify_records(arguments):
+    "Say whether completion records are as they were signed with a key."
+    from fashion_cnn.grading.certificate import verify
+    from fashion_cnn.grading.key import load_key
+    key = load_key(arguments.key)
+    for path in arguments.records:
+        record = verify(path, key)
+        print(f"{path}: {record['name'] or record['identifier']}, {record['points']} of "
+              f"{record['of']} points, {record['title']}, graded on {record['graded']}")

@@ -8,8 +8,8 @@ __all__ = ['SHARED_A', 'MEANT_STEPS', 'ASSIGNMENT_A', 'SHARED_B', 'RESTARTS', 'A
            'ASSIGNMENT_E', 'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'UNMIRRORED',
            'ONE_CHANGE', 'ABLATION', 'HALF_SIZE', 'TEN_MINUTES', 'NARROW', 'EVENING',
            'WIDE', 'VARIED', 'BEST', 'LITE', 'FROZEN', 'FROM_BLOCK_10', 'FROM_IMAGENET',
-           'RECIPES', 'NEED_WEIGHTS', 'reported', 'names', 'get', 'compared_figure',
-           'budget', 'interval', 'table_row', 'table']
+           'RECIPES', 'NEED_WEIGHTS', 'BEFORE_CORRECTION', 'reported', 'names', 'get',
+           'compared_figure', 'budget', 'interval', 'table_row', 'table']
 
 # %% ../nbs/recipes.ipynb #exports-imports
 from .files import suggest
@@ -200,12 +200,17 @@ def compared_figure(recipe: Recipe) -> tuple[str, str, str]:   # split, metric, 
     return split, "accuracy", f"{split} accuracy"
 
 # %% ../nbs/recipes.ipynb #budget
+BEFORE_CORRECTION = ("deeper-affine", "deeper-elastic")   # as recorded with version 0.1.0
+
 def budget(recipe: Recipe, run) -> str:
     "What a run lacks of its recipe: epochs, images; 'full' if nothing."
     lacking = []
     if run.stopped != "early" and run.epochs < recipe.epochs:
         lacking.append(f"{run.epochs} of {recipe.epochs} epochs")
     if run.data["limit"]: lacking.append(f"{run.data['images']['train']:,} training images only")
+    version = run.environment.get("fashion_cnn")
+    if run.name in BEFORE_CORRECTION and version == "0.1.0":
+        lacking.append("with the pipeline before it was corrected")
     return ", ".join(lacking) or "full"
 
 # %% ../nbs/recipes.ipynb #interval

@@ -1,11 +1,10 @@
 "Questions to every lesson that look at your answer, and say which idea went wrong."
-from fashion_cnn.exercises import (lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7,
-                                   lesson8, lesson9)
-from fashion_cnn.exercises.exercise import (EXERCISES, LEVELS, Exercise, Mistake, Undecided,
-                                            Verdict, Words, Wrong, answer_of, attempted, get,
-                                            in_words, names, one_line, outcome, solves, table)
+from fashion_cnn.exercises.exercise import (EXERCISES, Exercise, Mistake, Undecided, Verdict, Words,
+                                            Wrong, answer_of, attempted, get, in_words, names,
+                                            one_line, outcome, solves, table)
 from fashion_cnn.exercises.judges import (NEITHER, alike, call, choice, function, network, number,
                                           shape)
+from fashion_cnn.exercises.question import LEVELS
 
 __all__ = ["EXERCISES", "LEVELS", "NEITHER", "Exercise", "Mistake", "Undecided", "Verdict",
            "Words", "Wrong", "alike", "answer_of", "attempted", "call", "choice", "function", "get",

@@ -5,22 +5,22 @@
 # %% auto #0
 __all__ = ['PLAIN_DTYPE', 'LARGEST_ARRAY', 'array_to_plain', 'array_from_plain',
            'function_to_plain', 'frame_to_plain', 'frame_from_plain', 'to_plain',
-           'other_to_plain', 'class_named', 'function_from_plain', 'from_plain',
-           'judged_outside']
+           'container_to_plain', 'other_to_plain', 'class_named', 'function_from_plain',
+           'from_plain']
 
 # %% ../../nbs/grading/exchange.ipynb #exported-imports
 import base64
 import contextlib
 import json
-import numpy as np
 import re
 import sys
 import types
-from functools import lru_cache
 from itertools import islice
 from numbers import Real
 
-from .. import exercises
+import numpy as np
+
+from ..exercises.exercise import attempted
 
 # %% ../../nbs/grading/exchange.ipynb #plain-arrays
 PLAIN_DTYPE = re.compile(r"[<>|=][biufcSU]\d{1,9}")   # kinds of arrays that are plain data
@@ -52,7 +52,7 @@ def function_to_plain(function) -> dict:
     "That something can be called, and whether its body is still empty."
     is_plain = isinstance(function, (types.FunctionType, types.BuiltinFunctionType))
     return {"function": "" if is_plain else type(function).__name__,
-            "begun": exercises.attempted(function)}
+            "begun": attempted(function)}
 
 # %% ../../nbs/grading/exchange.ipynb #frame-to-plain
 def frame_to_plain(table) -> dict:   # of a pandas.DataFrame
@@ -70,7 +70,8 @@ def frame_from_plain(frame: list, columns, index):   # gives a pandas.DataFrame
     return table
 
 # %% ../../nbs/grading/exchange.ipynb #to-plain
-def to_plain(value, depth: int = 0):   # how deep it lies in other values
+def to_plain(value, depth: int = 0,   # how deep it lies in other values
+             other=None):             # function: value -> plain, or None where it knows nothing
     "A value as something that JSON can hold; of what is no plain data only the name of its type."
     if value is None or isinstance(value, bool): return value
     if value is ... : return {"dots": True}
@@ -78,21 +79,27 @@ def to_plain(value, depth: int = 0):   # how deep it lies in other values
     for kind, plain in ((str, str.__str__), (int, int.__int__), (float, float.__float__)):
         if isinstance(value, kind): return plain(value)
     if isinstance(value, complex): return {"complex": [value.real, value.imag]}
-    if isinstance(value, (tuple, list)):
-        kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: [to_plain(item, depth + 1) for item in value]}
-    if isinstance(value, dict):
-        return {"dict": [[to_plain(key, depth + 1), to_plain(item, depth + 1)]
-                         for key, item in value.items()]}
     if isinstance(value, (np.ndarray, np.generic)):
         return array_to_plain(np.asarray(value), isinstance(value, np.generic))
-    return other_to_plain(value, depth)
+    if isinstance(value, (tuple, list, dict)): return container_to_plain(value, depth + 1, other)
+    return other_to_plain(value, depth, other)
+
+# %% ../../nbs/grading/exchange.ipynb #container-to-plain
+def container_to_plain(value, depth: int, other):
+    "A tuple, list or dictionary, and all in it."
+    def plain(item): return to_plain(item, depth, other)
+    if isinstance(value, dict):
+        return {"dict": [[plain(key), plain(item)] for key, item in value.items()]}
+    kind = "tuple" if isinstance(value, tuple) else "list"
+    return {kind: list(map(plain, value))}
 
 # %% ../../nbs/grading/exchange.ipynb #other-to-plain
-def other_to_plain(value, depth: int):
+def other_to_plain(value, depth: int, other=None):
     "What is none of Python's or NumPy's own kinds of data."
     pandas = sys.modules.get("pandas")
     if pandas and isinstance(value, pandas.DataFrame): return frame_to_plain(value)
+    known = other(value) if other else None
+    if known is not None: return known
     if callable(value): return function_to_plain(value)
     with contextlib.suppress(Exception):
         if isinstance(value, Real): return float(value)
@@ -100,7 +107,8 @@ def other_to_plain(value, depth: int):
             array = np.asarray(value)
             if PLAIN_DTYPE.fullmatch(array.dtype.str): return array_to_plain(array, scalar=False)
         if hasattr(value, "__iter__"):
-            return {"list": [to_plain(item, depth + 1) for item in islice(value, 1000)]}
+            items = islice(value, 1000)
+            return {"list": [to_plain(item, depth + 1, other) for item in items]}
     return {"other": type(value).__name__}
 
 # %% ../../nbs/grading/exchange.ipynb #class-named
@@ -120,26 +128,19 @@ def function_from_plain(name: str,       # of its type; '' for a plain function
     return class_named(name, __call__=lambda self, *arguments: stand_in(*arguments))()
 
 # %% ../../nbs/grading/exchange.ipynb #from-plain
-def from_plain(plain, stand_in=None):   # a function that is called in place of the student's
-    "The value again."
+def from_plain(plain, stand_in=None,   # a function that is called in place of the student's
+               other=None):            # function: plain -> value, for what is no data
+    "The value again; `ValueError` or another error where it is no plain data."
     if not isinstance(plain, dict): return plain
+    def value(item): return from_plain(item, other=other)
     kind, content = next(iter(plain.items()))
     if kind == "dots": return ...
     if kind == "complex": return complex(*content)
-    if kind == "tuple": return tuple(map(from_plain, content))
-    if kind == "list": return list(map(from_plain, content))
-    if kind == "dict": return {from_plain(key): from_plain(item) for key, item in content}
+    if kind == "tuple": return tuple(map(value, content))
+    if kind == "list": return list(map(value, content))
+    if kind == "dict": return {value(key): value(item) for key, item in content}
     if kind == "array": return array_from_plain(**plain)
     if kind == "frame": return frame_from_plain(**plain)
     if kind == "function": return function_from_plain(content, plain["begun"], stand_in)
+    if kind != "other" and other: return other(plain)
     return class_named(content or "function")()
-
-# %% ../../nbs/grading/exchange.ipynb #judged-outside
-@lru_cache(maxsize=None)
-def judged_outside(name: str,   # of an exercise
-                  ) -> bool:    # false where the answer is judged in the student's process
-    "Whether an answer is plain data, or a function of plain data."
-    exercise = exercises.get(name)
-    if exercise.kind != "function": return exercise.kind in ("number", "shape", "choice")
-    arguments = to_plain(exercise.judge.inputs(np.random.default_rng(0)))
-    return not re.search('"(function|other)":', json.dumps(arguments))
