@@ -8,8 +8,9 @@ __all__ = ['SHARED_A', 'MEANT_STEPS', 'ASSIGNMENT_A', 'SHARED_B', 'RESTARTS', 'A
            'ASSIGNMENT_E', 'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'UNMIRRORED',
            'ONE_CHANGE', 'ABLATION', 'HALF_SIZE', 'TEN_MINUTES', 'NARROW', 'EVENING',
            'WIDE', 'VARIED', 'BEST', 'LITE', 'FROZEN', 'FROM_BLOCK_10', 'FROM_IMAGENET',
-           'RECIPES', 'NEED_WEIGHTS', 'BEFORE_CORRECTION', 'reported', 'names', 'get',
-           'compared_figure', 'budget', 'interval', 'table_row', 'table']
+           'RECIPES', 'NEED_WEIGHTS', 'BEFORE_CORRECTION', 'FREE', 'reported', 'names',
+           'get', 'compared_figure', 'other_settings', 'budget', 'interval', 'table_row',
+           'table']
 
 # %% ../nbs/recipes.ipynb #exports-imports
 from .files import suggest
@@ -200,18 +201,28 @@ def compared_figure(recipe: Recipe) -> tuple[str, str, str]:   # split, metric, 
     return split, "accuracy", f"{split} accuracy"
 
 # %% ../nbs/recipes.ipynb #budget
-BEFORE_CORRECTION = ("deeper-affine", "deeper-elastic")   # as recorded with version 0.1.0
+BEFORE_CORRECTION = {"deeper-affine": "pipeline", "deeper-elastic": "pipeline",
+                     "cm6-resnet-meant": "network", "a3-resnet-meant": "network"}
+FREE = {"seed", "start", "epochs", "data", "source", "reported"}   # told elsewhere
+
+def other_settings(recipe: Recipe, run) -> list[str]:
+    "In what a run was recorded otherwise than its recipe says now, as text."
+    changed = {field: there for field, (_, there) in recipe.differences(run.recipe).items()
+               if field not in FREE}
+    texts = [f"another {field}" if isinstance(value, dict) else f"{field} {value!r}"
+             for field, value in changed.items()]
+    corrected = BEFORE_CORRECTION.get(run.name)
+    if corrected and run.environment.get("fashion_cnn") == "0.1.0":
+        texts.append(f"before its {corrected} was corrected")
+    return texts
 
 def budget(recipe: Recipe, run) -> str:
-    "What a run lacks of its recipe: epochs, images; 'full' if nothing."
+    "What a run lacks of its recipe: epochs, images, settings; 'full' if nothing."
     lacking = []
     if run.stopped != "early" and run.epochs < recipe.epochs:
         lacking.append(f"{run.epochs} of {recipe.epochs} epochs")
     if run.data["limit"]: lacking.append(f"{run.data['images']['train']:,} training images only")
-    version = run.environment.get("fashion_cnn")
-    if run.name in BEFORE_CORRECTION and version == "0.1.0":
-        lacking.append("with the pipeline before it was corrected")
-    return ", ".join(lacking) or "full"
+    return ", ".join(lacking + other_settings(recipe, run)) or "full"
 
 # %% ../nbs/recipes.ipynb #interval
 def interval(metrics: dict) -> str:
