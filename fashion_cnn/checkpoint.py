@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['NOT_IN_KEY', 'LEFTOVERS', 'get_state', 'set_state', 'weights_hash', 'dtype_policy',
            'experiment_key', 'another_run', 'Checkpoint', 'numbered', 'Diverged',
-           'kept_epochs', 'check_finite', 'CheckpointCallback', 'check_length',
-           'said_as_lost', 'finished_run', 'what_was_run', 'prepare_folder']
+           'kept_epochs', 'check_finite', 'seed_epoch', 'CheckpointCallback',
+           'check_length', 'said_as_lost', 'finished_run', 'what_was_run',
+           'prepare_folder']
 
 # %% ../nbs/checkpoint.ipynb #exports-imports
 import hashlib, io, json, math, textwrap, time, warnings
@@ -152,6 +153,13 @@ def check_finite(logs: dict, epoch: int, recipe: Recipe, checkpoint=None):
                    "Try a smaller learning_rate or another optimizer. Received: "
                    f"learning_rate={recipe.learning_rate}, optimizer={recipe.optimizer!r}")
 
+# %% ../nbs/checkpoint.ipynb #seed-epoch
+def seed_epoch(seed: int, epoch: int):
+    "Let PyTorch's generator begin an epoch where it always does; other backends need nothing."
+    if keras.backend.backend() != "torch": return
+    import torch
+    torch.manual_seed((seed << 20) + epoch)
+
 # %% ../nbs/checkpoint.ipynb #cell-030
 class CheckpointCallback(keras.callbacks.Callback):
     "Shuffles before each epoch; after it notes the history, keeps the best weights and writes."
@@ -191,6 +199,7 @@ class CheckpointCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.batches.start(epoch)
+        seed_epoch(self.recipe.seed, epoch)
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
