@@ -45,10 +45,17 @@ def address(tmp_path_factory):
     with served(small_site(tmp_path_factory.mktemp("root"), ["try.ipynb"])) as address: yield address
 
 
+def renderers(browser):
+    "The processes that show pages, by number."
+    known = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    return {each["id"] for each in known if each["type"] == "renderer"}
+
+
 class Tab:
     "The page in a tab, with its first answer."
 
     def __init__(self, browser, address, width=1280, scheme="light", slower=1, touch=False):
+        self.others = renderers(browser)
         self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=touch)
         self.page, self.problems, self.asked = self.context.new_page(), [], []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -66,6 +73,13 @@ class Tab:
         self.page.wait_for_function("n => Number(document.querySelector('figure.live').dataset.answered) >= n", arg=before + by)
         return self.page.evaluate("""() => { const {seen, probabilities, unlike, nearest} = document.querySelector("figure.live").answer;
           return {seen: [...seen.data], probabilities: [...probabilities], unlike, nearest}; }""")
+
+    def seconds(self):
+        "What the threads of this page have computed so far: {thread: seconds}, whatever else the machine does meanwhile."
+        for process in renderers(self.context.browser) - self.others:
+            tasks = list(Path(f"/proc/{process}/task").iterdir())
+            own = {(task / "comm").read_text().strip(): int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks}
+            if "DedicatedWorker" in own: return {"page": int(Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()[0]) / 1e9, "worker": own["DedicatedWorker"]}
 
     def source(self, name): self.page.locator(f"input[name=source][value={name}]").check()
 
@@ -240,19 +254,26 @@ REDRAW = """() => new Promise(done => {
 })"""
 
 
-def test_answers_keep_up_with_the_pen(tab):
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="what a thread has computed is read from /proc")
+def test_answers_keep_up_with_the_pen(browser, address):
+    tab = Tab(browser, address)
     tab.source("draw")
-    rate = tab.page.evaluate(REDRAW)
-    print(f"answers while drawing: {rate:.0f} a second")
-    assert rate > 10    # 20 and more on a quiet machine
+    tab.page.wait_for_timeout(300)
+    before, rate = tab.seconds(), tab.page.evaluate(REDRAW)
+    spent = {name: (seconds - before[name]) / (2 * rate) for name, seconds in tab.seconds().items()}
+    print(f"answers while drawing: {rate:.0f} a second, each with {1000 * spent['page']:.0f} ms of the page and {1000 * spent['worker']:.0f} ms of the worker")
+    assert max(spent.values()) < 1 / 20 and rate > 3    # both work at the same time: 20 a second, on a machine that does nothing else
+    tab.context.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="what a thread has computed is read from /proc")
 def test_the_first_answer_comes_soon_on_a_slow_processor(browser, address):
-    slow = Tab(browser, address, slower=4)
-    ready = int(slow.page.locator("figure.live").get_attribute("data-ready"))
-    print(f"first answer with the processor throttled four times: {ready} ms")
-    slow.context.close()
-    assert ready < 2500    # below 1000 on a quiet machine
+    usual = Tab(browser, address)
+    spent, slow = usual.seconds(), Tab(browser, address, slower=4)
+    ready = [int(each.page.locator("figure.live").get_attribute("data-ready")) for each in (usual, slow)]
+    for each in (usual, slow): each.context.close()
+    print(f"first answer after {ready[0]} ms, throttled four times {ready[1]} ms; computed {1000 * spent['page']:.0f} ms in the page, {1000 * spent['worker']:.0f} ms in the worker")
+    assert 4 * spent["page"] + spent["worker"] < 1.2    # seconds on a machine that does nothing else; 0.7 to 0.9 were seen
 
 
 def test_nothing_is_asked_of_any_server_once_the_page_is_there(browser, address):

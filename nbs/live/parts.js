@@ -131,8 +131,8 @@ export function newestOnly(worker, then) {
   worker.addEventListener("message", ({data}) => {
     if (data.kind !== "answer") return;
     busy = false;
+    if (next) ask(next);    // at once, so that the worker computes while the page paints
     then(data);
-    if (next) ask(next);
   });
   function ask(question) {
     if (busy) { next = question; return; }
