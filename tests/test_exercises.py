@@ -1,5 +1,6 @@
 "Every exercise: its solution passes, every known mistake is named, and nothing raises an error."
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -77,15 +78,28 @@ GARBAGE = [[], {}, "x", "12,345", object(), float("nan"), float("inf"), 3 + 4j, 
 
 # --- each of them ---------------------------------------------------------------------------
 
+DECIDED = functools.cache(exercise.outcome)    # what a record says, computed once for all tests
+
+
+@pytest.fixture
+def decided_once(monkeypatch):
+    "The outcome of a choice is the same every time, and some take seconds."
+    def outcome(task): return DECIDED(task) if task.options else compute(task)
+    compute = exercise.outcome
+    with monkeypatch.context() as patch:
+        for room in (exercise, judges): patch.setattr(room, "outcome", outcome)
+        yield patch.undo
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_reference_passes(name):
+def test_reference_passes(name, decided_once):
     task = get(name)
     verdict = task.check(answer_of(task))
     assert verdict.state == "right" and verdict and task.why in verdict.text
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_each_mistake_gets_its_words(name):
+def test_each_mistake_gets_its_words(name, decided_once):
     task = get(name)
     verdicts = [task.check(answer_of(mistake)) for mistake in task.mistakes]
     for verdict, (_, words) in zip(verdicts, task.mistakes):
@@ -160,13 +174,14 @@ def test_right_number_is_not_given_away(name):
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if KINDS[name] == "choice"])
-def test_choices_are_decided_by_what_was_measured(name, monkeypatch):
+def test_choices_are_decided_by_what_was_measured(name, monkeypatch, decided_once):
     task = get(name)
     letters, right = list(task.options), answer_of(task)
     passed = [letter for letter in letters if task.check(letter)]
     assert passed == [right]
     assert task.check(f" {right.upper()}) ") and len(letters) == len(task.mistakes) + 1
     for letter in letters: assert f"`'{letter}'`" in task.question
+    decided_once()    # from here on every outcome is computed
     if "recorded" in task.reference:
         monkeypatch.setattr(runs, "recorded", lambda *_: [])
         monkeypatch.setattr(judges, "outcome", decided_anew)
