@@ -454,6 +454,9 @@ IN_KERAS = ["1.6", "1.7", "3.6", "4.4", "5.4", "5.5", "6.6"]    # models, and fu
 WITHOUT_KERAS = [name for name in names() if get(name).kind != "choice"
                  and name not in (*IN_KERAS, "3.8", "5.6")]
 
+# A class of one's own travels as the graph that its `call` leaves, and there `training=` is written down.
+AS_A_GRAPH = {("3.6", "is never told"): "is written into the model"}
+
 
 def line(value): return json.loads(json.dumps(value))
 
@@ -488,7 +491,8 @@ def test_solutions_and_mistakes_survive_the_line(name):
     verdict = task.check(as_judged(task))
     assert verdict, verdict
     for mistake in task.mistakes[:3 if name in WITHOUT_KERAS else None]:
-        assert mistake.words in task.check(as_judged(mistake)).text
+        words = AS_A_GRAPH.get((name, mistake.words), mistake.words)
+        assert words in task.check(as_judged(mistake)).text
 
 
 def test_values_on_the_line():
