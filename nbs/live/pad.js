@@ -88,9 +88,9 @@ export function pad(names, pictureOf, changed) {
   canvas.addEventListener("focus", showPen);
   canvas.addEventListener("blur", () => { at.down = false; showPen(); });
 
-  begin.value = "2";
+  begin.value = "0";
   blank();
-  silhouette(drawn, pictureOf(2), Number(tone.value));
+  silhouette(drawn, pictureOf(0), Number(tone.value));
   begin.addEventListener("change", () => start(begin.value));
   const tools = element("div", {className: "live-tools"}, labelled("begin with", begin), labelled("tone (0 is black)", tone), labelled("width", wide),
     labelled("rubber", rubber), button("undo", undo), button("empty sheet", () => { begin.value = ""; start(""); }));
