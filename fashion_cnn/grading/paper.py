@@ -40,10 +40,11 @@ def empty_answer(exercise: exercises.Exercise,   # as the student got it
     return f"def {name}{signature(exercise.answer)}:\n    ..."
 
 # %% ../../nbs/grading/paper.ipynb #package-source
-def package_source() -> str:   # 'git+https://github.com/...', or the package's name
+def package_source() -> str:   # 'fashion_cnn==0.2.0', or 'git+https://...' between releases
     "What pip has to be given to install this library."
     try: about = importlib.metadata.metadata("fashion_cnn")
     except importlib.metadata.PackageNotFoundError: return "fashion_cnn"
+    if re.fullmatch(r"[0-9.]+", about["Version"]): return f"fashion_cnn=={about['Version']}"
     homes = [about.get("Home-page") or ""]
     homes += [line.split(",")[-1].strip() for line in about.get_all("Project-URL") or []]
     for home in homes:
