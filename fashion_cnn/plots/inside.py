@@ -424,5 +424,6 @@ def embedding(model,                 # a keras.Model, or a `Run` that has one
     points = flatten_to_map(activations(network, chosen.x[rows], watched.name), method, seed)
     about = ", ".join(filter(None, [source, f"{len(rows):,} of {plural(len(chosen), 'image')}"]))
     how = {"pca": "PCA", "t-sne": "t-SNE"}[method]
+    directions = ("", "") if method == "t-sne" else ("first direction", "second direction")
     return class_map(points, chosen.y[rows], names, f"{network.name}, layer {watched.name}",
-                     f"{about}; {how}, seed {seed}", ax)
+                     f"{about}; {how}, seed {seed}", directions, ax)
