@@ -66,7 +66,7 @@ def notebook_cells(path: Path) -> list[tuple[str, str]]:   # kind and source
     "The cells of a notebook, or a sentence about why there are none."
     try: cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
     except (ValueError, TypeError, KeyError):
-        raise ValueError(f"a notebook (.ipynb) is expected. Received: {path}") from None
+        raise ValueError(f"a notebook, a file .ipynb, is expected. Received: {path}") from None
     return [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells]
 
 # %% ../../nbs/grading/key.ipynb #read-lesson

@@ -40,7 +40,7 @@ def empty_answer(exercise: exercises.Exercise,   # as the student got it
     return f"def {name}{signature(exercise.answer)}:\n    ..."
 
 # %% ../../nbs/grading/paper.ipynb #package-source
-def package_source() -> str:   # 'fashion_cnn==0.2.0', or 'git+https://...' between releases
+def package_source() -> str:   # a release by its version; between releases the address
     "What pip has to be given to install this library."
     try: about = importlib.metadata.metadata("fashion_cnn")
     except importlib.metadata.PackageNotFoundError: return "fashion_cnn"
