@@ -129,7 +129,7 @@ class Affine(Geometric):
 
     def __init__(self,
                  rotation=0.0,            # degrees, up to so much to either side
-                 zoom=0.0,                # fraction: 0.1 is 0.9 to 1.1; a (vertical, horizontal) pair: each
+                 zoom=0.0,                # fraction: 0.1 is 0.9 to 1.1; a pair: each its own
                  shear=0.0,               # degrees, up to so much to either side
                  shift=0.0,               # fraction, or pixels from 1 on; or (vertical, horizontal)
                  horizontal_flip=False,   # exchange left and right in every second image
