@@ -140,6 +140,11 @@ site-check: install-dev  ## sidebar, links, images, outputs and sizes of the sit
 pytest: install-dev  ## what a notebook cannot test: command line, files, browser
 	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
 
+LONG_TESTS := $(addprefix tests/test_,hostile.py cheats.py panels_play.py long_day.py)
+
+test-long: install-dev  ## more of all that is drawn by chance, thirty killed processes, two hundred trainings: an hour, every week
+	$(call stage,Long tests,FASHION_CNN_LONG=1 python -m pytest -q --durations 25 $(LONG_TESTS))
+
 # --- checking with other packages, in environments of their own: every week in .github/workflows/weekly.yml -----------
 
 # The packages of Colab, where most students open a notebook; Colab has Python 3.13

@@ -242,6 +242,60 @@ def row(who, name, points, **more):
 MISSING = dict(submission="", time="missing", mistake="", state="not attempted")
 
 
+def moodle_reads(lines, participants):
+    "What Moodle takes from a grading worksheet: {number: grade}, as mod/assign/feedback/offline reads it."
+    heading, *lines = lines
+    who, grade, changed = (heading.index(name) for name in ("Identifier", "Grade", "Last modified (grade)"))
+    numbers = [int(line[who][len("Participant "):]) for line in lines]
+    assert all(line[changed] in ("", "-") for line in lines)   # nobody has changed the grade since
+    return {number: line[grade] for number, line in zip(numbers, lines) if number in participants}
+
+
+def canvas_reads(lines, people):
+    "What Canvas' importer takes from a gradebook: ({its number, or the name of somebody new: grade}, points possible)."
+    heading, *lines = lines
+    assert "Student" in heading[0] and "ID" in heading[1]
+    information = 5 if heading[2] == "SIS User ID" and heading[3] == "SIS Login ID" else 4 if heading[2] == "SIS Login ID" else 3
+    assert "Section" in heading[information - 1]
+    [assignment] = [name for name in heading[information:] if not re.search("(Current|Final) (Score|Points|Grade)|Override", name)]
+    grades, possible = {}, None
+    for line in lines:
+        if "Points Possible" in line[0]: possible = line[heading.index(assignment)]
+        else: grades[canvas_person(dict(zip(heading, line)), people)] = line[heading.index(assignment)]
+    return grades, possible
+
+
+def canvas_person(line, people):
+    "The number of the person in a line: by the number, whatever else stands there, then by user, login and name."
+    leading = re.match(r"\d+", line["ID"])
+    if leading and int(leading[0]) in people: return int(leading[0])
+    for column, place in (("SIS User ID", 1), ("SIS Login ID", 2), ("Student", 0)):
+        for number, person in people.items():
+            if line[column] and line[column] == person[place]: return number
+    return line["Student"]
+
+
+def test_an_identifier_from_elsewhere_is_never_taken_for_a_number_of_canvas_or_moodle(tmp_path):
+    people = {77: ("Eve", "u1", "eve@x.edu"), 5: ("Ada", "77", "")}
+    grades = pd.DataFrame([row("77", "Ada", 1)])
+    for text in ("", "identifier,name\n77,Ada\n"):
+        (tmp_path / "own.csv").write_text(text)
+        paths = write_forms(grades, tmp_path, read_roster(tmp_path / "own.csv") if text else [], "HW")
+        read = {path.stem: list(csv.reader(io.StringIO(path.read_text()))) for path in paths}
+        assert canvas_reads(read["canvas"], people) == ({5: "1"}, "1")
+        assert read["moodle"][0] == ["ID number", "Full name", "Email address", "HW", "Feedback: HW"]
+        assert read["moodle"][1][:4] == ["77", "Ada", "", "1.00"]
+
+
+def test_a_gradebook_of_canvas_goes_back_as_it_came(tmp_path):
+    (tmp_path / "canvas.csv").write_text("Student,ID,SIS User ID,SIS Login ID,Integration ID,Section,HW (9),Final Score\n"
+                                         "    Points Possible,,,,,,3,(read only)\n\"Lovelace, Ada\",77,u77,ada@x.edu,,S1,,\n")
+    [path] = [each for each in write_forms(pd.DataFrame([row("77", "Eve", 1)]), tmp_path, read_roster(tmp_path / "canvas.csv"), "HW (9)") if each.stem == "canvas"]
+    lines = list(csv.reader(io.StringIO(path.read_text())))
+    assert canvas_reads(lines, {77: ("Ada Lovelace", "u77", "ada@x.edu")}) == ({77: "1"}, "1")
+    assert lines[2] == ["Lovelace, Ada", "77", "u77", "ada@x.edu", "S1", "1"]
+
+
 def test_the_import_files_have_the_columns_that_each_system_publishes(tmp_path):
     (tmp_path / "class.csv").write_text(CLASS)
     roster = read_roster(tmp_path / "class.csv")
@@ -251,20 +305,12 @@ def test_the_import_files_have_the_columns_that_each_system_publishes(tmp_path):
     paths = {path.stem: path for path in write_forms(grades, tmp_path / "forms", roster, "Lesson 2")}
     read = {name: list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")))) for name, path in paths.items()}
     assert all(len({len(line) for line in lines}) == 1 for lines in read.values())
-    # Moodle looks for the columns 'Identifier', 'Grade' and 'Last modified (grade)', and takes the number
-    # after 'Participant '; grades are numbers up to the maximum, and an empty one changes nothing.
-    heading, *lines = read["moodle"]
-    at = {name: heading.index(name) for name in ("Identifier", "Grade", "Last modified (grade)",
-                                                 "Maximum grade", "Feedback comments")}
+    # Moodle's worksheet goes back to Moodle's own numbers, scaled to its maximum; a grade that is missing changes nothing.
     assert not paths["moodle"].read_bytes().startswith(b"\xef\xbb\xbf")
-    assert [int(line[at["Identifier"]].removeprefix("Participant ")) for line in lines] == [1234, 1235, 1236]
-    assert [line[at["Grade"]] for line in lines] == ["100.00", "100.00", ""]
-    assert {line[at["Maximum grade"]] for line in lines} == {"100.00"} and lines[0][at["Feedback comments"]]
-    # Canvas asks for these five in this order, any number of assignments, and points possible in the second line.
-    heading, possible, *lines = read["canvas"]
-    assert heading == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Lesson 2"]
-    assert possible[0].strip() == "Points Possible" and possible[-1] == "1"
-    assert [(line[1], line[-1]) for line in lines] == [("1234", "1"), ("1235", "1"), ("1236", "")]
+    assert moodle_reads(read["moodle"], {1234, 1235, 1236}) == {1234: "100.00", 1235: "100.00", 1236: ""}
+    # Canvas knows these by name or login: 1234 is a number of Moodle's, and somebody else's with Canvas.
+    people = {1234: ("Eve", "u1", "eve@x.edu"), 7: ("Ada Lovelace", "u7", "ada@x.edu"), 8: ("Ben B.", "u8", "ben@x.edu")}
+    assert canvas_reads(read["canvas"], people) == ({7: "1", 8: "1", "'=Cy D'Or": ""}, "1")
     # Gradescope's own files begin with these, and have a column for each question.
     heading, *lines = read["gradescope"]
     assert heading[:8] == ["First Name", "Last Name", "SID", "Email", "Sections", "Total Score", "Max Points",
