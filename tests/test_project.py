@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -199,6 +200,21 @@ def test_what_has_not_run_is_not_said_to_have_run():
     notes = json.loads(lessons.NOTES.read_text())
     assert notes.keys() <= {path.name for path in lessons.lessons()} and len(lessons.lessons()) == 9
     assert [path.name[:2] for path in lessons.lessons([3])] == ["03"]
+
+
+def test_sections_say_how_long_they_run(tmp_path):
+    path = tmp_path / "01_tiny.ipynb"
+    cells = [("markdown", "## Wait {#here}\n\nA word."), ("code", "1"), ("markdown", "## Go on"), ("code", "2")]
+    notebook = nbformat.v4.new_notebook(cells=[getattr(nbformat.v4, f"new_{kind}_cell")(source) for kind, source in cells])
+    nbformat.write(notebook, path)
+    notebook.cells[1].metadata["execution"] = {"iopub.execute_input": "2026-12-07T10:00:00.5Z", "shell.execute_reply": "2026-12-07T10:00:42.000000Z"}
+    seconds = lessons.section_seconds(notebook)
+    assert seconds == {"Wait {#here}": 41.5, "Go on": 0.0}
+    heading = lambda: [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+    for found, words in (({}, ""), (seconds, "*Runs 40 seconds on"), ({"Wait {#here}": 150}, "*Runs 2 minutes on"), ({"Wait {#here}": 3}, "")):
+        lessons.say_seconds(path, {**dict.fromkeys(seconds, 0), **found})
+        first, second = heading()
+        assert words in first and first.count("*Runs") == bool(words) and first.endswith("\n\nA word.") and second == "## Go on"
 
 
 # --- the tools --------------------------------------------------------------------------------------------------------

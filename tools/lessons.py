@@ -1,10 +1,11 @@
 """Run lessons with the packages of the Python that runs this, and note when that was, and with which versions.
 
-    python tools/lessons.py [LESSON ...] [--full] [--note PLACE] [--out FOLDER]
+    python tools/lessons.py [LESSON ...] [--full] [--note PLACE] [--seconds] [--out FOLDER]
 
 Without a lesson, all nine; a lesson is its number. Quick mode, as under test, or with --full as a student runs it, on the real
 data. With --note the date, the place and the versions go into nbs/course/last_run.json, from which tools/process.py takes the
-line on the lesson's page: only what was run says so. The environment needs nbclient, ipykernel and the library, no nbdev.
+line on the lesson's page: only what was run says so. With --full --seconds each section that keeps a reader waiting says below
+its heading, in the notebook, for how long. The environment needs nbclient, ipykernel and the library, no nbdev.
 """
 import argparse
 import datetime
@@ -23,6 +24,7 @@ NOTES = COURSE / "last_run.json"
 PACKAGES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch", "keras": "Keras", "numpy": "NumPy",
             "matplotlib": "Matplotlib", "scikit-learn": "scikit-learn", "ipywidgets": "ipywidgets"}
 NEVER = re.compile(r"^#\s*\|\s*eval:\s*false\b", flags=re.MULTILINE)
+RUNS = r"\*Runs [^*]*\*"    # how long a section runs, below its heading
 ONLY_IN_FULL = re.compile(r"^#\s*\|\s*full\b", flags=re.MULTILINE)
 
 
@@ -48,8 +50,48 @@ def runs(cell, full):
     return cell.cell_type != "code" or not (NEVER.search(cell.source) or not full and ONLY_IN_FULL.search(cell.source))
 
 
-def run(path, full, out=None):
-    "Run a notebook from top to bottom, without changing it; gives what went wrong, or None."
+def cell_seconds(cell):
+    "How long a cell ran."
+    times = [cell.metadata.get("execution", {}).get(name) for name in ("iopub.execute_input", "shell.execute_reply")]
+    if not all(times):
+        return 0.0
+    began, ended = (datetime.datetime.fromisoformat(time.replace("Z", "+00:00")) for time in times)
+    return (ended - began).total_seconds()
+
+
+def section_seconds(notebook):
+    "The seconds of each section of a notebook that has run, by its heading."
+    found, heading = {}, ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            heading = (re.findall(r"^## +(.+?) *$", cell.source, flags=re.MULTILINE) or [heading])[-1]
+        found[heading] = found.get(heading, 0.0) + cell_seconds(cell)
+    return found
+
+
+def running_time(seconds):
+    "How long a section runs, in words; nothing where nobody waits for it."
+    if seconds < 8:
+        return ""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    text = f"{max(10, round(seconds, -1)):.0f} seconds" if seconds < 95 else f"{seconds / 60:.0f} minutes"
+    return f"*Runs {text} on {cores} cores.*"
+
+
+def say_seconds(path, found):
+    "Below each heading of a notebook write how long its section runs, instead of what stands there."
+    import nbformat
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for heading in found if cell.cell_type == "markdown" else ():
+            words = running_time(found[heading])
+            below = rf"(^## +{re.escape(heading)} *$)(\n\n{RUNS})?"
+            cell.source = re.sub(below, rf"\1\n\n{words}" if words else r"\1", cell.source, flags=re.MULTILINE)
+    nbformat.write(notebook, path)
+
+
+def run(path, full, out=None, seconds=False):
+    "Run a notebook from top to bottom; gives what went wrong, or None. Only `seconds` changes it."
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -62,6 +104,8 @@ def run(path, full, out=None):
     finally:
         if out:
             nbformat.write(notebook, Path(out) / path.name)
+    if seconds:
+        say_seconds(path, section_seconds(notebook))
     return None
 
 
@@ -78,14 +122,17 @@ def main():
     words.add_argument("lessons", nargs="*", type=int, metavar="LESSON", help="its number (default: all)")
     words.add_argument("--full", action="store_true", help="on the real data, as a student runs it")
     words.add_argument("--note", metavar="PLACE", help="write down when and where they ran")
+    words.add_argument("--seconds", action="store_true", help="with --full: write below each heading how long its section runs")
     words.add_argument("--out", metavar="FOLDER", help="keep the notebooks that ran, with their outputs")
     given = words.parse_args()
+    if given.seconds and not given.full:
+        words.error("--seconds are those of a full run: add --full")
     os.environ |= {"FASHION_CNN_QUICK": "" if given.full else "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     found, day, failed = versions(), datetime.date.today().isoformat(), []
     print(", ".join(f"{name} {version}" for name, version in found.items()), flush=True)
     for path in lessons(given.lessons):
         start = time.monotonic()
-        error = run(path, given.full, given.out)
+        error = run(path, given.full, given.out, given.seconds)
         failed += [path.stem] if error else []
         print(f"   {path.name}: {'FAILED' if error else 'passed'}, {time.monotonic() - start:.0f} s", flush=True)
         if error:
