@@ -6,8 +6,9 @@
 __all__ = ['QUICK_EPOCHS', 'KEYS', 'TEST_KEYS', 'ARRAYS', 'UNEQUAL', 'BUILDING', 'STATES',
            'resolve_recipe', 'trained_model', 'arrays_of', 'way_from', 'check_splits',
            'resolve_data', 'note_unequal', 'copy_matching_weights', 'shapes',
-           'fitted_and_inputs', 'seeded', 'random_states', 'check_outputs', 'all_layers',
-           'why_unloadable', 'unloadable_layers', 'check_last_batch', 'assemble']
+           'fitted_and_inputs', 'seeded', 'random_states', 'images_let_go',
+           'check_outputs', 'all_layers', 'why_unloadable', 'unloadable_layers',
+           'check_last_batch', 'assemble']
 
 # %% ../nbs/assemble.ipynb #exports-imports
 import contextlib, random, sys, threading, warnings
@@ -208,6 +209,19 @@ def random_states():
         random.setstate(python)
         np.random.set_state(numpy)
         for owner, name, value in kept: setattr(owner, name, value)
+
+# %% ../nbs/assemble.ipynb #let-go
+@contextlib.contextmanager
+def images_let_go():
+    "Afterwards TensorFlow holds no Python function that it was given meanwhile in this thread."
+    functions = []
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        graph = tf.compat.v1.get_default_graph()
+        functions = getattr(graph, "_py_funcs_used_in_graph", functions)
+    before = len(functions)
+    try: yield
+    finally: del functions[before:]
 
 # %% ../nbs/assemble.ipynb #check-outputs
 def check_outputs(model: keras.Model, recipe: Recipe, data: Dataset):

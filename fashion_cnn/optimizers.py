@@ -6,7 +6,8 @@
 __all__ = ['MOVING', 'OPTIMIZERS', 'OneCycle', 'learning_rate', 'learning_rates',
            'recipe_callbacks', 'checked_callbacks', 'orthogonal', 'Muon',
            'training_model', 'with_noise', 'model_with_labels', 'mixed_cross_entropy',
-           'mixed_accuracy', 'optimizer', 'copied_optimizer', 'compile_model']
+           'mixed_accuracy', 'optimizer', 'copied_optimizer', 'on_one_device',
+           'compile_model']
 
 # %% ../nbs/optimizers.ipynb #exports-imports
 import math
@@ -232,6 +233,15 @@ def copied_optimizer(own: keras.optimizers.Optimizer, recipe: Recipe, steps_per_
     if recipe.schedule: config["learning_rate"] = learning_rate(recipe, steps_per_epoch)
     return type(own).from_config(config)
 
+# %% ../nbs/optimizers.ipynb #one-device
+def on_one_device(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    "The optimizer, which sums no gradients over devices unless a strategy has several."
+    if keras.backend.backend() != "tensorflow": return optimizer
+    import tensorflow as tf
+    if not tf.distribute.has_strategy():
+        optimizer._all_reduce_sum_gradients = list   # of pairs; without it, Keras asks as usual
+    return optimizer
+
 # %% ../nbs/optimizers.ipynb #compile-model
 def compile_model(model: keras.Model,     # gives probabilities, or images in 0..1
                   recipe: Recipe,         # names task, optimizer and learning rate
@@ -250,5 +260,5 @@ def compile_model(model: keras.Model,     # gives probabilities, or images in 0.
     else: accuracy = [metrics.SparseCategoricalAccuracy("accuracy")]
     chosen = optimizer(recipe, steps_per_epoch) if own_optimizer is None else \
              copied_optimizer(own_optimizer, recipe, steps_per_epoch)
-    model.compile(chosen, loss or usual, metrics=accuracy)
+    model.compile(on_one_device(chosen), loss or usual, metrics=accuracy)
     return model

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .assemble import (assemble, note_unequal, random_states, resolve_data,
-                                  resolve_recipe, unloadable_layers)
+from .assemble import (assemble, images_let_go, note_unequal, random_states,
+                                  resolve_data, resolve_recipe, unloadable_layers)
 from .batches import Batches, batches_in_order, streamed
 from .checkpoint import (Checkpoint, CheckpointCallback, Diverged, dtype_policy,
                          experiment_key, finished_run, prepare_folder, weights_hash)
@@ -180,14 +180,14 @@ def train(recipe: Recipe,                    # what to do
     note_unequal(recipe, data)
     recipe, own = own_parts(recipe, data, model, loss, optimizer, callbacks)
     if folder is None:
-        with strategy_scope(strategy), random_states():
+        with strategy_scope(strategy), random_states(), images_let_go():
             return carry_out(recipe, data, start, None, None, progress, callbacks, limit, own)
     with owned(folder):
         checkpoint = Checkpoint(folder / "checkpoint.npz", experiment_key(recipe, data.fingerprint))
         if resume and (run := finished_run(folder, recipe, checkpoint)): return run
         prepare_folder(folder)
         saved = checkpoint.read() if resume else None
-        with strategy_scope(strategy), random_states():
+        with strategy_scope(strategy), random_states(), images_let_go():
             run = carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit, own)
         run.save(folder)
     return run

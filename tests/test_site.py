@@ -303,6 +303,12 @@ def test_making_the_pages_leaves_the_readme_alone_and_shares_one_picture(site):
     assert "title: fashion_cnn\n" in (folder / "nbdev.yml").read_text()
 
 
+def test_an_option_that_is_no_yaml_would_stop_quarto(site):
+    write(site, "01_tiny.ipynb", *TINY, code("#| fig-alt: a ball in a square: padded, it is round\n1"), code("#| hide\n#| fig-alt: 'a ball: round'\n2"))
+    assert site_check.cell_options(site) == [
+        f"01_tiny.ipynb, cell {len(TINY)}: put quotation marks around 'a ball in a square: padded, it is round' after `#| fig-alt:`; it is no YAML"]
+
+
 def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):
     table = '<table class="dataframe"><tr><td>```</td></tr></table>'
     write(site, "01_tiny.ipynb", *TINY, code("one()", shown("text/html", table)))

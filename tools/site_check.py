@@ -20,6 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import nbformat
+import yaml
 
 import llms
 import preview
@@ -86,6 +87,20 @@ def front_matter(root):
         elif rest := [line for line in cell["source"].splitlines()
                       if line.strip() and not re.match(r"# |> |- [\w-]+:", line)]:
             problems.append(f"{path}: the site drops what follows title and subtitle in the first cell: {rest[0][:60]!r}")
+    return problems
+
+
+def cell_options(root):
+    "What stands after `#|` with a colon is YAML, or Quarto stops with the whole site."
+    problems = []
+    for path, nb in pages(root):
+        for number, cell in enumerate(nb["cells"]):
+            words = directives(cell["source"]) if cell["cell_type"] == "code" else {}
+            for name, value in words.items():
+                try:
+                    yaml.safe_load(f"{name}: {value}")
+                except yaml.YAMLError:
+                    problems.append(f"{path}, cell {number}: put quotation marks around {value!r} after `#| {name}:`; it is no YAML")
     return problems
 
 
@@ -362,7 +377,7 @@ def page_not_found(root):
             *([] if "](index.ipynb)" in text else ["404.qmd: no link to the home page"])]
 
 
-CHECKS = [valid, in_sidebar, front_matter, heading_order, links, alt_texts, figure_texts, outputs, machine_paths, sizes, page_weight,
+CHECKS = [valid, in_sidebar, front_matter, cell_options, heading_order, links, alt_texts, figure_texts, outputs, machine_paths, sizes, page_weight,
           references, lessons, page_not_found]
 
 
@@ -427,6 +442,15 @@ def for_machines(root, folder):
     return problems
 
 
+def head_of(page):
+    "The fields at the head of a processed page; none where it is no YAML."
+    try:
+        found = yaml.safe_load((page["cells"] or [{"source": ""}])[0]["source"].strip().strip("-"))
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def processed(root, folder):
     "What was made for Quarto is complete and right: front matter, documentation, links to the source."
     problems = for_machines(root, folder / FOR_MACHINES)
@@ -435,9 +459,8 @@ def processed(root, folder):
             problems.append(f"{path}: there is no page of it")
             continue
         page = read(folder / path)
-        head = page["cells"][0]["source"] if page["cells"] else ""
-        problems += [f"{path}: the processed page has no {key}" for key in ("title", "description", "output-file")
-                     if not re.search(rf"^{key}: ", head, flags=re.MULTILINE)]
+        head = head_of(page)
+        problems += [f"{path}: the processed page has no {key}" for key in ("title", "description", "output-file") if not head.get(key)]
         problems += documented(path, nb, page) + raw_markdown(path, page) + source_links(root, path, page)
     if (folder / "_quarto.yml").is_symlink() or not (folder / "_quarto.yml").is_file():
         problems.append("_quarto.yml: it was not written beside the pages")
