@@ -341,8 +341,9 @@ def test_figure(name):
     assert isinstance(figure, Figure) and figure.get_supxlabel() and figure.get_suptitle()
     assert "image" in figure.get_supxlabel()
     assert_nothing_clipped(figure)
-    shown = figure._repr_png_()
+    shown, size = figure._repr_png_()
     picture = Image.open(io.BytesIO(shown)).convert("RGB")
+    assert picture.width in (size["width"], pytest.approx(1.5 * size["width"], abs=2)) and size["width"] <= 780    # as wide as a page
     assert (
         picture.getpixel((0, 0))
         == picture.getpixel((picture.width - 1, picture.height - 1))

@@ -165,6 +165,6 @@ def test_predict_gives_three_names_and_draws_what_was_seen():
     assert (run.asked == answer.seen[None]).all() and "Dress 90.0 %" in repr(answer) and "exchanged" in repr(answer)
     assert "exchanged" not in repr(predict(run, shirt(ground="black", colour="white")))
     titles = [ax.get_title() for ax in answer.figure().axes]
-    assert titles[:2] == ["the photograph", "what the network saw, 28 x 28"] and answer._repr_png_()[:4] == b"\x89PNG"
+    assert titles[:2] == ["the photograph", "what the network saw, 28 x 28"] and answer._repr_png_()[0][:4] == b"\x89PNG"
     assert predict(Always((32, 32, 3), "CIFAR-10"), shirt()).figure() is not None
     with pytest.raises(TypeError, match="Run first"): predict("runs/fast", shirt())

@@ -96,7 +96,9 @@ def output(out, described):
         return f'<div role="img" aria-label="{described}">{data["image/svg+xml"]}</div>'
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
-            return f'<img alt="{described}" src="data:{kind};base64,{data[kind].strip()}">'
+            size = out.get("metadata", {}).get(kind, {})
+            shown = "".join(f' {name}="{size[name]}"' for name in ("width", "height") if name in size)
+            return f'<img alt="{described}"{shown} src="data:{kind};base64,{data[kind].strip()}">'
     if "text/markdown" in data:
         return markdown2html_mistune(pages_for_notebooks(data["text/markdown"]))
     return f'<pre>{ansi2html(data.get("text/plain", ""))}</pre>'

@@ -134,6 +134,7 @@ def message_of(error: BaseException) -> str:
     "What an error says, in one line, shortened between two words."
     try: text = " ".join(str(error).split())
     except Exception: text = ""
+    text = re.sub(r"\(<[^>]*>, (line \d+)\)", r"(\1)", text)      # a cell has no file
     text = re.sub(r"\b\w+Tensor\b", "tensor", text)    # Keras has several kinds
     text = re.sub(r"'?numpy\.(\w+)'?( object)?", lambda found: kind_of_numpy(found[1]), text)
     if len(text) > 160: text = text[:160].rpartition(" ")[0].rstrip(",;:(") + " ..."

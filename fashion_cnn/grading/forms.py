@@ -135,7 +135,8 @@ def gradescope(marks: list[Mark], title: str) -> bytes:
         first, _, last = mark.student.name.rpartition(" ")
         own = {"First Name": no_formula(first), "Last Name": no_formula(last),
                "SID": mark.student.identifier,
-               "Email": mark.student.email, **mark.student.row, "Total Score": mark.points,
+               "Email": mark.student.email, **mark.student.row,
+               "Total Score": "" if mark.time == "missing" else mark.points,
                "Max Points": mark.of, "Status": "Missing" if mark.time == "missing" else "Graded"}
         for row in mark.rows:
             idea = exercises.get(row["exercise"]).idea

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['rows_of', 'missing_rows', 'safe_csv', 'font_lists', 'say', 'Book', 'run_all', 'fresh',
-           'check_limits', 'when', 'grade', 'say_walls', 'register_here', 'totals']
+           'check_limits', 'when', 'grade', 'say_walls', 'totals']
 
 # %% ../../nbs/grading/marks.ipynb #exported-imports
 import json
@@ -22,7 +22,8 @@ from .collect import (class_of, digest, read_all, submissions_of, timing,
 from .container import engine
 from .grader import (STATES, Judges, Submission, Terms, flags_of, result_of,
                                         run_submission)
-from .key import Key, load_key, register
+from .handout import beside_files
+from .key import load_key, register
 from .paper import POINTS, variable
 from .roster import Student, read_roster
 from .walls import missing_walls, walls_here
@@ -197,6 +198,8 @@ def grade(paths,                        # notebooks, folders of them, patterns; 
     if not (submissions := submissions_of(paths)):
         raise FileNotFoundError(f"there is no notebook to grade. Received: {paths}")
     key = load_key(key) if key else None
+    if key:
+        with beside_files(key): register(key)
     roster = read_roster(students) if students else class_of(key)
     if container: engine()
     if progress: say_walls(container)
@@ -206,7 +209,6 @@ def grade(paths,                        # notebooks, folders of them, patterns; 
         with judges.free() as judge:
             known = list(key.names) if key else exercises.names()
             found = read_all(submissions, known, roster, judge)
-        if key: register_here(key)
         terms.wanted = wanted_exercises(lesson, names, key, found, paths)
         terms.fonts = font_lists(found)
         book = Book(submissions, terms, out, due, progress)
@@ -223,16 +225,6 @@ def say_walls(container: str):
     "Say which walls are missing."
     missing = "" if container else missing_walls(walls_here())
     if missing: say(missing)
-
-
-def register_here(key: Key):
-    "Make the exercises of a key known in this process, its files beside it for a moment."
-    from fashion_cnn.grading.handout import working_folder
-    from fashion_cnn.grading.process import own_folders, remove_folder
-    root = own_folders(key.files)
-    try:
-        with working_folder(root / "own" / "work"): register(key)
-    finally: remove_folder(root)
 
 # %% ../../nbs/grading/marks.ipynb #totals
 def totals(grades,   # what `grade` gives

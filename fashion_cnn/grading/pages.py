@@ -49,15 +49,17 @@ def class_figure(grades,   # what `grade` gives
     return figure
 
 # %% ../../nbs/grading/pages.ipynb #student-figure
-def student_figure(mark: Mark, means: dict):   # exercise -> mean points of the class
-    "A student's points for each exercise, and the mean of the class."
+def student_figure(mark: Mark, means: dict):   # exercise -> mean points of those who handed in
+    "A student's points for each exercise, and the mean of all who handed in."
     from fashion_cnn.plots.style import sheet
     names = [row["exercise"] for row in mark.rows]
     figure = sheet("Your points", width=6, height=1.7 + 0.32 * len(names))
     ax = figure.subplots()
-    ax.barh(names, [row["of"] for row in mark.rows], color="#eeeeee", label="possible")
+    ax.barh(names, [row["of"] for row in mark.rows], color="white",
+            edgecolor="#5f6368", label="possible")
     ax.barh(names, [row["points"] for row in mark.rows], color="#0072B2", label="yours")
-    ax.plot([means[name] for name in names], names, "d", color="#D55E00", label="mean of the class")
+    ax.plot([means.get(name) for name in names], names, "d", color="#D55E00",
+            label="mean of all who handed in")
     ax.invert_yaxis()
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="points", ylabel="exercise", xlim=(0, None))
@@ -117,7 +119,7 @@ HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 STUDENT_PAGE = HEAD + """
 <p><strong>{{ mark.points }} of {{ mark.of }} points.</strong>
 {% if mark.time == "late" %} Handed in late.{% endif %}</p>
-<img src="{{ picture }}" alt="Points for each exercise, and the mean of the class">
+<img src="{{ picture }}" alt="Points for each exercise, and the mean of all who handed in">
 <table><tr><th>exercise</th><th>points</th><th>result</th><th>why</th></tr>
 {% for row in rows %}<tr><td>{{ row.exercise }} {{ row.idea }}</td>
 <td class="number">{{ row.points }} of {{ row.of }}</td>
@@ -149,6 +151,8 @@ CLASS_PAGE = HEAD + """
 {{ late }} late{% endif %}.</p>
 <img src="{{ picture }}" alt="For each exercise how many answers were right, wrong or missing">
 <h2>What was misunderstood</h2>
+<p>Of those whose answer could be judged, so many made a mistake that is known. Other wrong answers
+stand on the students' pages only.</p>
 <table><tr><th>students</th><th>exercise</th><th>what they were told</th><th>read</th></tr>
 {% for each in mistakes %}<tr><td class="number">{{ each.count }} of {{ each.of }}</td>
 <td>{{ each.exercise }} {{ each.idea }}</td><td>{{ each.sentence }}</td>
@@ -185,7 +189,8 @@ def write_pages(grades,              # what `grade` gives
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     marks = marks_of(grades, roster)
-    means = grades.groupby("exercise")["points"].mean().to_dict()
+    handed_in = grades[grades["time"] != "missing"]
+    means = handed_in.groupby("exercise")["points"].mean().to_dict()
     pages = [file_name("student", mark.student.identifier).replace(".ipynb", ".html")
              for mark in marks]
     for mark, page in zip(marks, pages):

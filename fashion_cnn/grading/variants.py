@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['TRIES', 'bind', 'literal', 'filled', 'with_values', 'generator', 'answer_text',
-           'is_taken', 'draw_values', 'class_values', 'student_values', 'exercise_for']
+           'is_taken', 'draw_values', 'class_values', 'student_values', 'values_for',
+           'exercise_for']
 
 # %% ../../nbs/grading/variants.ipynb #exported-imports
 import functools
@@ -105,8 +106,9 @@ def draw_values(exercise: exercises.Exercise, secret: str, student: str, answers
         if is_taken(own, answers): continue
         answers.append(answer_text(exercises.answer_of(own)))
         return values
-    raise ValueError(f"exercise {exercise.name} has too few different answers for a class of more "
-                     f"than {len(answers)}: draw from more numbers")
+    raise ValueError(f"only {len(answers)} different answers to exercise {exercise.name} were found, "
+                     "and each student of the class needs one of their own: let `variant` draw "
+                     "from more numbers")
 
 
 def class_values(exercise: exercises.Exercise,
@@ -129,13 +131,21 @@ def student_values(key: Key, student: str, name: str) -> dict:   # identifier; e
     return {name: from_plain(value) for name, value in plain.items()}
 
 
+def values_for(key: Key | None,
+               exercise: exercises.Exercise,
+               student: str,   # identifier; '' for nobody in particular
+              ) -> dict:       # name -> value
+    "What this student's exercise is about; for who has nothing drawn, what the secret gives."
+    if exercise.variant is None: return {}
+    drawn = student_values(key, student, exercise.name) if key else {}
+    secret = key.secret if key else ""
+    return drawn or exercise.variant(generator(secret, student, exercise.name, 0))
+
+
 def exercise_for(key: Key | None,
                  name: str,      # of the exercise
                  student: str,   # identifier; '' for nobody in particular
                 ) -> exercises.Exercise:
     "The exercise as this student got it."
     exercise = exercises.get(name)
-    if exercise.variant is None: return exercise
-    values = student_values(key, student, name) if key else {}
-    secret = key.secret if key else ""
-    return with_values(exercise, values or exercise.variant(generator(secret, student, name, 0)))
+    return with_values(exercise, values_for(key, exercise, student))

@@ -191,7 +191,7 @@ def box(ax, middle: tuple, half: tuple, layer, lines: list) -> None:
     (x, y), (wide, high) = middle, half
     ax.add_patch(Rectangle((x - wide, y - high), 2 * wide, 2 * high, facecolor=fill(layer),
                            edgecolor="#555555", linewidth=0.7, zorder=2))
-    ax.text(x, y - 0.01, "\n".join(lines), ha="center", va="center", fontsize=7, zorder=3,
+    ax.text(x, y - 0.01, "\n".join(lines), ha="center", va="center", fontsize=8.25, zorder=3,
             linespacing=1.15)
 
 # %% ../../nbs/models/diagram.ipynb #paint
@@ -202,7 +202,7 @@ def paint(ax, model, left: float, compact: bool, longest: int) -> tuple:    # wi
     lane, wires = lanes(feeds, row)
     spans = columns(feeds, row, longest)
     texts = {name: labels(layer, compact) for name, layer in parts.items()}
-    letter, pitch, high = (0.061, 0.26, 0.09) if compact else (0.056, 0.5, 0.175)
+    letter, pitch, high = (0.071, 0.3, 0.105) if compact else (0.066, 0.58, 0.205)
     letters = max(len(text) for lines in texts.values() for text in lines)
     half = (letters * letter / 2 + 0.05, high)
     ends = [last for _, last in spans]
@@ -215,13 +215,13 @@ def paint(ax, model, left: float, compact: bool, longest: int) -> tuple:    # wi
         x = 0 if across else left + middle[column[to], wire][bypass]
         line(ax, points(at[source], at[to], x, half, across), aside=not across and wire > 0)
     for name in row: box(ax, at[name], half, parts[name], texts[name])
-    ax.text(left + 0.15, -0.16, model.name, fontsize=9, va="center", fontweight="bold")
+    ax.text(left + 0.15, -0.16, model.name, fontsize=10, va="center", fontweight="bold")
     return width, 0.45 + pitch * max(last - first for first, last in spans) + high + 0.15
 
 def by_matplotlib(models: list, compact: bool, longest: int):
-    "Models side by side in one `matplotlib.figure.Figure`."
-    from matplotlib.figure import Figure
-    figure = Figure(dpi=80)
+    "Models side by side in one figure."
+    from fashion_cnn.plots.style import Sheet
+    figure = Sheet(facecolor="white")
     ax = figure.add_axes([0, 0, 1, 1])
     left, height = 0.0, 0.0
     for model in models:

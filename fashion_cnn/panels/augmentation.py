@@ -71,7 +71,7 @@ def before_and_after(images: np.ndarray,   # uint8 (16, H, W, C), or fewer
     changed = augmented(images, options, seed, name)
     number = min(number, len(images) - 1)
     about = [caption] * bool(caption) + [f"{len(images)} images, seed {seed}"]
-    figure = sheet(f"Augmentation {name!r}", "; ".join(about), 8.4, 3.4)
+    figure = sheet(f"Augmentation {name!r}", "; ".join(about), 8.1, 3.4)
     axes = figure.subplots(1, 3, width_ratios=[1, 1, 1])
     height, width = images.shape[1] + 2, images.shape[2] + 2
     row, column = divmod(number, 4)

@@ -134,7 +134,7 @@ def sliding_windows(moves: dict = MOVES,   # name -> (image size, window, stride
     "How window, padding and stride decide what comes out; a name with 'pooling' has numbers."
     caption = ("grids of image pixels; solid: the first window and its number, dashed: the next; "
                "hatched: padding of zeros")
-    figure = sheet("How a window moves", caption, 1 + 1.9 * len(moves), 4.6)
+    figure = sheet("How a window moves", caption, min(8.1, 1 + 1.9 * len(moves)), 4.6)
     panels = figure.subplots(2, len(moves), squeeze=False, height_ratios=[1.25, 1])
     for (above, below), (name, move) in zip(panels.T, moves.items()):
         draw_move(above, below, name, *move, pooling="pooling" in name)

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from ..evaluate import Evaluation, checked_count, percent, refuse
 from ..evaluate.errors import class_number
 from fashion_cnn.plots.style import (
-    COLOURS, DPI, INK, fit_text, plural, sheet, sizes_text, text_width, tidy_axes,
+    COLOURS, DENSITY, INK, PAGE, fit_text, plural, sheet, sizes_text, text_width, tidy_axes,
 )
 
 # %% ../../nbs/plots/images.ipynb #cell-016
@@ -69,19 +69,21 @@ def random_rows(y, classes, columns, rng):
     return [rng.permutation(np.flatnonzero(y == label))[:columns] for label in range(classes)]
 
 # %% ../../nbs/plots/images.ipynb #cell-020
-def framed_rows(picture, names, title, caption, pixels=640):
-    "A picture of rows, at a whole number of dots per pixel so that it stays sharp, with row names."
+def framed_rows(picture, names, title, caption, most=1150):
+    "A picture of rows, `most` dots wide, a whole number for each pixel where it can, with row names."
     height, width = picture.shape[:2]
-    zoom = min(3, pixels // width) if width <= pixels else pixels / width
-    left = 22 + DPI / 72 * max(text_width(name, 9.5) for name in names)
-    above = below = 0.38 * DPI
-    total_width = left + width * zoom + 12
+    dpi = PAGE * DENSITY
+    left = 40 + dpi / 72 * max(text_width(name, 9.5) for name in names)
+    room = most - left - 20
+    zoom = min(6, room // width // 3 * 3 or room / width)   # of 3 dots: 2 pixels of a page
+    above = below = 0.38 * dpi
+    total_width = left + width * zoom + 20
     total_height = above + height * zoom + below
-    figure = sheet(title, caption, total_width / DPI, total_height / DPI)
+    figure = sheet(title, caption, total_width / dpi, total_height / dpi)
     figure.set_layout_engine("none")
     ax = figure.add_axes((left / total_width, below / total_height,
                           width * zoom / total_width, height * zoom / total_height))
-    ax.imshow(picture, interpolation="nearest" if zoom >= 1 else "antialiased", aspect="auto")
+    ax.imshow(picture, interpolation="nearest" if zoom >= 3 else "antialiased", aspect="auto")
     ax.set(xticks=[], yticks=(np.arange(len(names)) + 0.5) * height / len(names), yticklabels=names)
     ax.tick_params(length=0, labelsize=9.5)
     ax.spines[:].set_visible(False)
@@ -123,7 +125,7 @@ def class_counts(data,               # Dataset, or one labelled Split
                "unlabelled or empty splits only")
     names = named_split(data, class_names, next(iter(splits)))[1]
     caption = f"{getattr(data, 'source', '') or 'Labelled'}: {sizes_text(splits)}"
-    figure = sheet("Images per class", caption, 2.2 + 2.2 * max(len(splits), 2),
+    figure = sheet("Images per class", caption, min(8.1, 2.2 + 2.2 * max(len(splits), 2)),
                    1.3 + 0.27 * max(len(names), 4))
     panels = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
     for ax, colour, (name, split) in zip(panels, COLOURS, splits.items()):

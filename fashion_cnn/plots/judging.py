@@ -163,7 +163,7 @@ def enlarge_corner(ax, side, falling):
     "A part of the axes, where no curve passes, that shows a corner enlarged."
     inset = ax.inset_axes((0.1 if falling else 0.37, 0.1, 0.55, 0.62))
     inset.set(xlim=(1 - side, 1) if falling else (0, side), ylim=(1 - side, 1))
-    inset.tick_params(labelsize=7)
+    inset.tick_params(labelsize=8.25)
     ax.indicate_inset_zoom(inset, edgecolor=FAINT)
     return inset
 
@@ -233,7 +233,7 @@ def draw_reliability(upper, lower, table, label, i, among):
     bars = lower.bar(middle, table.images, width, color=colour, hatch=HATCHES[i % 4],
                      edgecolor="white", linewidth=0)
     counts = [f"{n:,}" if n else "" for n in table.images]
-    lower.bar_label(bars, counts, fontsize=6.5, padding=2, rotation=90, color=INK)
+    lower.bar_label(bars, counts, fontsize=8.25, padding=2, rotation=90, color=INK)
 
 # %% ../../nbs/plots/judging.ipynb #cell-081
 def reliability(evaluations,        # an Evaluation, or a dict of name -> Evaluation

@@ -124,7 +124,7 @@ def learning_curves(run,             # a `Run`, or a list of runs: seeds or reci
     runs = as_runs(run)
     groups, measures = by_recipe(runs), shared_metrics(runs)
     caption = runs_caption(runs, checked_count(every, "every"))
-    figure = sheet(f"Learning curves: {', '.join(groups)}", caption, 8.5,
+    figure = sheet(f"Learning curves: {', '.join(groups)}", caption, 8.0,
                    3.9 + 0.2 * (len(groups) > 1) * len(groups))
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     for ax, (metric, unit) in zip(panels, measures.items()):
@@ -297,7 +297,7 @@ def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
     "The learning curves of many recipes as a grid."
     runs = as_runs(runs)
     groups, measures = by_recipe(runs), shared_metrics(runs)
-    columns, width = (3, 9) if "accuracy" in measures else (1, 4)
+    columns, width = (3, 8.1) if "accuracy" in measures else (1, 4)
     figure = sheet("Learning curves by recipe", runs_caption(runs, checked_count(every, "every")),
                    width, 1 + 2 * len(groups))
     axes = figure.subplots(len(groups), columns, sharex="col", sharey="col", squeeze=False)
