@@ -432,7 +432,7 @@ def boxes(figure):
 def test_drawing_has_every_layer_and_nothing_overlaps(name, compact):
     model = original(name)
     figure = draw(model, tool="matplotlib", compact=compact)
-    assert type(figure) is Figure and len(boxes(figure)) == len(model.layers)
+    assert isinstance(figure, Figure) and len(boxes(figure)) == len(model.layers)
     for first, second in itertools.combinations(boxes(figure), 2):
         assert first.x1 <= second.x0 or second.x1 <= first.x0 or first.y1 <= second.y0 or second.y1 <= first.y0
     width, height = figure.get_size_inches()
@@ -512,15 +512,15 @@ def test_graphviz_where_it_is_there(monkeypatch):
     assert draw(model).data == b"png" and draw(model, tool="graphviz", compact=True).data == b"png"
     assert [options["show_shapes"] for options in asked] == [True, False]
     assert not any(options["to_file"].parent.exists() for options in asked)   # nothing stays behind
-    assert type(draw(model, tool="matplotlib")) is Figure
-    assert type(draw([model, model])) is Figure and type(draw(model, longest=9)) is Figure
+    assert isinstance(draw(model, tool="matplotlib"), Figure)
+    assert isinstance(draw([model, model]), Figure) and isinstance(draw(model, longest=9), Figure)
     assert len(asked) == 2
 
 
 @pytest.mark.skipif(shutil.which("dot") is not None, reason="Graphviz is here")
 def test_matplotlib_where_graphviz_is_not():
     model = build("brief", GREY, 5)
-    assert type(draw(model)) is Figure
+    assert isinstance(draw(model), Figure)
     with pytest.raises(ValueError, match="needs the program `dot`"):
         draw(model, tool="graphviz")
 

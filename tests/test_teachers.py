@@ -104,6 +104,33 @@ def test_copies_have_questions_and_no_solutions(handed_out):
     assert oct((handed_out / "key" / "kernels.key.json").stat().st_mode)[-3:] == "600"
 
 
+def test_the_key_gets_every_point(handed_out, tmp_path):
+    [path] = (handed_out / "key").glob("*-key.ipynb")
+    table = grade(path, key=handed_out / "key", out=None, progress=False)
+    graded = table[table["submission"] != ""]
+    assert list(graded["state"]) == ["right"] * 3, list(graded["reason"])
+
+
+def test_a_lesson_is_tried_beside_its_files_and_graded_only_with_them(tmp_path):
+    (tmp_path / "own.txt").write_text("3")
+    reads = [*LESSON[:1], ("code", "#| given\nimport numpy as np\nscale = int(open('own.txt').read())"), *LESSON[2:]]
+    path = written(tmp_path, reads)
+    with pytest.raises(ValueError, match="code cell 1.*own.txt.*ran in a folder with nothing in it; what it reads is named with --files"):
+        assignment(path, tmp_path / "out", key=tmp_path / "key")
+    assert not (tmp_path / "out").exists() and not (tmp_path / "key").exists()
+    made = assignment(path, tmp_path / "out", key=tmp_path / "key", files=(tmp_path / "own.txt",))
+    (tmp_path / "own.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=f"goes with the lesson 'Kernels'.* not there: {tmp_path / 'own.txt'}"):
+        grade(made, key=tmp_path / "key", out=None, progress=False)
+
+
+def test_too_few_answers_for_a_class_are_told(tmp_path):
+    few = [(kind, text.replace("rng.integers(10, 900)", "rng.integers(10, 11)")) for kind, text in LESSON]
+    (tmp_path / "class.csv").write_text(CLASS)
+    with pytest.raises(ValueError, match="only 2 different answers to exercise 10.1 were found, and each student of the class needs one"):
+        assignment(written(tmp_path, few), tmp_path / "out", key=tmp_path / "key", students=tmp_path / "class.csv")
+
+
 def test_own_answers_are_graded_and_a_neighbours_refused(handed_out, tmp_path, capsys):
     key = load_key(handed_out / "key")
     register(key)
