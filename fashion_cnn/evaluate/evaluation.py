@@ -19,7 +19,7 @@ from .predictions import Predictions
 # %% ../../nbs/evaluate/evaluation.ipynb #evaluation
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Predictions):
-    "What predictions are worth: labels and probabilities of one split, and their measures."
+    "What predictions are worth; `Evaluation.from_run(run).f1()` is the macro F1 of its test split."
     accuracy = property(lambda self: float(self.right.mean()), doc="Share of right decisions.")
     interval = property(lambda self: metrics.wilson(self.right.sum(), self.images),
                         doc="95 % Wilson interval of the accuracy, (low, high).")

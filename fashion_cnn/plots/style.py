@@ -10,6 +10,7 @@ __all__ = ['COLOURS', 'MARKERS', 'LINES', 'HATCHES', 'DPI', 'PAGE', 'DENSITY', '
 
 # %% ../../nbs/plots/style.ipynb #imports
 import io
+import sys
 import textwrap
 
 import numpy as np
@@ -40,6 +41,11 @@ class Sheet(Figure):
         content = png(self, round(PAGE * DENSITY), error=20)
         if len(content) > HEAVY: content = png(self, PAGE, error=20)
         return content, {"width": round(width), "height": round(height)}
+
+
+if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
+    formats = shell.display_formatter.formatters   # pyplot's for any `Figure` would come first
+    formats["image/png"].for_type(Sheet, Sheet._repr_png_)
 
 
 def curve_style(i):

@@ -230,7 +230,7 @@ function build(figure, worker, plan, garments, mistakes) {
     if (kind === "draw") put({drawing: drawing.image()});
   }
   const panel = element("div", {className: "live-panel"},
-    radios("Picture", "source", [["sketch", "a drawn garment"], ["draw", "draw one"], ["upload", "your own picture"]], show),
+    radios("Picture", "source", [["sketch", "one of these"], ["draw", "draw one"], ["upload", "your own picture"]], show),
     element("div", {className: "live-main"}, element("div", {className: "live-source"}, sketches, drawing.node, photograph), seen.node, answers.node),
     voice.node, ...compact ? [] : [element("div", {className: "live-views"}, maps.node, ...recorded.map(({node}) => node)), model.node]);
   begin(null);
