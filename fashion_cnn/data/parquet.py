@@ -25,7 +25,7 @@ def open_parquet(path):
     except ImportError:
         raise ValueError(f"{path.name} is a parquet file, and reading it needs pyarrow: pip "
                          f"install pyarrow") from None
-    with parquet.ParquetFile(path) as file:
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
         return whole_table(file, path.stat().st_size)
 
 # %% ../../nbs/data/parquet.ipynb #whole-table
