@@ -344,6 +344,7 @@ def noted_rates(run):
 def schedule(plans,                       # a Recipe (plan), a `Run`, or a list of these
              steps_per_epoch: int = 100,  # training images divided by batch size
              ax=None,                     # draw into this Matplotlib axes
+             log: bool = False,           # rates on a logarithmic axis
             ) -> Figure:                  # one curve for each
     "The learning rate over the epochs."
     plans = list(plans) if isinstance(plans, (list, tuple)) else [plans]
@@ -363,8 +364,9 @@ def schedule(plans,                       # a Recipe (plan), a `Run`, or a list 
         label = f"{recipe.name}: {kind}" + f", seed {recipe.seed}" * trained
         look = {"color": COLOURS[i % 7], "linestyle": LINES[i % 4], "linewidth": 1.8}
         ax.stairs(rates, edges, baseline=None, label=fit_text(label, 170, 8.5), **look)
-    ax.set(xlabel="epochs done", ylabel="learning rate", xlim=(0, None),
-           ylim=(0, 1.08 * ax.dataLim.y1))
+    ax.set(xlabel="epochs done", ylabel="learning rate", xlim=(0, None))
+    if log: ax.set_yscale("log")
+    else: ax.set_ylim(0, 1.08 * ax.dataLim.y1)
     ax.yaxis.set_major_formatter(lambda rate, _: f"{rate:.3g}")
     add_legend(ax)
     return ax.figure
