@@ -120,7 +120,7 @@ def test_a_site_without_problems_has_none(site):
     ("`fashion_cnn.tiny.two`: there is no such module or name", [*TINY, markdown("see `fashion_cnn.tiny.two()`")]),
     ("the page weighs about", [*TINY, code("one()", shown("text/html", "x" * 1_099_000))]),
     ("a figure of 81 kB", [*TINY, code("one()", picture(81_000))]),
-    ("kB, at most 450", [*TINY, *[code("one()", picture(70_000)) for _ in range(6)]]),
+    ("kB, at most 700", [*TINY, *[code("one()", picture(70_000)) for _ in range(9)]]),
 ])
 def test_each_check_finds_what_it_is_for(site, expected, cells):
     write(site, "01_tiny.ipynb", *cells)

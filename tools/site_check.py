@@ -29,7 +29,7 @@ from pages import (ROOT, directives, exported_cells, headings, is_hidden, name_i
                    sidebar, title)
 from process import FOR_MACHINES, process
 
-NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 450, 80, 1500
+NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 700, 80, 1500
 QUARTO_KB = 450   # what Quarto adds to every page: its themes, icons, search and scripts; an estimate, above what is seen
 LYCHEE = shutil.which("lychee", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "lychee"
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
