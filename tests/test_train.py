@@ -1,4 +1,5 @@
 "Training: the same weights every time, whatever happens on the way."
+import gc
 import hashlib
 import importlib.util
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 
 import numpy as np
 from pathlib import Path
@@ -94,6 +96,20 @@ def test_weights_do_not_depend_on_what_ran_before(undisturbed, data):
     keras.utils.set_random_seed(99)
     keras.layers.Dropout(0.5)(np.ones((2, 2), "float32"), training=True)
     assert train(RECIPE, data, progress=False).weights_hash == undisturbed.weights_hash
+
+
+def left_of_trainings():
+    "How many batches and compiled graphs are alive."
+    gc.collect()
+    return Counter(type(each).__name__ for each in gc.get_objects() if type(each).__name__ in ("Batches", "FuncGraph"))
+
+
+def test_nothing_is_kept_of_a_training_that_has_ended(data):
+    train(RECIPE, data, progress=False)
+    before = left_of_trainings()
+    for augmentation in ("", "garments"):
+        train(RECIPE.replace(augmentation=augmentation), data, progress=False)
+    assert left_of_trainings() == before
 
 
 PROGRAM = f"""
