@@ -71,7 +71,7 @@ function kernelView() {
 
 // What the layers make of one held-out garment, and what the network calls it
 function exampleView(ask) {
-  const which = slider("example", 1, 20, 1, 1), layer = choice("maps", ["conv1"], "conv1"), grid = element("canvas", {className: "live-maps", aria: {role: "img"}});
+  const which = slider("example", 1, 20, 1, 1), layer = choice("maps", ["conv1"], "conv1"), grid = element("canvas", {className: "live-maps", aria: {role: "img", label: "feature maps, once it trains"}});
   const image = element("canvas", {className: "live-example", aria: {role: "img", label: "a garment it does not learn from"}}), words = element("p", {className: "live-note"});
   let list, examples, names, last;
   const node = element("section", {className: "live-view"}, element("p", {className: "live-heading", textContent: "One garment that it does not learn from"}),

@@ -75,7 +75,7 @@ function seenView() {
 // All feature maps of one layer side by side, each from its own lowest (black) to its own highest (white)
 function mapsView() {
   const which = choice("layer", [], "");
-  const grid = element("canvas", {className: "live-maps", aria: {role: "img"}}), words = element("p", {className: "live-note"});
+  const grid = element("canvas", {className: "live-maps", aria: {role: "img", label: "feature maps, once there is a picture"}}), words = element("p", {className: "live-note"});
   let last;
   function begin(layers) {
     which.replaceChildren(...layers.map(name => element("option", {value: name, textContent: name, selected: name === "activation1"})));
@@ -101,7 +101,7 @@ const heading = text => element("p", {className: "live-heading", textContent: te
 function classView(plan) {
   const which = choice("class", [["", "the likeliest"], ...plan.class_names.map((name, n) => [String(n), name])], "");
   const below = element("canvas", {className: "live-layer"}), above = element("canvas", {className: "live-layer", style: "opacity: 0.6"});
-  const box = element("div", {className: "live-over", aria: {role: "img"}}, below, above), words = element("p", {className: "live-note"});
+  const box = element("div", {className: "live-over", aria: {role: "img", label: "where the network looks, once there is a picture"}}, below, above), words = element("p", {className: "live-note"});
   let last;
   function show(answer) {
     last = answer;
