@@ -144,6 +144,7 @@ LONG_TESTS := $(addprefix tests/test_,hostile.py cheats.py panels_play.py long_d
 
 test-long: install-dev  ## more of all that is drawn by chance, thirty killed processes, two hundred trainings: an hour, every week
 	$(call stage,Long tests,FASHION_CNN_LONG=1 python -m pytest -q --durations 25 $(LONG_TESTS))
+	$(call stage,Every page can be used by everybody (axe),FASHION_CNN_LONG=1 python -m pytest -q tests/test_site.py -k axe)
 
 # --- checking with other packages, in environments of their own: every week in .github/workflows/weekly.yml -----------
 

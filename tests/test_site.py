@@ -643,9 +643,13 @@ def test_the_first_screen_says_what_this_is(built, browser):
     tab.close()
 
 
-@pytest.mark.parametrize("name, width, scheme", [
-    ("index", 1280, "light"), ("results", 380, "light"), ("explorers", 1280, "dark"), ("devices", 1280, "light"),
-    ("course/playground", 380, "dark")])
+LOOKED_AT = [("index", 1280, "light"), ("results", 380, "light"), ("explorers", 1280, "dark"), ("devices", 1280, "light"), ("course/playground", 380, "dark")]
+if os.environ.get("FASHION_CNN_LONG", "") not in ("", "0"):    # every page, each in one of four ways
+    WAYS = [(1280, "light"), (380, "dark"), (1280, "dark"), (380, "light")]
+    LOOKED_AT = [(pages.page_name(path).with_suffix("").as_posix(), *WAYS[number % 4]) for number, path in enumerate(pages.notebooks())]
+
+
+@pytest.mark.parametrize("name, width, scheme", LOOKED_AT)
 def test_axe_finds_nothing_serious(built, browser, name, width, scheme):
     from axe_playwright_python.sync_playwright import Axe
     tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
