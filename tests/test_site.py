@@ -120,7 +120,7 @@ def test_a_site_without_problems_has_none(site):
     ("`fashion_cnn.tiny.two`: there is no such module or name", [*TINY, markdown("see `fashion_cnn.tiny.two()`")]),
     ("the page weighs about", [*TINY, code("one()", shown("text/html", "x" * 1_099_000))]),
     ("a figure of 81 kB", [*TINY, code("one()", picture(81_000))]),
-    ("kB, at most 700", [*TINY, *[code("one()", picture(70_000)) for _ in range(9)]]),
+    ("kB, at most 600", [*TINY, *[code("one()", picture(70_000)) for _ in range(9)]]),
 ])
 def test_each_check_finds_what_it_is_for(site, expected, cells):
     write(site, "01_tiny.ipynb", *cells)
@@ -307,6 +307,14 @@ def test_an_option_that_is_no_yaml_would_stop_quarto(site):
     write(site, "01_tiny.ipynb", *TINY, code("#| fig-alt: a ball in a square: padded, it is round\n1"), code("#| hide\n#| fig-alt: 'a ball: round'\n2"))
     assert site_check.cell_options(site) == [
         f"01_tiny.ipynb, cell {len(TINY)}: put quotation marks around 'a ball in a square: padded, it is round' after `#| fig-alt:`; it is no YAML"]
+
+
+def test_the_state_of_widgets_is_not_stored(site):
+    write(site, "01_tiny.ipynb", *TINY)
+    path = site / "nbs" / "01_tiny.ipynb"
+    nb = json.loads(path.read_text())
+    path.write_text(json.dumps({**nb, "metadata": {**nb["metadata"], "widgets": {}}}))
+    assert site_check.widget_states(site) == ["01_tiny.ipynb: the state of widgets is stored in its metadata"]
 
 
 def test_nothing_on_a_page_makes_quarto_load_scripts_for_widgets(site):

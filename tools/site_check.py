@@ -29,7 +29,7 @@ from pages import (ROOT, directives, exported_cells, headings, is_hidden, name_i
                    sidebar, title)
 from process import FOR_MACHINES, process
 
-NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 700, 80, 1500
+NOTEBOOK_KB, FIGURE_KB, PAGE_KB = 600, 80, 1500
 QUARTO_KB = 450   # what Quarto adds to every page: its themes, icons, search and scripts; an estimate, above what is seen
 LYCHEE = shutil.which("lychee", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "lychee"
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -254,6 +254,11 @@ def machine_paths(root):
     return problems
 
 
+def widget_states(root):
+    "A widget is dead without a kernel, and its state as large as all that it showed."
+    return [f"{path}: the state of widgets is stored in its metadata" for path, nb in pages(root) if "widgets" in nb["metadata"]]
+
+
 def sizes(root):
     "Notebooks and their figures stay small."
     problems = []
@@ -377,8 +382,8 @@ def page_not_found(root):
             *([] if "](index.ipynb)" in text else ["404.qmd: no link to the home page"])]
 
 
-CHECKS = [valid, in_sidebar, front_matter, cell_options, heading_order, links, alt_texts, figure_texts, outputs, machine_paths, sizes, page_weight,
-          references, lessons, page_not_found]
+CHECKS = [valid, in_sidebar, front_matter, cell_options, heading_order, links, alt_texts, figure_texts, outputs, machine_paths, widget_states, sizes,
+          page_weight, references, lessons, page_not_found]
 
 
 def check(root=ROOT):
