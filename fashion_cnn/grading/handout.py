@@ -76,8 +76,8 @@ def beside_files(key: Key):
     from fashion_cnn.grading.process import own_folders, remove_folder
     for path in key.files:
         if not Path(path).exists():
-            raise FileNotFoundError(f"what goes with the lesson {key.title!r} is not there: {path}. "
-                                    "It stays where --files named it until all is graded")
+            raise FileNotFoundError(f"what goes with the lesson {key.title!r} is not there: "
+                                    f"{path}. It stays where --files named it until all is graded")
     root = own_folders(key.files)
     try:
         with working_folder(root / "own" / "work"): yield

@@ -70,7 +70,7 @@ def random_rows(y, classes, columns, rng):
 
 # %% ../../nbs/plots/images.ipynb #cell-020
 def framed_rows(picture, names, title, caption, most=1150):
-    "A picture of rows, `most` dots wide, a whole number for each pixel where it can, with row names."
+    "Rows of a picture with their names, `most` dots wide, whole dots for each pixel if it can."
     height, width = picture.shape[:2]
     dpi = PAGE * DENSITY
     left = 40 + dpi / 72 * max(text_width(name, 9.5) for name in names)
