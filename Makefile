@@ -120,19 +120,20 @@ hooks: install-dev  ## notebook merging and trust for git, cleaning on save for 
 
 # --- checking: each also runs alone ---------------------------------------------------------------------------------
 
-# Runs a command and fails if it changes anything that git sees: $(call unchanged,command)
-unchanged = state() { git status --porcelain --untracked-files=all; git diff; }; git rev-parse --git-dir >/dev/null || exit 0; \
+# Runs a command and fails if it changes anything that git sees: $(call unchanged,command,what that would mean)
+unchanged = state() { git status --porcelain --untracked-files=all && git diff; } 2>/dev/null; \
 	before=$$(state | cksum); $(1) || exit 1; [ "$$(state | cksum)" = "$$before" ] || { git status --short; \
-	echo 'Notebooks and library were not in step; they are now: look at `git diff`, and commit.'; exit 1; } >&2
+	echo '$(2): look at `git diff`.'; exit 1; } >&2
 
 export-check: install-dev  ## notebooks are clean, and fashion_cnn/ is what they export (mends what is not)
-	$(call stage,Library and notebooks are in step,$(call unchanged,python tools/export.py))
+	$(call stage,Library and notebooks are in step,$(call unchanged,python tools/export.py,Notebooks and library were not in step and are now))
 
 address-check: install-dev  ## badges, install cells, links and README.md are in step with settings.ini and index.ipynb
 	$(call stage,Addresses and README are in step,python tools/address.py --check && python tools/readme.py --check)
 
 notebooks: install-dev  ## every notebook from top to bottom, in quick mode
-	$(call stage,Notebooks run (quick mode),FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly))
+	$(call stage,Notebooks run (quick mode),$(call unchanged,\
+	  FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly),A notebook in quick mode changed files of the project))
 
 site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site
 	$(call stage,The site is whole,python tools/site_check.py)

@@ -323,8 +323,9 @@ class Exercise:
         for name in answers:
             if not self.question: self.words[name] = f"Known mistake: {name}."
             if not self.words:
-                raise ValueError(f"nothing is said about the mistake {name!r} of {self.name}: a line "
-                                 f"'- *{name}*: ...' below 'Mistakes:' is expected")
+                raise ValueError(
+                    f"nothing is said about the mistake {name!r} of {self.name}: a line "
+                    f"'- *{name}*: ...' below 'Mistakes:' is expected")
             if name not in self.words: raise ValueError(suggest(name, list(self.words), "mistake"))
         self.wrong_answers.update(answers)
         return function
@@ -383,7 +384,8 @@ def solves(name: str,        # '3.1': lesson and number; a teacher's own begin w
           ) -> Callable:     # a decorator, which turns the solution into an `Exercise`
     "Add an exercise to `EXERCISES`."
     own = re.fullmatch(r"[1-9]\d+\.\d+", name)
-    if name not in QUESTIONS and not own: raise ValueError(suggest(name, list(QUESTIONS), "question"))
+    if name not in QUESTIONS and not own:
+        raise ValueError(suggest(name, list(QUESTIONS), "question"))
     question = QUESTIONS.get(name) or Question("easy", "", "", (), "", "", {})
     def register(solution):
         EXERCISES[name] = Exercise(name, *question, judge, solution, variant)
