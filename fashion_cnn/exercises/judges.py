@@ -28,6 +28,7 @@ from .exercise import (Exercise, Undecided, Wrong, answer_of, in_words,
 # %% ../../nbs/exercises/judges.ipynb #as-array
 def as_array(value) -> np.ndarray:
     "As a NumPy array, fractions as floats; what cannot be one becomes an array of one object."
+    value = value.detach() if hasattr(value, "detach") else value   # PyTorch: without its gradient
     try: array = np.asarray(value)
     except Exception: return np.array(None, object)
     with contextlib.suppress(Exception):

@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from .exercise import Wrong, one_line, solves
-from .judges import (call, choice, demand, function, noise_images,
+from .judges import (as_array, call, choice, demand, function, noise_images,
                                           number, outputs_of)
 
 # %% ../../nbs/exercises/lesson3.ipynb #some-images
@@ -129,11 +129,12 @@ def wraps(answer, exercise):
     images = noise_images().astype("float32") / 255
     plain = outputs_of(inner, images)
     used = outputs_of(outer, images)
+    in_use = as_array(outer(images))    # not told whether it trains
     demand(used.shape == plain.shape, "The model must put out what the network puts out.")
-    demand(np.allclose(used, plain, atol=1e-5) and np.allclose(outer(images), plain, atol=1e-5),
+    demand(np.allclose(used, plain, atol=1e-5) and np.allclose(in_use, plain, atol=1e-5),
            "Images are changed outside of training as well: what is judged must be the images as "
            "they are.")
-    trained, again = (np.asarray(outer(images, training=True)) for _ in range(2))
+    trained, again = (as_array(outer(images, training=True)) for _ in range(2))
     demand(not np.allclose(trained, plain, atol=1e-5),
            "In training the network still sees the images as they are: the augmentation has no "
            "effect.")
@@ -149,7 +150,7 @@ def trains_network(answer, images):
     outer = call(answer, nothing, small_network(layers.Dropout(0.5)))
     demand(not fixes_training(outer), "`training=` is written into the model; leave it out, and "
                                       "Keras says in `fit` and in `predict` what is the case.")
-    same = np.allclose(outer(images, training=True), outputs_of(outer, images), atol=1e-5)
+    same = np.allclose(as_array(outer(images, training=True)), outputs_of(outer, images), atol=1e-5)
     demand(not same, "The network is never told that it is in training, so that its own dropout "
                      "does nothing.")
 

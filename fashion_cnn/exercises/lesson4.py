@@ -18,7 +18,7 @@ from functools import partial, reduce
 import numpy as np
 
 from .exercise import Wrong, one_line, solves
-from .judges import call, choice, demand, function, number
+from .judges import as_array, call, choice, demand, function, number
 
 # %% ../../nbs/exercises/lesson4.ipynb #solution-4-1
 @solves("4.1", number())
@@ -52,7 +52,7 @@ def set_weights(block, value: Callable):   # (last part of a weight's name, shap
 
 def output_of(block, x) -> np.ndarray:
     "What a block puts out."
-    return np.asarray(block(x.astype("float32")))
+    return as_array(block(x.astype("float32")))
 
 # %% ../../nbs/exercises/lesson4.ipynb #block-sum
 def is_sum(block, x) -> bool:
