@@ -8,8 +8,8 @@ __all__ = ['SHARED_A', 'MEANT_STEPS', 'ASSIGNMENT_A', 'SHARED_B', 'RESTARTS', 'A
            'ASSIGNMENT_E', 'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'UNMIRRORED',
            'ONE_CHANGE', 'ABLATION', 'HALF_SIZE', 'TEN_MINUTES', 'NARROW', 'EVENING',
            'WIDE', 'VARIED', 'BEST', 'LITE', 'FROZEN', 'FROM_BLOCK_10', 'FROM_IMAGENET',
-           'RECIPES', 'NEED_WEIGHTS', 'BEFORE_CORRECTION', 'FREE', 'reported', 'names',
-           'get', 'compared_figure', 'other_settings', 'budget', 'interval', 'table_row',
+           'RECIPES', 'NEED_WEIGHTS', 'FREE', 'reported', 'names', 'get',
+           'compared_figure', 'other_settings', 'budget', 'interval', 'table_row',
            'table']
 
 # %% ../nbs/recipes.ipynb #exports-imports
@@ -201,20 +201,14 @@ def compared_figure(recipe: Recipe) -> tuple[str, str, str]:   # split, metric, 
     return split, "accuracy", f"{split} accuracy"
 
 # %% ../nbs/recipes.ipynb #budget
-BEFORE_CORRECTION = {"deeper-affine": "pipeline", "deeper-elastic": "pipeline",
-                     "cm6-resnet-meant": "network", "a3-resnet-meant": "network"}
 FREE = {"seed", "start", "epochs", "data", "source", "reported"}   # told elsewhere
 
 def other_settings(recipe: Recipe, run) -> list[str]:
     "In what a run was recorded otherwise than its recipe says now, as text."
     changed = {field: there for field, (_, there) in recipe.differences(run.recipe).items()
                if field not in FREE}
-    texts = [f"another {field}" if isinstance(value, dict) else f"{field} {value!r}"
-             for field, value in changed.items()]
-    corrected = BEFORE_CORRECTION.get(run.name)
-    if corrected and run.environment.get("fashion_cnn") == "0.1.0":
-        texts.append(f"before its {corrected} was corrected")
-    return texts
+    return [f"another {field}" if isinstance(value, dict) else f"{field} {value!r}"
+            for field, value in changed.items()]
 
 def budget(recipe: Recipe, run) -> str:
     "What a run lacks of its recipe: epochs, images, settings; 'full' if nothing."

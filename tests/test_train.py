@@ -376,6 +376,7 @@ def test_a_run_says_on_which_graphics_processors(undisturbed, monkeypatch):
     assert run.environment["accelerators"] == "one, another" and from_record(run.record(undisturbed.folder / "record")).environment == run.environment
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch computes step by step and traces nothing")
 def test_each_kind_of_step_is_traced_once(data, monkeypatch):
     "Tracing is what a short training spends most of its time on."
     traced = []
@@ -481,7 +482,7 @@ def test_bad_arguments_write_nothing(arguments, error, says, data, tmp_path):
 
 def test_divergence_is_explained(data, tmp_path):
     with pytest.raises(ValueError, match="diverged.*smaller learning_rate"):
-        train(RECIPE.replace(optimizer="sgd", learning_rate=1e20, schedule=None), data, out=tmp_path / "run", progress=False)
+        train(RECIPE.replace(optimizer="sgd", learning_rate=1e30, schedule=None), data, out=tmp_path / "run", progress=False)
 
 
 def test_empty_split_is_explained(data):
@@ -560,6 +561,7 @@ def test_muon_is_kerass_own_with_kernels_laid_out_as_matrices():
     assert np.allclose(kernel.numpy().reshape(-1, 16), matrix.numpy(), atol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="there Keras cannot decay where no variable decays")
 def test_muon_treats_the_rest_as_adamw_without_decay():
     draw = np.random.default_rng(1).normal
     for name in ("bias", "gamma"):
@@ -648,6 +650,7 @@ print("result", strategy.num_replicas_in_sync, json.dumps({name: [run.history, r
 """
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a strategy of TensorFlow")
 def test_two_devices_give_the_curve_of_one(tmp_path):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", SHARED, str(tmp_path / "run"), str(Path(__file__).parent)], capture_output=True, text=True, env=environment)
