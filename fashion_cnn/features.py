@@ -65,6 +65,7 @@ def without_chance(config):
         return {key: without_chance(config[key]) for key in config if key not in passing}
     return list(map(without_chance, config)) if isinstance(config, (list, tuple)) else config
 
+# %% ../nbs/features.ipynb #set-seeds
 def set_seeds(augmentation: keras.Layer, seed: int, number: int):
     "Start an augmentation's random generators afresh for one pass: it does the same every time."
     states = [each for each in augmentation.variables if "seed_generator_state" in each.path]

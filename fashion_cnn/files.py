@@ -37,6 +37,7 @@ def is_abandoned(path: Path) -> bool:    # a file with a name from `provisional`
         else: return False
     return time.time() - path.stat().st_mtime > 3600
 
+# %% ../nbs/files.ipynb #remove-leftovers
 def remove_leftovers(folder: Path, name: str | None = None):    # of this file; None: of all
     "Remove what killed processes have left, and nothing that is being written."
     for path in folder.iterdir():

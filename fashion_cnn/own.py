@@ -134,12 +134,13 @@ def own_network(model, input_shape: tuple, seed: int):   # a keras.Model, or wha
 NO_COPY = ("this model cannot be copied, because Keras cannot make its layers again. Hand over its "
            "class, or a function that makes it, such as model=lambda: MyModel(10)")
 
-# %% ../nbs/own.ipynb #copies
+# %% ../nbs/own.ipynb #unbuilt-copy
 def unbuilt_copy(model: keras.Model) -> keras.Model:   # without weights so far
     "The same model of other layers, so that the one handed over stays as it is."
     try: return type(model).from_config(model.get_config())
     except Exception: raise TypeError(f"{NO_COPY}. Received: {model!r}") from None
 
+# %% ../nbs/own.ipynb #copies
 def copies(model: keras.Model):   # with weights
     "A function that makes copies of a model, and its description with a hash of its weights."
     if not is_graph(model): raise TypeError(f"{NO_COPY}. Received: {model!r}")
@@ -195,6 +196,7 @@ def plain_rate(rate: float) -> float:
     short = float(f"{rate:.6g}")
     return short if np.float32(short) == np.float32(rate) else float(rate)
 
+# %% ../nbs/own.ipynb #as-fields
 def as_fields(optimizer: keras.optimizers.Optimizer) -> dict | None:
     "An optimizer as fields of a recipe; None if it is none of Keras' own, or has a schedule."
     kind, config = type(optimizer), optimizer.get_config()
@@ -280,7 +282,7 @@ def with_optimizer(recipe: Recipe, optimizer):   # its name, or an object
     own["optimizer"] = description(optimizer)
     return recipe.replace(own=own, **fields), optimizer
 
-# %% ../nbs/own.ipynb #own-parts
+# %% ../nbs/own.ipynb #with-callbacks
 def with_callbacks(recipe: Recipe, callbacks: list) -> Recipe:
     "The recipe with the names of its callbacks; a warning if it once had some and now has none."
     names = [type(callback).__name__ for callback in callbacks]
@@ -291,6 +293,7 @@ def with_callbacks(recipe: Recipe, callbacks: list) -> Recipe:
                       "callbacks= of train", stacklevel=4)
     return recipe
 
+# %% ../nbs/own.ipynb #own-parts
 def own_parts(recipe: Recipe, data: Dataset, model=None, loss=None, optimizer=None, callbacks=()):
     "The recipe with all that it can write down, and an `OwnParts` with the objects themselves."
     recipe, network = with_network(recipe, data, model)

@@ -200,7 +200,7 @@ def compared_figure(recipe: Recipe) -> tuple[str, str, str]:   # split, metric, 
     split = "validation" if held else "test"
     return split, "accuracy", f"{split} accuracy"
 
-# %% ../nbs/recipes.ipynb #budget
+# %% ../nbs/recipes.ipynb #other-settings
 FREE = {"seed", "start", "epochs", "data", "source", "reported"}   # told elsewhere
 
 def other_settings(recipe: Recipe, run) -> list[str]:
@@ -210,6 +210,7 @@ def other_settings(recipe: Recipe, run) -> list[str]:
     return [f"another {field}" if isinstance(value, dict) else f"{field} {value!r}"
             for field, value in changed.items()]
 
+# %% ../nbs/recipes.ipynb #budget
 def budget(recipe: Recipe, run) -> str:
     "What a run lacks of its recipe: epochs, images, settings; 'full' if nothing."
     lacking = []

@@ -133,7 +133,7 @@ def confused(evaluation) -> dict:
     about = f"Confusion matrix of {evaluation.name} in per cent of each true class"
     return picture(confusion_matrix(evaluation, "true"), about)
 
-
+# %% ../nbs/report.ipynb #confusion-parts
 def confusion_parts(evaluation) -> list:
     "Both confusion matrices and the commonest mistakes."
     pairs = [(f"{row.truth} taken for {row.prediction}", int(row.images), float(row.share))

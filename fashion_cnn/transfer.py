@@ -216,13 +216,14 @@ def _fill(base: keras.Model, whole: keras.Model, stored: dict, source: str):
         arrays = dict(enumerate(arrays_of(layer.name, stored)))
         if layer.weights: layer.load_own_variables({str(n): arrays[n] for n in arrays})
 
-# %% ../nbs/transfer.ipynb #cut-off
+# %% ../nbs/transfer.ipynb #nearest
 def _nearest(name: str, names: list, option: str, base: str) -> str:
     "An error message for a layer that does not exist."
     near = ", ".join(difflib.get_close_matches(str(name), names, n=3, cutoff=0))
     return (f"{base} has no layer {name!r}. Nearest: {near}. Its last: {names[-1]}. "
             f"Received: {option}={name!r}")
 
+# %% ../nbs/transfer.ipynb #cut-off
 def _cut_off(network: keras.Model, cut: str | None, name: str) -> keras.Model:
     "The front of a network, to the layer `cut`; None: the last that still gives a picture."
     names = [layer.name for layer in network.layers]

@@ -25,6 +25,7 @@ def number_in(name, value, lowest=0.0, highest=math.inf) -> float:
     if highest == math.inf: limits = f"at least {lowest:g}"
     raise ValueError(f"{name} must be a number, {limits}. Received: {name}={value!r}")
 
+# %% ../../nbs/augment/layers.ipynb #pair-in
 def pair_in(name, value, lowest=0.0, highest=math.inf, ordered=False) -> list:
     "[low, high] from a number or a pair, or a ValueError."
     pair = list(value) if isinstance(value, (list, tuple)) else [value, value]

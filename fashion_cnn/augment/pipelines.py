@@ -117,7 +117,7 @@ def d_cifar(brightness=(0.9, 1.1),   # factor
     move = Affine(shift=shift, horizontal_flip=horizontal_flip, fill_mode=fill_mode, seed=first)
     return Pipeline([move, Brightness(brightness, seed=second)], name="d-cifar")
 
-
+# %% ../../nbs/augment/pipelines.ipynb #e-shift-rotate
 def e_shift_rotate(rotation=15.0,         # degrees
                    shift=0.1,             # fraction of height and width; not said there
                    fill_mode="nearest",   # the assignment does not say

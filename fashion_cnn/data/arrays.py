@@ -82,7 +82,7 @@ def idx_sets(folder):
             sets.setdefault(name[1] or "", {}).setdefault(key, path)
     return sets
 
-
+# %% ../../nbs/data/arrays.ipynb #idx-file
 def idx_file(folder, part, kind):
     "The file's path, or None."
     return idx_sets(folder).get("", {}).get((part, kind)) if folder.is_dir() else None

@@ -43,7 +43,7 @@ def unzip_into(folder, path):
             with archive.open(member) as source, open(target, "wb") as file:
                 shutil.copyfileobj(source, file, 2 ** 20)
 
-
+# %% ../../nbs/data/packed.ipynb #write-into
 def write_into(folder, files):  # (parts, bytes)
     for parts, raw in files:
         target = Path(folder, *parts)

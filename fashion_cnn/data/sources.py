@@ -198,7 +198,7 @@ def checked_fashion_mnist(place):
         raise _wrong_content(place, "Fashion-MNIST")
     return parts, "Fashion-MNIST"
 
-
+# %% ../../nbs/data/sources.ipynb #cifar-original
 def _cifar_original(place):  # whether the batches are the published ones, bit for bit
     if place.is_dir():
         digests = {n: hashlib.md5((place / n).read_bytes()).hexdigest() for n in CIFAR10_MD5 if

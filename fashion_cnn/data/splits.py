@@ -45,7 +45,7 @@ def _mixed_order(y):  # file order; where it goes class by class, one image of e
     number_in_class = np.arange(len(y)) - np.searchsorted(y, y)
     return np.lexsort((y, number_in_class))
 
-
+# %% ../../nbs/data/splits.ipynb #assigned-split
 def assigned_split(y, letter, seed):
     n = len(y)
     if letter == "E":
@@ -101,7 +101,7 @@ def _way_out(found, missing):
     return (" If these numbers are left out on purpose, from_arrays(x, y.astype(str)) takes each "
             "number as the name of a class; read(path) gives x and y")
 
-
+# %% ../../nbs/data/splits.ipynb #counted-from
 def counted_from(split, first):
     "The same images, with labels that count from 0 where the file's count from `first`."
     if not first or split.y is None: return split

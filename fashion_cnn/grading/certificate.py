@@ -26,7 +26,7 @@ def signature(record: dict,   # without its signature
     text = json.dumps(record, sort_keys=True, ensure_ascii=False).encode()
     return hmac.new(f"record/{secret}".encode(), text, hashlib.sha256).hexdigest()
 
-
+# %% ../../nbs/grading/certificate.ipynb #record-of
 def record_of(mark: Mark, key: Key, title: str) -> dict:
     "A signed completion record of one student."
     record = {"title": title, "identifier": mark.student.identifier, "name": mark.student.name,

@@ -28,7 +28,7 @@ def notebooks_in(folder: Path) -> list[Path]:
     return [path for path in found if not path.is_dir()
             and not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
-
+# %% ../../nbs/grading/collect.ipynb #files-of
 def files_of(paths) -> list[tuple[Path, Path]]:   # one path, or a list
     "Files, and what is left of their paths below the folder that was named; each once."
     found = {}
@@ -56,7 +56,7 @@ def class_of(key: Key | None) -> list[Student]:
     if key is None: return []
     return [Student(identifier, of["name"], of["email"]) for identifier, of in key.students.items()]
 
-
+# %% ../../nbs/grading/collect.ipynb #timing
 def timing(path: Path,
            due: datetime | None,   # None: any time
           ) -> str:                # 'in time', 'late', or '' where nothing was set

@@ -35,7 +35,7 @@ def mounts(folder: Path, readable: list) -> list[str]:
     shown = [f"{folder}:{folder}:rw", *(f"{path}:{path}:ro" for path in real)]
     return [word for option in shown for word in ("--volume", option)]
 
-
+# %% ../../nbs/grading/container.ipynb #user-options
 def user_options(program: str, folder: Path) -> list[str]:
     "Options for a user who is not root, and who may write into the folder."
     user, group = (os.getuid(), os.getgid()) if os.getuid() else (65534, 65534)

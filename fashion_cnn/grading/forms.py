@@ -103,7 +103,7 @@ def moodle(marks: list[Mark], title: str) -> bytes:
     columns = [*MOODLE_GRADEBOOK, title, f"Feedback: {title}"]
     return csv_of(columns, [gradebook_row(mark, title) for mark in marks])
 
-# %% ../../nbs/grading/forms.ipynb #canvas
+# %% ../../nbs/grading/forms.ipynb #canvas-row
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 
 
@@ -115,7 +115,7 @@ def canvas_row(mark: Mark, title: str) -> dict:
     if {"Student", "ID"} <= set(student.row): own = student.row
     return own | {title: "" if mark.time == "missing" else mark.points}
 
-
+# %% ../../nbs/grading/forms.ipynb #canvas
 def canvas(marks: list[Mark], title: str) -> bytes:
     "A gradebook for Canvas with one assignment, which is called `title`."
     most = max((mark.of for mark in marks), default=0)

@@ -289,14 +289,14 @@ def run_submission(submission: Submission, judge: JudgeProcess, terms: Terms):
         if process: process.close()
         terms.live.discard(process)
 
-# %% ../../nbs/grading/grader.ipynb #note-end
+# %% ../../nbs/grading/grader.ipynb #reading-failed
 def reading_failed(info: dict) -> str:
     "Why a file could not be read within the time, or ''."
     if "cells" in info or "named" in info: return ""
     late = info.get("interrupted")
     return "it could not be read within the time" if late else "it is no notebook"
 
-
+# %% ../../nbs/grading/grader.ipynb #note-end
 def note_end(submission: Submission, process: Process | None, why: str):
     "Keep why a process ended."
     submission.ended = why

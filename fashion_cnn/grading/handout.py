@@ -146,7 +146,7 @@ def write_papers(papers: dict, force: bool):   # path -> content
                                   "--force (force=True) replaces it")
     for file, content in papers.items(): write_atomically(file, content)
 
-
+# %% ../../nbs/grading/handout.ipynb #copy-files
 def copy_files(files: list, out: Path):   # paths
     "Put what goes with a lesson beside the handout."
     for path in map(Path, files):

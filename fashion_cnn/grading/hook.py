@@ -35,7 +35,7 @@ def is_standard(file: str,   # where a function was defined
     installed = "site-packages" in file or "dist-packages" in file
     return file.startswith(library) and not installed
 
-
+# %% ../../nbs/grading/hook.ipynb #called-by-student
 def called_by_student() -> bool:
     "Whether what is happening was called by a cell, directly or through Python's own library."
     frame = sys._getframe(1)

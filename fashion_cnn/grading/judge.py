@@ -37,7 +37,7 @@ def giving_cells(cells: list[str], exercise) -> list[int]:   # from 1
     return [number for number, source in enumerate(cells, 1) if target in source
             and gives_answer(target, source) and source.strip() != empty_answer(exercise)]
 
-# %% ../../nbs/grading/judge.ipynb #is-copy
+# %% ../../nbs/grading/judge.ipynb #statements
 LONG_ENOUGH = 40   # parts of a solution, above which the same is no coincidence
 
 
@@ -47,7 +47,7 @@ def statements(source: str, target: str) -> list:
     except (SyntaxError, ValueError, RecursionError, MemoryError): return []
     return [part for part in found if not isinstance(part, (ast.Import, ast.ImportFrom))]
 
-
+# %% ../../nbs/grading/judge.ipynb #is-copy
 def is_copy(source: str, exercise) -> bool:
     "Whether a cell holds the published solution of an exercise."
     if exercise.lesson >= 10: return False

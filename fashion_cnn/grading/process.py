@@ -25,7 +25,7 @@ from time import monotonic
 
 from .walls import PACKAGE, has_namespaces, in_namespaces
 
-# %% ../../nbs/grading/process.ipynb #environment
+# %% ../../nbs/grading/process.ipynb #data-folder
 KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "KERAS_BACKEND",
         "TF_ENABLE_ONEDNN_OPTS", "FASHION_CNN_QUICK")   # variables that a submission may see
 HOMES = ("HOME", "USERPROFILE", "IPYTHONDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
@@ -37,7 +37,7 @@ def data_folder() -> str:
     keras = Path(os.environ.get("KERAS_HOME") or Path(os.path.expanduser("~"), ".keras"))
     return os.environ.get("FASHION_CNN_DATA") or str(keras / "datasets")
 
-
+# %% ../../nbs/grading/process.ipynb #environment
 def environment(own: Path,   # the folder of a submission
                ) -> dict:
     "The variables of the process: its own folders, and where the data are."
@@ -90,7 +90,7 @@ def descendants(number: int,   # of a process
             for child in children: found += descendants(int(child))
     return found
 
-
+# %% ../../nbs/grading/process.ipynb #memory-in-use
 def memory_in_use(number: int) -> float:   # GB; 0 where this system does not tell
     "Memory that a process and its children use for themselves or share with others."
     total = 0
@@ -112,7 +112,7 @@ def left_behind(root: Path) -> list[int]:
                 found.append(number)
     return found
 
-
+# %% ../../nbs/grading/process.ipynb #end-all
 def end_all(process: subprocess.Popen, root: Path):
     "End a process with all that it has started."
     numbers = descendants(process.pid)

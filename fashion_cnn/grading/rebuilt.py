@@ -79,13 +79,13 @@ def parts_of(model) -> list:
     "A model and all that is in it, the outer before the inner."
     return [model, *layers_within(model)]
 
-# %% ../../nbs/grading/rebuilt.ipynb #model-to-plain
+# %% ../../nbs/grading/rebuilt.ipynb #state-of
 def state_of(model) -> dict:
     "Weights and flags of a model or layer, as plain data."
     return {"weights": [to_plain(np.asarray(weight)) for weight in model.weights],
             "trainable": [bool(part.trainable) for part in parts_of(model)]}
 
-
+# %% ../../nbs/grading/rebuilt.ipynb #model-to-plain
 def model_to_plain(model) -> dict:
     "A Keras model or layer as something that JSON can hold; a name where that is impossible."
     import keras
@@ -124,7 +124,7 @@ def lent_class(lent: list):
         def from_config(cls, config): return lent[int(config["number"])]
     return Lent
 
-
+# %% ../../nbs/grading/rebuilt.ipynb #marked
 @contextmanager
 def marked(lent: dict):   # number -> model or layer that was lent
     "In a `with` block, what was lent is written down as its number alone."

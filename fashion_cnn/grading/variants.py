@@ -47,7 +47,7 @@ def literal(value) -> str:
     if isinstance(value, np.ndarray): return f"np.array({value.tolist()})"
     return repr(value.item() if isinstance(value, np.generic) else value)
 
-
+# %% ../../nbs/grading/variants.ipynb #filled
 def filled(text: str, values: dict) -> str:
     "A text with values in place of their names in braces."
     def shown(match):
@@ -76,7 +76,7 @@ def generator(secret: str, *parts) -> np.random.Generator:
     digest = hmac.new(secret.encode(), message, hashlib.sha256).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))
 
-# %% ../../nbs/grading/variants.ipynb #is-taken
+# %% ../../nbs/grading/variants.ipynb #answer-text
 TRIES = 200   # how often numbers are drawn for a student before it is given up
 
 
@@ -86,7 +86,7 @@ def answer_text(answer):
     given = inspect.getclosurevars(answer).nonlocals.get("given", {})
     return source_of(answer) + json.dumps(to_plain(given))
 
-
+# %% ../../nbs/grading/variants.ipynb #is-taken
 def is_taken(exercise: exercises.Exercise,   # with the values of one student
              answers: list,                  # what `answer_text` gives for the others
             ) -> bool:

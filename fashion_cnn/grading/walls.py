@@ -135,7 +135,7 @@ def has_namespaces() -> bool:
     try: return subprocess.run(probe, capture_output=True, timeout=30).returncode == 0
     except (OSError, subprocess.SubprocessError): return False
 
-
+# %% ../../nbs/grading/walls.ipynb #in-namespaces
 def in_namespaces(command: list[str]) -> list[str]:
     "A command, in namespaces of its own where there are some; a shell is their first process."
     if not has_namespaces(): return command

@@ -45,6 +45,7 @@ def row_of_each(feeds: dict) -> dict:
         row[name] = 1 + max((row[source] for source in above), default=-1)
     return row
 
+# %% ../../nbs/models/diagram.ipynb #longest-chain
 def longest_chain(name: str, feeds: dict, row: dict, placed) -> list:
     "From a layer back towards the input, the longest way, until a layer that has its lane."
     chain = []
@@ -84,7 +85,7 @@ def lanes(feeds: dict, row: dict) -> tuple:    # {name: lane}, {(from, to): lane
     bypasses()
     return lane, {pair: wires.get(pair, max(lane[pair[0]], lane[pair[1]])) for pair in pairs}
 
-# %% ../../nbs/models/diagram.ipynb #columns
+# %% ../../nbs/models/diagram.ipynb #cut-at
 def cut_at(cuts: list, last: int, length: int) -> list:
     "Rows 0 to `last` in columns of at most `length` rows that end at cuts; [] if impossible."
     columns, first = [], 0
@@ -95,6 +96,7 @@ def cut_at(cuts: list, last: int, length: int) -> list:
         first = fitting[-1] + 1
     return columns + [(first, last)]
 
+# %% ../../nbs/models/diagram.ipynb #columns
 def columns(feeds: dict, row: dict, longest: int) -> list:    # (first row, last row) of each
     "As few columns as `longest` rows ask for, as equal as can be without tearing a branch apart."
     last = max(row.values())
@@ -185,6 +187,7 @@ def line(ax, points: list, aside: bool) -> None:
     ax.annotate("", xy=points[-1], xytext=points[-2], zorder=1, annotation_clip=False,
                 arrowprops=arrow)
 
+# %% ../../nbs/models/diagram.ipynb #box
 def box(ax, middle: tuple, half: tuple, layer, lines: list) -> None:
     "A layer's box with its text."
     from matplotlib.patches import Rectangle

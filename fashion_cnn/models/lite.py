@@ -134,6 +134,7 @@ def keras_name(name: str,   # of a module: '_blocks.3._bn1'
     _, number, part = name.split(".")
     return f"block{number}_{BLOCK_PARTS[part]}"
 
+# %% ../../nbs/models/lite.ipynb #keras-arrays
 def keras_arrays(arrays: dict,   # 'weight' and others -> array, of one module
                 ) -> list:       # in the order and form of Keras
     "The arrays of one layer."

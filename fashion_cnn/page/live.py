@@ -121,6 +121,7 @@ def class_spread(features,       # float (N, F), of training images
     whitening = np.linalg.cholesky(np.linalg.inv(inside)).T
     return means @ whitening.T, whitening
 
+# %% ../../nbs/page/live.ipynb #distance
 def distance(features, means, whitening) -> np.ndarray:   # float (N,)
     "How far each picture lies from the mean of the nearest class, in spreads."
     whitened = features @ whitening.T

@@ -85,7 +85,7 @@ def button(text: str,          # what it says
     made.on_click(lambda _: act())
     return made
 
-
+# %% ../../nbs/panels/base.ipynb #flow
 def flow(*parts) -> widgets.Box:   # `parts`: widgets
     "Widgets side by side where there is room, and below each other on a phone."
     return widgets.Box(list(parts), layout={"display": "flex", "flex_flow": "row wrap",
@@ -141,7 +141,7 @@ def message_of_page() -> dict:
     header = (shell.get_parent() or {}).get("header", {})
     return header if header.get("msg_type") == "comm_msg" else {}
 
-
+# %% ../../nbs/panels/base.ipynb #loop-if-sent-before
 def loop_if_sent_before(moment: float):   # seconds since 1970; gives a loop of asyncio, or None
     "The loop that answers the page, if the message to be answered was sent before a moment."
     import asyncio

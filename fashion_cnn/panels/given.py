@@ -28,7 +28,7 @@ def kept_folder() -> Path:
     user = os.getuid() if hasattr(os, "getuid") else ""
     return Path(tempfile.gettempdir(), f"kept-by-panels-{user}")
 
-
+# %% ../../nbs/panels/given.ipynb #keep
 def keep(content: bytes,   # of a file
          kind: str,        # what it is: 'run-deeper', the beginning of its name
          ending: str,      # '.npz', '.json', ...
@@ -48,7 +48,7 @@ def array_bytes(about: dict,   # plain JSON
     np.savez(file, about=np.array(json.dumps(about)), **arrays)
     return file.getvalue()
 
-
+# %% ../../nbs/panels/given.ipynb #arrays-in
 def arrays_in(path: Path) -> tuple:   # about, {name: array}
     "What `array_bytes` has written."
     with np.load(path, allow_pickle=False) as file:
@@ -87,7 +87,7 @@ def keep_run(run: Run,             # trained, recorded or in training
               for split, values in getattr(run, kind).items()} if weights else {}
     return keep(array_bytes(about, **arrays), f"run-{run.name}".replace("/", "-"), ".npz")
 
-
+# %% ../../nbs/panels/given.ipynb #keep-model
 def keep_model(model) -> str:   # a keras.Model
     "Keep a network; the same weights make the same name."
     weights = b"".join(np.ascontiguousarray(each).tobytes() for each in model.get_weights())
@@ -142,7 +142,7 @@ def loaded(name: str, limit: int | None) -> Dataset | None:
     try: return load(name, limit=limit)
     except (ValueError, FileNotFoundError): return None
 
-
+# %% ../../nbs/panels/given.ipynb #candidates
 def candidates(source: str, images: int):   # `images`: of the largest split
     "Named data sets that may be the one with this title: pairs of a call of `load` and its result."
     for limit in (None, images) if source in NAMES else ():
@@ -157,7 +157,7 @@ def data_code(data: Dataset) -> str:
         if known.fingerprint == data.fingerprint: return call
     return f"kept({keep_data(data)!r})"
 
-
+# %% ../../nbs/panels/given.ipynb #split-code
 def split_code(images,        # a Split, or uint8 (N, H, W, C)
                source: str,   # title of the data set
                name: str,     # of the split

@@ -42,7 +42,7 @@ def photograph_knobs() -> dict:
         "fit": knob(choice, "made square", "How a scene becomes square; a garment is trimmed and "
                     "centred anyway", "26em", options=FIT)}
 
-
+# %% ../../nbs/panels/photograph.ipynb #upload-button
 def upload_button() -> widgets.FileUpload:
     "The button that asks for files."
     made = widgets.FileUpload(accept="image/*", multiple=True, description="choose photographs",

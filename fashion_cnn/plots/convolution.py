@@ -140,7 +140,7 @@ def sliding_windows(moves: dict = MOVES,   # name -> (image size, window, stride
         draw_move(above, below, name, *move, pooling="pooling" in name)
     return figure
 
-# %% ../../nbs/plots/convolution.ipynb #channel-parts
+# %% ../../nbs/plots/convolution.ipynb #layer-input
 def layer_input(network, layer, image):
     "What comes into a layer for one image, float32 (h, w, channels), and what goes out."
     import keras
@@ -148,6 +148,7 @@ def layer_input(network, layer, image):
     maps = cut(checked_pixels(network, image)[:1], training=False)
     return [keras.ops.convert_to_numpy(each)[0] for each in maps]
 
+# %% ../../nbs/plots/convolution.ipynb #channel-parts
 def channel_parts(inputs: np.ndarray,   # float32 (h, w, channels)
                   kernel: np.ndarray,   # float32 (k, l, channels)
                   padded: bool = False, # whether zeros keep the size

@@ -282,6 +282,7 @@ def validation_curves(runs,                      # a `Run`, or a list: seeds and
     "The validation curves of all recipes in one figure."
     return split_curves(runs, "Validation", "val_", metric, every, ax)
 
+# %% ../../nbs/plots/learning.ipynb #training-curves
 def training_curves(runs,                        # a `Run`, or a list: seeds and recipes
                     metric: str = "loss",        # or 'accuracy'
                     every: int = 1,              # show every so many epochs, and the last

@@ -28,6 +28,7 @@ def judged_groups(results: dict,   # name -> runs of one recipe, a seed each; or
         return run if isinstance(run, Evaluation) else Evaluation.from_run(run, split)
     return {name: [judged(run) for run in runs] for name, runs in results.items()}
 
+# %% ../../nbs/plots/seeds.ipynb #judged-text
 def judged_text(runs, first):
     "What was judged, for a caption; `first` is the evaluation of the first run."
     images = plural(first.images, "image")
