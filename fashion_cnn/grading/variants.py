@@ -107,8 +107,8 @@ def draw_values(exercise: exercises.Exercise, secret: str, student: str, answers
         answers.append(answer_text(exercises.answer_of(own)))
         return values
     raise ValueError(f"only {len(answers)} different answers to exercise {exercise.name} were "
-                     "found, and each student of the class needs one of their own: let `variant` draw "
-                     "from more numbers")
+                     "found, and each student of the class needs one of their own: let `variant` "
+                     "draw from more numbers")
 
 
 def class_values(exercise: exercises.Exercise,
