@@ -129,6 +129,12 @@ def test_garbage_gets_a_sentence(name):
         assert verdict.text.rstrip("'").endswith((".", "?"))
 
 
+def test_an_answer_is_looked_at_and_not_taken_apart():
+    stream = io.TextIOWrapper(io.BytesIO())    # has a method `detach`, as tensors of PyTorch have
+    assert get("2.1").check(stream).state == "wrong"
+    assert stream.buffer.getvalue() == b""     # an error where it was detached
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_hints_come_one_by_one_and_end(name):
     HINTED.clear()

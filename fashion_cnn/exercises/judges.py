@@ -16,6 +16,7 @@ import functools
 import math
 import numbers
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
@@ -28,8 +29,10 @@ from .exercise import (Exercise, Undecided, Wrong, answer_of, in_words,
 # %% ../../nbs/exercises/judges.ipynb #as-array
 def as_array(value) -> np.ndarray:
     "As a NumPy array, fractions as floats; what cannot be one becomes an array of one object."
-    value = value.detach() if hasattr(value, "detach") else value   # PyTorch: without its gradient
-    try: array = np.asarray(value)
+    keras = sys.modules.get("keras")    # without it, nothing is a tensor of it
+    try:
+        is_tensor = keras and keras.ops.is_tensor(value)    # which may carry a gradient in PyTorch
+        array = keras.ops.convert_to_numpy(value) if is_tensor else np.asarray(value)
     except Exception: return np.array(None, object)
     with contextlib.suppress(Exception):
         is_number = (isinstance(item, (numbers.Real, Decimal)) for item in array.flat)
