@@ -308,6 +308,6 @@ def assemble(recipe: Recipe,
     batches = Batches(views, data.train.y, recipe.batch_size, recipe.seed, recipe.task, mixing,
                       recipe.balance)
     compiling = own.compiling(recipe, data.classes) if own else {}
-    compile_model(fitted, recipe, len(batches), mixing, **compiling)
+    compile_model(fitted, recipe, len(batches), mixing, one_vector=True, **compiling)
     fitted.optimizer.build(fitted.trainable_variables)
     return model, fitted, batches, inputs

@@ -27,17 +27,23 @@ import keras   # after fashion_cnn, which asks TensorFlow for its faster convolu
 # %% ../nbs/checkpoint.ipynb #cell-026
 def get_state(model: keras.Model) -> list[np.ndarray]:
     "Everything that changes in training: weights, statistics, random seeds, optimizer's memory."
-    variables = [*model.variables, *model.optimizer.variables]
-    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+    memory = {}
+    model.optimizer.save_own_variables(memory)
+    variables = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
+    return [np.array(each) for each in [*variables, *memory.values()]]
 
 # %% ../nbs/checkpoint.ipynb #set-state
 def set_state(model: keras.Model,            # compiled, its optimizer built
               state: list[np.ndarray],       # from `get_state` of the same kind of model
              ):
     "Put a model back into an earlier state."
-    variables = [*model.variables, *model.optimizer.variables]
-    for variable, value in zip(variables, state, strict=True):
+    own, expected = len(model.variables), len(get_state(model))
+    if len(state) != expected:
+        raise ValueError(f"the state of this network and optimizer has {expected} arrays. "
+                         f"Received: {len(state)}, of another network or optimizer")
+    for variable, value in zip(model.variables, state[:own]):
         variable.assign(value)
+    model.optimizer.load_own_variables(dict(zip(map(str, range(len(state))), state[own:])))
 
 # %% ../nbs/checkpoint.ipynb #weights-hash
 def weights_hash(model: keras.Model) -> str:

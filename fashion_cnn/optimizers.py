@@ -6,7 +6,7 @@
 __all__ = ['MOVING', 'OPTIMIZERS', 'OneCycle', 'learning_rate', 'learning_rates',
            'recipe_callbacks', 'checked_callbacks', 'orthogonal', 'Muon',
            'training_model', 'with_noise', 'model_with_labels', 'mixed_cross_entropy',
-           'mixed_accuracy', 'optimizer', 'copied_optimizer', 'on_one_device',
+           'mixed_accuracy', 'on_one_device', 'optimizer', 'copied_optimizer',
            'compile_model']
 
 # %% ../nbs/optimizers.ipynb #exports-imports
@@ -16,6 +16,8 @@ import numpy as np
 
 from .augment import LabelSmoothing, mixes_labels, pipeline
 from .files import suggest
+from .models import speed
+from .models.speed import in_one_vector
 from .recipe import Recipe
 import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
@@ -208,21 +210,33 @@ def mixed_accuracy(labels, outputs):
     probabilities = outputs[:, :outputs.shape[-1] // 2]
     return keras.metrics.sparse_categorical_accuracy(labels, probabilities)
 
+# %% ../nbs/optimizers.ipynb #one-device
+def on_one_device() -> bool:
+    "Whether TensorFlow trains without a strategy that has several devices."
+    if keras.backend.backend() != "tensorflow": return False
+    import tensorflow as tf
+    return not tf.distribute.has_strategy()
+
 # %% ../nbs/optimizers.ipynb #cell-021
 OPTIMIZERS = ("adam", "adamw", "adamax", "nadam", "rmsprop", "sgd", "adagrad", "adadelta", "lion",
               "muon")
 
-def optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def optimizer(recipe: Recipe,             # names it, with its learning rate and options
+              steps_per_epoch: int,       # batches in one epoch
+              one_vector: bool = False,   # update all weights as one vector, where that is possible
+             ) -> keras.optimizers.Optimizer:
     "The optimizer a recipe names, with its learning rate and options."
-    if recipe.optimizer not in OPTIMIZERS:
-        raise ValueError(suggest(recipe.optimizer, OPTIMIZERS, "optimizer"))
+    name = recipe.optimizer
+    if name not in OPTIMIZERS: raise ValueError(suggest(name, OPTIMIZERS, "optimizer"))
     config = {"learning_rate": learning_rate(recipe, steps_per_epoch), **recipe.optimizer_options}
+    one_vector = one_vector and name in speed.NUMBER_BY_NUMBER and on_one_device()
     try:
-        if recipe.optimizer == "muon": return Muon(**config)
-        return keras.optimizers.get({"class_name": recipe.optimizer, "config": config})
+        if name == "muon": return Muon(**config)
+        if one_vector: return in_one_vector(name)(**config)
+        return keras.optimizers.get({"class_name": name, "config": config})
     except (TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"the optimizer {recipe.optimizer!r} does not take these options "
+        raise ValueError(f"the optimizer {name!r} does not take these options "
                          f"({reason}). Received: optimizer_options={recipe.optimizer_options}"
                         ) from error
 
@@ -233,15 +247,6 @@ def copied_optimizer(own: keras.optimizers.Optimizer, recipe: Recipe, steps_per_
     if recipe.schedule: config["learning_rate"] = learning_rate(recipe, steps_per_epoch)
     return type(own).from_config(config)
 
-# %% ../nbs/optimizers.ipynb #one-device
-def on_one_device(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    "The optimizer, which sums no gradients over devices unless a strategy has several."
-    if keras.backend.backend() != "tensorflow": return optimizer
-    import tensorflow as tf
-    if not tf.distribute.has_strategy():
-        optimizer._all_reduce_sum_gradients = list   # of pairs; without it, Keras asks as usual
-    return optimizer
-
 # %% ../nbs/optimizers.ipynb #compile-model
 def compile_model(model: keras.Model,     # gives probabilities, or images in 0..1
                   recipe: Recipe,         # names task, optimizer and learning rate
@@ -249,6 +254,7 @@ def compile_model(model: keras.Model,     # gives probabilities, or images in 0.
                   mixing: bool = False,   # whether `training_model` made it for mixed labels
                   loss=None,              # a function (labels, outputs) instead of the task's loss
                   own_optimizer=None,     # instead of the recipe's; it is copied
+                  one_vector: bool = False,   # update all weights as one vector: for a training
                  ) -> keras.Model:        # the same model, compiled
     "Attach optimizer and loss: cross-entropy and accuracy, or mean squared error."
     usual, metrics = "sparse_categorical_crossentropy", keras.metrics
@@ -258,7 +264,8 @@ def compile_model(model: keras.Model,     # gives probabilities, or images in 0.
         usual = mixed_cross_entropy
         accuracy = [metrics.MeanMetricWrapper(mixed_accuracy, "accuracy")]
     else: accuracy = [metrics.SparseCategoricalAccuracy("accuracy")]
-    chosen = optimizer(recipe, steps_per_epoch) if own_optimizer is None else \
+    chosen = optimizer(recipe, steps_per_epoch, one_vector) if own_optimizer is None else \
              copied_optimizer(own_optimizer, recipe, steps_per_epoch)
-    model.compile(on_one_device(chosen), loss or usual, metrics=accuracy)
+    if on_one_device(): chosen._all_reduce_sum_gradients = list   # of pairs: Keras does not ask
+    model.compile(chosen, loss or usual, metrics=accuracy)
     return model

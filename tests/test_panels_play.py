@@ -155,7 +155,9 @@ def test_no_move_of_the_training_panel_is_an_error(data):
     for _ in range(MOVES):
         turn(controls_of(panel), rng)
         if rng.random() < 0.2: acts[rng.choice(4, p=[0.4, 0.3, 0.2, 0.1])]()
-        if len(panel.kept) > 6: panel.kept.clear()
+        if len(panel.kept) > 6:
+            panel.kept.clear()    # behind its back, so that it has to be told
+            panel.redraw_curves()
         assert "Error:" not in panel.message.value, panel.message.value
         costs = panel.costs()
         assert bool(costs) == bool(panel.plan.value)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -29,6 +30,8 @@ from fashion_cnn.models import build                        # noqa: E402
 from fashion_cnn.assemble import seeded   # noqa: E402
 from fashion_cnn.batches import Batches   # noqa: E402
 from fashion_cnn.devices import accelerators   # noqa: E402
+from fashion_cnn.models import speed
+from fashion_cnn.models.speed import in_one_vector
 from fashion_cnn.optimizers import (Muon, compile_model, learning_rate, learning_rates,   # noqa: E402
                                     orthogonal, recipe_callbacks)
 from fashion_cnn.learning_rate_finder import find_learning_rate
@@ -482,7 +485,7 @@ def test_bad_arguments_write_nothing(arguments, error, says, data, tmp_path):
 
 def test_divergence_is_explained(data, tmp_path):
     with pytest.raises(ValueError, match="diverged.*smaller learning_rate"):
-        train(RECIPE.replace(optimizer="sgd", learning_rate=1e30, schedule=None), data, out=tmp_path / "run", progress=False)
+        train(RECIPE.replace(optimizer="sgd", learning_rate=3e38, schedule=None), data, out=tmp_path / "run", progress=False)
 
 
 def test_empty_split_is_explained(data):
@@ -665,3 +668,84 @@ def test_two_devices_give_the_curve_of_one(tmp_path):
 def test_a_strategy_that_is_none(data):
     with pytest.raises(TypeError, match="tf.distribute.Strategy.*Received: 'mirrored'"):
         train(RECIPE, data, strategy="mirrored")
+
+
+# --- all weights in one vector ----------------------------------------------------------------------
+
+on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="one vector is TensorFlow's")
+
+
+def partly_used():
+    "A network with a layer that gets no gradient, and one that decays no weights."
+    inputs = keras.Input((6, 6, 1))
+    x = keras.layers.Flatten()(inputs)
+    unused = keras.layers.Dense(3, name="unused")(x)
+    x = keras.layers.BatchNormalization()(keras.layers.Dense(8, activation="relu")(x))
+    x = keras.layers.Dense(4)(x) + 0 * keras.ops.sum(keras.ops.stop_gradient(unused))
+    return keras.Model(inputs, keras.layers.Softmax()(x))
+
+
+def after_steps(optimizer, memory=None, steps=5):
+    "The network after a few steps of an optimizer, which may go on with what one remembers."
+    keras.utils.set_random_seed(0)
+    model, rng = partly_used(), np.random.default_rng(0)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    optimizer.build(model.trainable_variables)
+    if memory: optimizer.load_own_variables(memory)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Gradients do not exist")
+        model.fit(rng.normal(size=(16 * steps, 6, 6, 1)), rng.integers(0, 4, 16 * steps), batch_size=16, shuffle=False, verbose=0)
+    return model
+
+
+def memory_of(model):
+    "What the optimizer of a model remembers, as Keras writes it."
+    store = {}
+    model.optimizer.save_own_variables(store)
+    return store
+
+
+@on_tensorflow
+@pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"clipnorm": 0.01}, {"weight_decay": 0.1}, {"use_ema": True}, {"gradient_accumulation_steps": 2},
+                                     {"loss_scale_factor": 8.0}], ids=str)
+def test_one_vector_changes_no_bit(options):
+    plain, flat = after_steps(keras.optimizers.Adam(0.01, **options)), after_steps(in_one_vector("adam")(0.01, **options))
+    assert all(map(np.array_equal, plain.get_weights(), flat.get_weights()))
+    there, here = memory_of(plain), memory_of(flat)
+    assert there.keys() == here.keys() and all(np.array_equal(there[key], here[key]) for key in there)
+
+
+@on_tensorflow
+def test_one_vector_and_keras_go_on_with_each_others_memory():
+    ways = [lambda: keras.optimizers.Adam(0.01), lambda: in_one_vector("adam")(0.01)]
+    memory = memory_of(after_steps(ways[0]()))
+    assert all(map(np.array_equal, *[after_steps(way(), memory).get_weights() for way in ways]))
+    assert memory_of(after_steps(ways[1](), memory)).keys() == memory.keys()
+
+
+@on_tensorflow
+def test_too_many_weights_are_updated_one_by_one(monkeypatch):
+    monkeypatch.setattr(speed, "LONGEST", 10)
+    flat = after_steps(in_one_vector("adam")(0.01))
+    assert flat.optimizer.vector is None and len(flat.optimizer.variables) == 2 + 2 * len(flat.trainable_variables)
+    assert all(map(np.array_equal, after_steps(keras.optimizers.Adam(0.01)).get_weights(), flat.get_weights()))
+
+
+@on_tensorflow
+def test_a_model_saved_in_the_middle_opens_in_keras_with_its_memory(tmp_path):
+    flat = after_steps(in_one_vector("adam")(0.01))
+    flat.save(tmp_path / "middle.keras")
+    again = keras.saving.load_model(tmp_path / "middle.keras")
+    assert type(again.optimizer) is keras.optimizers.Adam
+    there, here = memory_of(flat), memory_of(again)
+    assert there.keys() == here.keys() and all(np.array_equal(there[key], here[key]) for key in there)
+
+
+@on_tensorflow
+def test_training_updates_one_vector_and_keeps_kerass_optimizer(data):
+    seen = []
+    class Look(keras.callbacks.Callback):
+        def on_train_end(self, logs=None): seen.append(self.model.optimizer)
+    run = train(RECIPE.replace(epochs=1), data, progress=False, callbacks=[Look()])
+    assert isinstance(seen[0], speed.InOneVector) and seen[0].vector is not None
+    assert type(run.model.optimizer) is keras.optimizers.Adam
