@@ -32,10 +32,20 @@ ANSWER = """async ({pixels}) => {
 }"""
 SHOWN = "() => document.querySelector('figure.live').answer"
 READY = "() => document.querySelector('figure.live')?.dataset.ready"
+DRAWN, FIRST = 13, 260   # of that: an answer while drawing (7 to 8 were seen), and all until the first one (160 to 175)
 RESTS = """() => {   // no further answer for half a second
   const count = document.querySelector("figure.live").dataset.answered, now = performance.now();
   if (window.lastCount !== count) [window.lastCount, window.lastTime] = [count, now];
   return now - window.lastTime > 500;
+}"""
+PACE = """() => {   // seconds of this machine, now, for a fixed piece of arithmetic: the fastest of many
+  let best = Infinity, sum = 0;
+  for (let turn = 0; turn < 20; turn++) {
+    const begun = performance.now();
+    for (let n = 0; n < 2e6; n++) sum += Math.sqrt(n % 7);
+    best = Math.min(best, performance.now() - begun);
+  }
+  return sum && best / 1000;
 }"""
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -267,8 +277,9 @@ def test_answers_keep_up_with_the_pen(browser, address):
     tab.page.wait_for_timeout(300)
     before, rate = tab.seconds(), tab.page.evaluate(REDRAW)
     spent = {name: (seconds - before[name]) / (2 * rate) for name, seconds in tab.seconds().items()}
-    print(f"answers while drawing: {rate:.0f} a second, each with {1000 * spent['page']:.0f} ms of the page and {1000 * spent['worker']:.0f} ms of the worker")
-    assert max(spent.values()) < 1 / 20 and rate > 3    # both work at the same time: 20 a second, on a machine that does nothing else
+    pace = tab.page.evaluate(PACE)
+    print(f"answers while drawing: {rate:.0f} a second, each with {1000 * spent['page']:.0f} ms of the page and {1000 * spent['worker']:.0f} ms of the worker; {1000 * pace:.1f} ms the pace")
+    assert max(spent.values()) < DRAWN * pace and rate > 3
     tab.context.close()
 
 
@@ -277,9 +288,10 @@ def test_the_first_answer_comes_soon_on_a_slow_processor(browser, address):
     usual = Tab(browser, address)
     spent, slow = usual.seconds(), Tab(browser, address, slower=4)
     ready = [int(each.page.locator("figure.live").get_attribute("data-ready")) for each in (usual, slow)]
+    pace = usual.page.evaluate(PACE)
     for each in (usual, slow): each.context.close()
-    print(f"first answer after {ready[0]} ms, throttled four times {ready[1]} ms; computed {1000 * spent['page']:.0f} ms in the page, {1000 * spent['worker']:.0f} ms in the worker")
-    assert 4 * spent["page"] + spent["worker"] < 1.2    # seconds on a machine that does nothing else; 0.7 to 0.9 were seen
+    print(f"first answer after {ready[0]} ms, throttled four times {ready[1]} ms; computed {1000 * spent['page']:.0f} ms in the page, {1000 * spent['worker']:.0f} ms in the worker; {1000 * pace:.1f} ms the pace")
+    assert 4 * spent["page"] + spent["worker"] < FIRST * pace
 
 
 def test_nothing_is_asked_of_any_server_once_the_page_is_there(browser, address):

@@ -704,7 +704,7 @@ def test_a_table_too_wide_for_a_phone_becomes_blocks_with_the_names_of_its_colum
 
 def test_the_page_about_speed_speaks_in_sentences(built):
     text = (built[0] / "speed.html").read_text(encoding="utf-8")
-    assert text.count("<img alt") == 1 and "(bar" not in text and not re.search(r"takes 0\.\d+ of", text)
+    assert text.count("<img alt") == 2 and "(bar" not in text and not re.search(r"takes 0\.\d+ of", text)
 
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (380, "dark")])
