@@ -120,30 +120,28 @@ def child(asked):
 # In the process that measures
 
 def compare(network, repeats):
-    "Both, having worked in turns; and what they said of themselves."
+    "Both, having worked in turns; what they said of themselves; and why PyTorch is missing, if it is."
     from step import ASKED, images
     with tempfile.TemporaryDirectory() as folder:
         words = [__file__, "--networks", network, "--arrays", images(folder, STEPS), "--child"]
-        torch, why = turns.python_of("torch")
-        if not torch: sys.exit(f"PyTorch: {why}")
-        there = {"train": turns.Contender([sys.executable, *words, "tensorflow"], ASKED), "PyTorch": turns.Contender([torch, *words, "pytorch"])}
+        there = {"train": turns.Contender([sys.executable, *words, "tensorflow"], ASKED)}
+        torch, missing = turns.python_of("torch")
+        if torch: there["PyTorch"] = turns.Contender([torch, *words, "pytorch"])
         try:
             facts = {name: contender.heard() for name, contender in there.items()}
             turns.alternate(there, repeats)
         finally:
             for contender in there.values(): contender.end()
-    return there, facts
+    return there, facts, missing
 
 
 def rows(there):
-    "One line for each kind: ms a step in both; and the sum of the operators beside the clock."
-    for kind in (*KINDS, "everything else"):
-        ms = {}
-        for name, contender in there.items():
-            ms[name] = statistics.median(turn["kinds"].get(kind, 0) for turn in contender.turns)
-        yield {"operators": kind, **{f"{name} ms": f"{value:.1f}" for name, value in ms.items()}}
-    for what, value in {"all of them": lambda turn: sum(turn["kinds"].values()), "a whole step, by the clock": lambda turn: turn["step"]}.items():
-        yield {"operators": what, **{f"{name} ms": f"{statistics.median(map(value, contender.turns)):.1f}" for name, contender in there.items()}}
+    "One line for each kind: ms a step in each; and the sum of the operators beside the clock."
+    def line(what, of_turn):
+        return {"operators": what, **{f"{name} ms": f"{statistics.median(map(of_turn, contender.turns)):.1f}" for name, contender in there.items()}}
+    for kind in (*KINDS, "everything else"): yield line(kind, lambda turn: turn["kinds"].get(kind, 0))
+    yield line("all of them", lambda turn: sum(turn["kinds"].values()))
+    yield line("a whole step, by the clock", lambda turn: turn["step"])
 
 
 def main():
@@ -155,9 +153,9 @@ def main():
     if asked.child: return child(asked)
     for network in asked.networks:
         report = results.Report(f"Where a training step of `{network}` goes", ["keras", "tensorflow", "numpy"], asked, f"operators_{network.replace('-', '_')}")
-        there, facts = compare(network, 2 if asked.quick else asked.repeats)
+        there, facts, missing = compare(network, 2 if asked.quick else asked.repeats)
         report.text(f"`{network}`: batches of 128, Adam, sketches of 28 x 28; {STEPS} steps a turn, medians of {len(there['train'].turns)} alternated turns, operators as "
-                    f"the profilers of both time them. " + "; ".join(f"{name}: {fact['versions']}, {fact['settings']}" for name, fact in facts.items()) + ".")
+                    f"the profilers of both time them. " + "; ".join(f"{name}: {fact['versions']}, {fact['settings']}" for name, fact in facts.items()) + f"{'; PyTorch: ' * bool(missing)}{missing}.")
         report.table(list(rows(there)))
         report.write()
 

@@ -223,7 +223,7 @@ OPTIMIZERS = ("adam", "adamw", "adamax", "nadam", "rmsprop", "sgd", "adagrad", "
 
 def optimizer(recipe: Recipe,             # names it, with its learning rate and options
               steps_per_epoch: int,       # batches in one epoch
-              one_vector: bool = False,   # update all weights as one vector, where that is possible
+              one_vector: bool = False,   # update short arrays as one vector, where that is possible
              ) -> keras.optimizers.Optimizer:
     "The optimizer a recipe names, with its learning rate and options."
     name = recipe.optimizer
@@ -254,7 +254,7 @@ def compile_model(model: keras.Model,     # gives probabilities, or images in 0.
                   mixing: bool = False,   # whether `training_model` made it for mixed labels
                   loss=None,              # a function (labels, outputs) instead of the task's loss
                   own_optimizer=None,     # instead of the recipe's; it is copied
-                  one_vector: bool = False,   # update all weights as one vector: for a training
+                  one_vector: bool = False,   # update short arrays as one vector: for a training
                  ) -> keras.Model:        # the same model, compiled
     "Attach optimizer and loss: cross-entropy and accuracy, or mean squared error."
     usual, metrics = "sparse_categorical_crossentropy", keras.metrics

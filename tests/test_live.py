@@ -32,7 +32,6 @@ ANSWER = """async ({pixels}) => {
 }"""
 SHOWN = "() => document.querySelector('figure.live').answer"
 READY = "() => document.querySelector('figure.live')?.dataset.ready"
-DRAWN, FIRST = 13, 260   # of that: an answer while drawing (7 to 8 were seen), and all until the first one (160 to 175)
 RESTS = """() => {   // no further answer for half a second
   const count = document.querySelector("figure.live").dataset.answered, now = performance.now();
   if (window.lastCount !== count) [window.lastCount, window.lastTime] = [count, now];
@@ -47,6 +46,7 @@ PACE = """() => {   // seconds of this machine, now, for a fixed piece of arithm
   }
   return sum && best / 1000;
 }"""
+DRAWN, FIRST = 13, 260   # so many of these an answer while drawing may take (7 to 8 were seen), and all until the first one (160 to 175)
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -279,7 +279,7 @@ def test_answers_keep_up_with_the_pen(browser, address):
     spent = {name: (seconds - before[name]) / (2 * rate) for name, seconds in tab.seconds().items()}
     pace = tab.page.evaluate(PACE)
     print(f"answers while drawing: {rate:.0f} a second, each with {1000 * spent['page']:.0f} ms of the page and {1000 * spent['worker']:.0f} ms of the worker; {1000 * pace:.1f} ms the pace")
-    assert max(spent.values()) < DRAWN * pace and rate > 3
+    assert max(spent.values()) < max(1 / 20, DRAWN * pace) and rate > 3    # seconds; 20 answers in one, or fewer on a slow processor
     tab.context.close()
 
 
@@ -291,7 +291,7 @@ def test_the_first_answer_comes_soon_on_a_slow_processor(browser, address):
     pace = usual.page.evaluate(PACE)
     for each in (usual, slow): each.context.close()
     print(f"first answer after {ready[0]} ms, throttled four times {ready[1]} ms; computed {1000 * spent['page']:.0f} ms in the page, {1000 * spent['worker']:.0f} ms in the worker; {1000 * pace:.1f} ms the pace")
-    assert 4 * spent["page"] + spent["worker"] < FIRST * pace
+    assert 4 * spent["page"] + spent["worker"] < max(1.2, FIRST * pace)
 
 
 def test_nothing_is_asked_of_any_server_once_the_page_is_there(browser, address):

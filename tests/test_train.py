@@ -670,13 +670,13 @@ def test_a_strategy_that_is_none(data):
         train(RECIPE, data, strategy="mirrored")
 
 
-# --- all weights in one vector ----------------------------------------------------------------------
+# --- weights in one vector --------------------------------------------------------------------------
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="one vector is TensorFlow's")
 
 
 def partly_used():
-    "A network with a layer that gets no gradient, and one that decays no weights."
+    "A network with a layer that gets no gradient."
     inputs = keras.Input((6, 6, 1))
     x = keras.layers.Flatten()(inputs)
     unused = keras.layers.Dense(3, name="unused")(x)
@@ -724,11 +724,16 @@ def test_one_vector_and_keras_go_on_with_each_others_memory():
 
 
 @on_tensorflow
-def test_too_many_weights_are_updated_one_by_one(monkeypatch):
-    monkeypatch.setattr(speed, "LONGEST", 10)
-    flat = after_steps(in_one_vector("adam")(0.01))
-    assert flat.optimizer.vector is None and len(flat.optimizer.variables) == 2 + 2 * len(flat.trainable_variables)
-    assert all(map(np.array_equal, after_steps(keras.optimizers.Adam(0.01)).get_weights(), flat.get_weights()))
+@pytest.mark.parametrize("short, in_vector", [(0, 0), (8, 5), (100, 6), (2 ** 16, 8)], ids=["none", "few", "most", "all"])
+def test_long_arrays_stay_outside_the_vector(monkeypatch, short, in_vector):
+    monkeypatch.setattr(speed, "SHORT", short)
+    plain, flat = after_steps(keras.optimizers.Adam(0.01)), after_steps(in_one_vector("adam")(0.01))
+    assert sum(flat.optimizer.inside) == in_vector and len(flat.trainable_variables) == 8
+    assert all(map(np.array_equal, plain.get_weights(), flat.get_weights()))
+    there, here = memory_of(plain), memory_of(flat)
+    assert there.keys() == here.keys() and all(np.array_equal(there[key], here[key]) for key in there)
+    again = after_steps(in_one_vector("adam")(0.01), there)
+    assert all(map(np.array_equal, after_steps(keras.optimizers.Adam(0.01), there).get_weights(), again.get_weights()))
 
 
 @on_tensorflow
@@ -747,5 +752,5 @@ def test_training_updates_one_vector_and_keeps_kerass_optimizer(data):
     class Look(keras.callbacks.Callback):
         def on_train_end(self, logs=None): seen.append(self.model.optimizer)
     run = train(RECIPE.replace(epochs=1), data, progress=False, callbacks=[Look()])
-    assert isinstance(seen[0], speed.InOneVector) and seen[0].vector is not None
+    assert isinstance(seen[0], speed.InOneVector) and any(seen[0].inside)
     assert type(run.model.optimizer) is keras.optimizers.Adam
