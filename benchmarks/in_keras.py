@@ -23,7 +23,7 @@ class Turns(keras.callbacks.Callback):
     """One epoch for each go line: training from the first step's beginning to the last one's end, and validation likewise.
 
     What lies before is left out: there TensorFlow may wait for a thread that tunes the input of Keras' `fit` and sleeps longer the longer an
-    epoch takes (notebook 07_train). The pauses between turns would make that longer, many times, than it is in a training without pauses.
+    epoch takes (notebook train). The pauses between turns would make that longer, many times, than it is in a training without pauses.
     """
 
     def __init__(self, facts):

@@ -223,7 +223,7 @@ OPTIMIZERS = ("adam", "adamw", "adamax", "nadam", "rmsprop", "sgd", "adagrad", "
 
 def optimizer(recipe: Recipe,             # names it, with its learning rate and options
               steps_per_epoch: int,       # batches in one epoch
-              one_vector: bool = False,   # update short arrays as one vector, where that is possible
+              one_vector: bool = False,   # update short arrays as one vector, where possible
              ) -> keras.optimizers.Optimizer:
     "The optimizer a recipe names, with its learning rate and options."
     name = recipe.optimizer

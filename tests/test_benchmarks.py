@@ -89,3 +89,52 @@ def test_seconds_of_two_kinds_of_machines_are_not_mixed(monkeypatch):
     assert accuracy.days({"deeper": [{"day": "2026-11-27"}], "fast": [{"day": "2026-11-26"}]}) == "Measured: 2026-11-26 to 2026-11-27."
     assert accuracy.days({"fast": [{"day": "2026-11-26"}] * 2}) == "Measured: 2026-11-26."
     assert accuracy.days({accuracy.TORCH: []}) == ""
+
+
+CONSTANT = "import numpy as np\n\ndef answers(images, labels, unlabelled, seed):\n    return np.full(len(unlabelled), labels[seed])\n"
+
+
+@pytest.fixture
+def contest(tmp_path):
+    import minutes
+    import numpy as np
+    for name, array in {"images": np.zeros((6, 28, 28, 1), "uint8"), "labels": np.arange(6), "unlabelled": np.zeros((4, 28, 28, 1), "uint8")}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    return minutes, tmp_path, minutes.two_cores()
+
+
+def test_a_contender_answers_in_a_process_of_its_own(contest):
+    minutes, folder, cores = contest
+    (folder / "own.py").write_text(CONSTANT + "import os\nassert len(os.sched_getaffinity(0)) == 2 and 'fashion_cnn' not in __import__('sys').modules\n")
+    seconds, used, found = minutes.one_seed(str(folder / "own.py"), folder, 3, cores, 1)
+    assert minutes.checked_answers(found, 4, 10).tolist() == [3] * 4 and 0 < used < 2 * seconds < 60
+    minutes.checked_processor_time(used, seconds)
+    with pytest.raises(SystemExit, match="2 cores have 20 s of processor time in 10 s, and 31 s were used"): minutes.checked_processor_time(31, 10)
+
+
+def test_a_contender_that_fails_or_answers_something_else_is_refused(contest):
+    import numpy as np
+    minutes, folder, cores = contest
+    (folder / "own.py").write_text("def answers(*given): raise MemoryError\n")
+    with pytest.raises(SystemExit, match="seed 0: it ended with exit code 1 and no answers"): minutes.one_seed(str(folder / "own.py"), folder, 0, cores, 1)
+    (folder / "own.py").write_text("import time\ntime.sleep(60)\n")
+    with pytest.raises(SystemExit, match="stopped after 3 times 0.01 minutes"): minutes.one_seed(str(folder / "own.py"), folder, 0, cores, 0.01)
+    for wrong in (np.zeros(3, int), np.zeros(4), np.array([0, 1, 2, 10])):
+        with pytest.raises(SystemExit, match="answers must be 4 integers from 0 to 9. Received"): minutes.checked_answers(wrong, 4, 10)
+
+
+def test_the_table_of_minutes_leaves_near_duplicates_out(contest):
+    import numpy as np
+    from fashion_cnn.data import from_arrays
+    from fashion_cnn.run import pack
+    minutes = contest[0]
+    y = np.arange(40) % 4
+    data = from_arrays(np.zeros((40, 5, 5)), y, np.zeros((40, 5, 5)), y, validation_split=0)
+    near = np.arange(40) < 20
+    answers = np.where(near, y, (y + 1) % 4).astype("uint8")    # right where there is a near-duplicate, and nowhere else
+    answers[39] = y[39]
+    key = {"minutes": 1, "contender": "own.py", "is": "0", "machine": "a machine", "data": data.test.fingerprint}
+    lines = [{"key": {**key, "seed": seed}, "seconds": seconds, "plain": [1.0, 3.0], "answers": pack(answers)} for seed, seconds in ((0, 50.0), (1, 62.0))]
+    row, = minutes.rows([*lines, {"key": {**key, "data": "other images"}}], data, near)
+    assert row["test accuracy % (95 %)"].startswith("52.50 (") and row["without near-duplicates"].startswith("5.00 (")
+    assert (row["seconds"], row["plain Keras = 1"], row["in time"], row["seeds"]) == ("56.0 (at most 62.0)", "28.00", "1 of 2", "2")

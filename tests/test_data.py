@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashion_cnn.data import dataset, pickles, tables
-from fashion_cnn.data import (FIVE_GROUPS, Mapped, Split, as_labels, as_pixels, describe, from_arrays, load, read,
-                              relabel, save_arrays, save_csv, save_npy, sources)
+from fashion_cnn.data import (FIVE_GROUPS, Mapped, Split, as_labels, as_pixels, describe, from_arrays, load, nearest_images,
+                              read, relabel, save_arrays, save_csv, save_npy, sources)
 
-room = importlib.import_module("fashion_cnn.data.sources")  # in the package, that name is a function
+describing = importlib.import_module("fashion_cnn.data.describe")
+room = importlib.import_module("fashion_cnn.data.sources")  # in the package, these names are functions
 
 relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -389,6 +390,29 @@ def test_description_agrees_with_numpy():
     assert row["mean"] == pytest.approx(data.train.x.mean(),
                                         abs=0.01) and row["standard deviation"] == pytest.approx(data.train.x.std(),
                                                                                                  abs=0.01)
+
+
+@pytest.mark.parametrize("blocks", [1024, 7])
+def test_the_nearest_image_is_scikit_learns_and_minds_neither_brightness_nor_contrast(monkeypatch, blocks):
+    from sklearn.metrics import pairwise_distances
+    monkeypatch.setattr(dataset, "BLOCK_ROWS", blocks)
+    monkeypatch.setattr(describing, "BLOCK_ROWS", blocks)
+    split, among = (Split(images(n, 5, 3, seed), np.zeros(n, int)) for n, seed in ((40, 1), (60, 2)))
+    found = nearest_images(split, among)
+    distances = pairwise_distances(split.x.reshape(40, -1), among.x.reshape(60, -1), metric="correlation")
+    assert np.array_equal(found["position"], distances.argmin(1)) and np.allclose(found["correlation"], 1 - distances.min(1), atol=1e-5)
+    darker = Split((split.x * 0.4 + 20).astype("uint8"), split.y)
+    again = nearest_images(darker, split)
+    assert np.array_equal(again["position"], np.arange(40)) and again["correlation"].min() > 0.99
+
+
+def test_images_that_cannot_be_compared_are_refused():
+    one, other, nothing = (Split(images(n, side), np.zeros(n, int)) for n, side in ((4, 5), (4, 6), (0, 5)))
+    for among in (other, nothing):
+        with pytest.raises(ValueError, match="images of the same shape|image of the same shape"): nearest_images(one, among)
+    assert len(nearest_images(nothing, one)) == 0
+    flat = Split(np.zeros((2, 5, 5, 1), np.uint8), np.zeros(2, int))
+    assert nearest_images(flat, one)["correlation"].abs().max() == 0
 
 
 # Images that stay on disk

@@ -21,6 +21,7 @@ from fashion_cnn import models                                               # n
 from fashion_cnn.models import (ORIGINALS, build, concatenation_block,       # noqa: E402
                                 convolution_block, cost, diagram, draw, identity_block,
                                 layer_table, names, residual_path, stack)
+from fashion_cnn.models import speed                                         # noqa: E402
 from fashion_cnn.models.costs import operations                              # noqa: E402
 
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)
@@ -543,9 +544,9 @@ on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reas
 
 def trained_once(layer, images):
     "Gradients of everything, and the weights after one training step."
-    model = keras.Sequential([keras.Input(images.shape[1:]), layer])
     import tensorflow as tf
-    images, wanted = tf.constant(images), tf.random.stateless_normal(images.shape, seed=(1, 2))
+    model = keras.Sequential([keras.Input(images.shape[1:]), layer])
+    images, wanted = tf.constant(images), tf.random.stateless_normal((len(images), *model.output_shape[1:]), seed=(1, 2))
     with tf.GradientTape() as tape:
         tape.watch(images)
         loss = tf.reduce_mean((tf.cast(model(images, training=True), "float32") - wanted) ** 2)
@@ -587,3 +588,54 @@ def test_normalised_networks_load_without_the_package(tmp_path):
 def test_stack_leaves_out_none():
     image = keras.Input((4, 4, 1))
     assert stack(image, None, layers.Flatten(), None).shape == (None, 16) and stack(image) is image
+
+
+# --- kernels that learn by matrix products ----------------------------------------------------------------------------
+
+@on_tensorflow
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("height, width, tall, wide", [(2, 2, 3, 3), (1, 5, 3, 3), (4, 7, 2, 4), (6, 3, 1, 3), (5, 5, 5, 2), (8, 8, 3, 3), (1, 1, 3, 3), (2, 3, 7, 7)])
+def test_the_gradient_of_a_kernel_is_tensorflows(padding, height, width, tall, wide):
+    import tensorflow as tf
+    if padding == "valid" and (tall > height or wide > width): pytest.skip("nothing is left of the image")
+    images, kernel = keras.random.normal((5, height, width, 3), seed=1), keras.random.normal((tall, wide, 3, 4), seed=2)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([images, kernel])
+        after = {"ours": speed.convolve(images, kernel, padding), "theirs": tf.nn.conv2d(images, kernel, 1, padding.upper())}
+        squares = {name: tf.reduce_sum(each ** 2) for name, each in after.items()}
+    found = {name: tape.gradient(each, [images, kernel]) for name, each in squares.items()}
+    assert np.array_equal(after["ours"], after["theirs"])
+    for ours, theirs in zip(found["ours"], found["theirs"]): np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"padding": "same", "activation": "relu"}, {"kernel_regularizer": "l2"}])
+def test_a_layer_of_small_images_learns_as_kerass_own(options):
+    images = np.random.default_rng(0).normal(size=(64, 4, 4, 32)).astype("float32")
+    ours, theirs = (trained_once(kind(64, 3, kernel_initializer=keras.initializers.HeNormal(seed=0), **options), images) for kind in (speed.Conv2D, keras.layers.Conv2D))
+    for one, other in zip(ours, theirs): np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@on_tensorflow
+def test_products_are_taken_in_training_only_and_where_they_pay(monkeypatch):
+    taken = []
+    monkeypatch.setattr(speed, "convolve", lambda images, kernel, padding: taken.append(images.shape[1]) or keras.ops.conv(images, kernel, padding=padding))
+    def call(size, channels=64, training=True, **options):
+        taken.clear()
+        layer = speed.Conv2D(64, options.pop("kernel_size", 3), padding="same", **options)
+        assert layer(np.zeros((2, size, size, channels), "float32"), training=training).shape[-1] == 64
+        return bool(taken)
+    assert call(4) and not call(4, training=False) and not call(9) and not call(4, channels=16)
+    assert not call(4, strides=2) and not call(4, dilation_rate=2) and not call(4, groups=2) and not call(4, kernel_size=1)
+    assert not call(4, trainable=False) and not call(4, dtype="mixed_bfloat16")
+    monkeypatch.setattr(speed, "MOST_PIXELS", 0)
+    assert not call(4)
+
+
+def test_a_network_of_such_layers_is_saved_as_kerass_own(tmp_path):
+    network = build("hw2-cnn", GREY, 10, filters=(4, 8))
+    network.save(tmp_path / "network.keras")
+    with zipfile.ZipFile(tmp_path / "network.keras") as file: config = json.loads(file.read("config.json"))
+    found = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Conv2D"]
+    assert len(found) == 2 and {layer["module"] for layer in found} == {"keras.layers"}
+    assert type(keras.saving.load_model(tmp_path / "network.keras").get_layer("conv1")) is keras.layers.Conv2D

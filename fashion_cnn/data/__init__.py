@@ -3,7 +3,7 @@
 from ..limits import MAX_BYTES
 from .dataset import FIVE_GROUPS, Dataset, Split, quick, relabel
 from .decoding import decode_picture
-from .describe import Description, describe, duplicates
+from .describe import Description, describe, duplicates, nearest_images
 from .mapped import Mapped
 from .pickles import CIFAR10_NAMES
 from .pixels import as_labels, as_pixels
@@ -16,5 +16,5 @@ from .write import save_arrays, save_csv, save_npy
 __all__ = ["MAX_BYTES", "CIFAR10_NAMES", "FASHION_SHA256", "CIFAR10_SHA256", "CIFAR10_MD5",
            "TITLES", "FIVE_GROUPS", "QUICK_IMAGES", "Split", "quick", "as_pixels", "as_labels",
            "Dataset", "from_arrays", "Mapped", "read", "decode_picture", "sources",
-           "no_connection", "relabel", "load", "duplicates", "Description", "describe", "save_npy",
-           "save_csv", "save_arrays"]
+           "no_connection", "relabel", "load", "duplicates", "nearest_images", "Description",
+           "describe", "save_npy", "save_csv", "save_arrays"]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['image_digests', 'moments', 'content_numbers', 'twins', 'repeated', 'duplicates',
-           'Description', 'describe']
+           'Description', 'describe', 'directions', 'nearest_images']
 
 # %% ../../nbs/data/describe.ipynb #imports
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .dataset import Dataset, in_blocks, shape_text
+from .dataset import BLOCK_ROWS, Dataset, in_blocks, shape_text
 
 # %% ../../nbs/data/describe.ipynb #cell-116
 def image_digests(split):
@@ -107,3 +107,33 @@ def describe(data: Dataset,     # three labelled splits
     counts = pd.DataFrame(counts, index=list(data.class_names))
     counts["all"] = counts.sum(axis=1)
     return Description(f"{data.source}, {data.classes} classes", splits, counts, duplicates(data))
+
+# %% ../../nbs/data/describe.ipynb #cell-121
+def directions(x):
+    "Images as rows around zero and of length one, float32 (N, pixels): products are correlations."
+    rows = x.reshape(len(x), -1).astype("float32")
+    rows -= rows.mean(axis=1, keepdims=True)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-9)
+
+
+# %% ../../nbs/data/describe.ipynb #nearest-images
+def nearest_images(split,    # Split: the images that are looked up, N of them
+                   among,    # Split: the images they are compared with, of the same shape
+                  ):         # pandas.DataFrame (N rows): position in `among`, correlation
+    "For each image the one most like it among others, by the correlation of their pixels."
+    import pandas as pd
+    if split.x.shape[1:] != among.x.shape[1:] or not len(among.x):
+        raise ValueError("images can be compared with at least one image of the same shape. "
+                         f"Received: {shape_text(split.x)} and {len(among.x):,} images of "
+                         f"{shape_text(among.x)}")
+    found = []
+    for wanted in map(directions, in_blocks(split.x)):
+        products = (wanted @ directions(some).T for some in in_blocks(among.x))
+        best = [(each.argmax(axis=1), each.max(axis=1)) for each in products]
+        positions, correlations = map(np.array, zip(*best))    # (blocks, images)
+        block = correlations.argmax(axis=0)
+        inside = np.take_along_axis(positions, block[None], 0)[0]
+        found.append((block * BLOCK_ROWS + inside, correlations.max(axis=0)))
+    positions, correlations = map(np.concatenate, zip(*found)) if found else ([], [])
+    return pd.DataFrame({"position": positions, "correlation": correlations})
+

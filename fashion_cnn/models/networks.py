@@ -12,6 +12,7 @@ import keras
 from keras import layers
 from ..files import suggest
 from .layers import check_call, checked, dropout_layer, exactly, normalize, stack
+from .speed import Conv2D
 
 # %% ../../nbs/models/networks.ipynb #register
 NETWORKS = {}     # name -> function that builds the network
@@ -47,7 +48,7 @@ def a3_small(input_shape: tuple,              # (height, width, channels)
     "Assignment C: one convolution and a small dense layer."
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs, layers.Rescaling(1 / 255, name="scale"),
-              layers.Conv2D(filters, kernel, activation=activation, name="conv1"),
+              Conv2D(filters, kernel, activation=activation, name="conv1"),
               normalize(normalization, "norm1"),
               layers.MaxPooling2D(2, name="pool1"),
               layers.Flatten(name="flatten"),
@@ -69,7 +70,7 @@ def cm6_cnn(input_shape: tuple,              # (height, width, channels)
     "Assignment A: convolution, normalisation, pooling, normalisation; twice."
     x = inputs = keras.Input(input_shape, name="pixels")
     for number, count in enumerate(filters, 1):
-        x = stack(x, layers.Conv2D(count, kernel, activation=activation, name=f"conv{number}"),
+        x = stack(x, Conv2D(count, kernel, activation=activation, name=f"conv{number}"),
                   normalize(normalization, f"norm{number}a"),
                   layers.MaxPooling2D(2, name=f"pool{number}"),
                   normalize(normalization, f"norm{number}b"))
@@ -92,7 +93,7 @@ def brief(input_shape: tuple,             # (height, width, channels)
     "Assignment B: one convolution and one dense layer."
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs,
-              layers.Conv2D(filters, kernel, padding="same", activation=activation, name="conv1"),
+              Conv2D(filters, kernel, padding="same", activation=activation, name="conv1"),
               normalize(normalization, "norm1"),
               layers.MaxPooling2D(2, name="pool1"),
               layers.Flatten(name="flatten"),
@@ -117,13 +118,13 @@ def deeper(input_shape: tuple,               # (height, width, channels)
     settings = {"padding": "same", "activation": activation}
     inputs = keras.Input(input_shape, name="pixels")
     x = stack(inputs,
-              layers.Conv2D(first, kernel, name="conv1", **settings),
+              Conv2D(first, kernel, name="conv1", **settings),
               layers.MaxPooling2D(2, name="pool1"),
               normalize(normalization, "norm1"),
-              layers.Conv2D(second, kernel, name="conv2", **settings),
+              Conv2D(second, kernel, name="conv2", **settings),
               dropout_layer(dropout, "dropout2"),
               layers.MaxPooling2D(2, name="pool2"),
-              layers.Conv2D(third, kernel, name="conv3", **settings),
+              Conv2D(third, kernel, name="conv3", **settings),
               normalize(normalization, "norm3"),
               dropout_layer(dropout, "dropout3"),
               layers.Flatten(name="flatten"),
@@ -147,8 +148,8 @@ def a3_dropout(input_shape: tuple,                  # (height, width, channels)
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
     for number, (count, rate) in enumerate(zip(filters, rates), 1):
-        x = stack(x, layers.Conv2D(count, kernel, padding="valid" if number == 1 else "same",
-                                   activation=activation, name=f"conv{number}"),
+        x = stack(x, Conv2D(count, kernel, padding="valid" if number == 1 else "same",
+                            activation=activation, name=f"conv{number}"),
                   normalize(normalization, f"norm{number}"),
                   layers.MaxPooling2D(2, name=f"pool{number}"),
                   dropout_layer(rate, f"dropout{number}"))
@@ -172,8 +173,8 @@ def hw2_cnn(input_shape: tuple,                          # (height, width, chann
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
     for number, count in enumerate(filters, 1):
-        x = stack(x, layers.Conv2D(count, kernel, padding="same", activation=activation,
-                                   name=f"conv{number}"),
+        x = stack(x, Conv2D(count, kernel, padding="same", activation=activation,
+                            name=f"conv{number}"),
                   normalize(normalization, f"norm{number}"),
                   layers.MaxPooling2D(2, padding="same", name=f"pool{number}"))
     x = layers.Flatten(name="flatten")(x)
@@ -198,8 +199,8 @@ def a3_autoencoder(input_shape: tuple,            # (height, width, channels), d
     stages = len(filters)
     check_halves(input_shape, stages)
     def convolved(x, count, number):
-        return stack(x, layers.Conv2D(count, kernel, padding="same", activation=activation,
-                                      name=f"conv{number}"),
+        return stack(x, Conv2D(count, kernel, padding="same", activation=activation,
+                               name=f"conv{number}"),
                      normalize(normalization, f"norm{number}"))
     inputs = keras.Input(input_shape, name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
@@ -209,8 +210,8 @@ def a3_autoencoder(input_shape: tuple,            # (height, width, channels), d
     x = stack(x, dropout_layer(dropout, "dropout"))
     for number, count in enumerate(reversed(filters), stages + 1):
         x = layers.UpSampling2D(2, name=f"up{number}")(convolved(x, count, number))
-    x = layers.Conv2D(input_shape[-1], kernel, padding="same", activation=output_activation,
-                      name="image")(x)
+    x = Conv2D(input_shape[-1], kernel, padding="same", activation=output_activation,
+               name="image")(x)
     return keras.Model(inputs, x, name="a3-autoencoder")
 
 # %% ../../nbs/models/networks.ipynb #check-halves

@@ -14,13 +14,14 @@ import keras
 from keras import layers
 from .layers import dropout_layer, is_whole, normalize, stack
 from .networks import register
+from .speed import Conv2D
 
 # %% ../../nbs/models/residual.ipynb #plain-convolution
 def convolution(filters, kernel, name, stride=1, initializer="he_normal", penalty=0.0):
     "A convolution of residual networks: padding same, no activation, an L2 penalty if asked for."
     regularizer = keras.regularizers.L2(penalty) if penalty else None
-    return layers.Conv2D(filters, kernel, strides=stride, padding="same", name=name,
-                         kernel_initializer=initializer, kernel_regularizer=regularizer)
+    return Conv2D(filters, kernel, strides=stride, padding="same", name=name,
+                  kernel_initializer=initializer, kernel_regularizer=regularizer)
 
 # %% ../../nbs/models/residual.ipynb #residual-path
 def residual_path(x,                               # Keras tensor (N, height, width, channels)

@@ -12,6 +12,7 @@ from keras import layers
 from .layers import dropout_layer, exactly, normalize, stack
 from .networks import register
 from .residual import residual_stage
+from .speed import Conv2D
 
 # %% ../../nbs/models/slim.ipynb #mirror-images
 @keras.saving.register_keras_serializable("fashion_cnn")
@@ -72,8 +73,8 @@ def slim_member(x, filters, blocks, classes, stem, dropout, name="", kernel=3, *
     "From scaled pixels to probabilities; the names of the layers begin with `name`."
     for stage, (count, more) in enumerate(zip(filters, blocks), 1):
         size, stride = stem if stage == 1 else (kernel, 2)
-        x = stack(x, layers.Conv2D(count, size, stride, padding="same", use_bias=False,
-                                   kernel_initializer="he_normal", name=f"{name}conv{stage}"),
+        x = stack(x, Conv2D(count, size, stride, padding="same", use_bias=False,
+                            kernel_initializer="he_normal", name=f"{name}conv{stage}"),
                   normalize(settings["normalization"], f"{name}norm{stage}"),
                   layers.Activation(settings["activation"], name=f"{name}activation{stage}"))
         x = residual_stage(x, count, more, kernel=kernel, name=f"{name}stage{stage}", **settings)
