@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)    # processes that are timed keep what they compiled, as on any student's machine
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-ORDER = ("step_brief", "step_deeper", "step_hw2_cnn", "step_cm6_resnet", "operators_hw2_cnn", "operators_cm6_resnet", "accuracy", "growth", "start", "loading", "sketch", "augment", "transfer", "judging", "panels")
+ORDER = ("step_brief", "step_deeper", "step_hw2_cnn", "step_cm6_resnet", "operators_hw2_cnn", "operators_cm6_resnet", "accuracy", "minutes", "growth", "start", "loading", "sketch", "augment", "transfer", "judging", "panels")
 WIDEST = {"avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
 TOP = """# Measurements
 

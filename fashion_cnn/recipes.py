@@ -6,9 +6,9 @@
 __all__ = ['SHARED_A', 'MEANT_STEPS', 'ASSIGNMENT_A', 'SHARED_B', 'RESTARTS', 'ASSIGNMENT_B',
            'SHARED_C', 'WATCHED', 'ASSIGNMENT_C', 'SHARED_D', 'ASSIGNMENT_D', 'SHARED_E',
            'ASSIGNMENT_E', 'FAIR', 'CHANGES', 'AUGMENTATION', 'FAST', 'UNMIRRORED',
-           'ONE_CHANGE', 'ABLATION', 'HALF_SIZE', 'TEN_MINUTES', 'NARROW', 'EVENING',
-           'WIDE', 'VARIED', 'BEST', 'LITE', 'FROZEN', 'FROM_BLOCK_10', 'FROM_IMAGENET',
-           'RECIPES', 'NEED_WEIGHTS', 'FREE', 'reported', 'names', 'get',
+           'ONE_CHANGE', 'ABLATION', 'MINUTE', 'HALF_SIZE', 'TEN_MINUTES', 'NARROW',
+           'EVENING', 'WIDE', 'VARIED', 'BEST', 'LITE', 'FROZEN', 'FROM_BLOCK_10',
+           'FROM_IMAGENET', 'RECIPES', 'NEED_WEIGHTS', 'FREE', 'reported', 'names', 'get',
            'compared_figure', 'other_settings', 'budget', 'interval', 'table_row',
            'table']
 
@@ -142,6 +142,9 @@ ONE_CHANGE = {
 }
 ABLATION = [FAST.replace(name=f"fast-{name}", **change) for name, change in ONE_CHANGE.items()]
 
+# %% ../nbs/recipes.ipynb #minute
+MINUTE = FAST.replace(name="minute", validation_split=0.05, epochs=5, batch_size=256)
+
 # %% ../nbs/recipes.ipynb #cell-016f
 HALF_SIZE = {"filters": (32, 64, 128), "residuals": (0, 0, 1), "stem_kernel": 6, "stem_stride": 2}
 TEN_MINUTES = FAST.replace(name="ten-minutes", validation_split=0.05, epochs=34,
@@ -175,7 +178,7 @@ FROM_IMAGENET += [each.replace(name=f"{each.name}-garments", data="fashion-mnist
 # %% ../nbs/recipes.ipynb #cell-018
 RECIPES = {recipe.name: recipe for recipe in [
     *ASSIGNMENT_A, *ASSIGNMENT_B, *ASSIGNMENT_C, *ASSIGNMENT_D, *ASSIGNMENT_E, *AUGMENTATION,
-    FAST, *ABLATION, TEN_MINUTES, EVENING, BEST, *FROM_IMAGENET]}
+    FAST, *ABLATION, MINUTE, TEN_MINUTES, EVENING, BEST, *FROM_IMAGENET]}
 
 def names() -> list[str]:
     "The recipes there are."

@@ -69,8 +69,9 @@ def kernel_gradient(images,      # float32 (N, height, width, channels)
         pixels = tf.reshape(images[(slice(None), *seen)], (-1, channels))
         back = tf.reshape(upstream[(slice(None), *written)], (-1, filters))
         return tf.matmul(pixels, back, transpose_a=True)
-    products = [product(i, j) for i in range(tall) for j in range(wide)]
-    return tf.reshape(tf.stack(products), kernel.shape)
+    with tf.name_scope("Conv2DBackpropFilter"):    # what profilers call it
+        products = [product(i, j) for i in range(tall) for j in range(wide)]
+        return tf.reshape(tf.stack(products), kernel.shape)
 
 # %% ../../nbs/models/speed.ipynb #convolve
 def convolve(images, kernel, padding):
