@@ -43,8 +43,8 @@ class BatchNormalization(layers.BatchNormalization):
 # %% ../../nbs/models/speed.ipynb #overlap-of-place
 def overlap(place: int,     # of a kernel, from 0
             size: int,      # of the kernel, in this direction
-            before: int,    # pixels of the images
-            after: int,     # pixels of what the convolution made of them
+            before: int,    # the convolution, pixels in this direction
+            after: int,     # the convolution, the same
             padding: str,   # 'same' or 'valid'
            ):               # two slices of the same length
     "Which pixels a place of a kernel looked at, and which it wrote to."
