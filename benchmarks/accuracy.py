@@ -93,16 +93,6 @@ def key(name, seed, asked):
     return {"name": name, "seed": seed, "machine": results.machine(), "recipe": recipe, "limit": asked.limit, "at most": asked.seconds, "targets": list(TARGETS)}
 
 
-def finished(path):
-    "The lines that are there; one that was cut off is passed over."
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = []
-    for line in lines:
-        try: found.append(json.loads(line))
-        except ValueError: pass
-    return found
-
-
 def measure(asked, names):
     "Whatever is still missing, seed after seed; {name: lines}."
     pythons = {name: turns.python_of("torch")[0] if name == TORCH else sys.executable for name in names}
@@ -112,16 +102,14 @@ def measure(asked, names):
         for seed in asked.seeds:
             for name in names:
                 wanted = key(name, seed, asked)
-                if pythons[name] is None or any(line["key"] == wanted for line in finished(path)): continue
+                if pythons[name] is None or any(line["key"] == wanted for line in results.lines(path)): continue
                 contender = turns.Contender(words(name, seed, asked, pythons[name], folder))
                 try: facts = contender.heard()
                 finally: contender.end()
-                with open(path, "a", encoding="utf-8") as file:
-                    file.write("\n" * (path.stat().st_size > 0 and not path.read_text(encoding="utf-8").endswith("\n")) + json.dumps({"key": wanted, "day": str(datetime.date.today()), **facts}) + "\n")
-                    file.flush(); os.fsync(file.fileno())
+                results.append(path, {"key": wanted, "day": str(datetime.date.today()), **facts})
                 print(f"{name}, seed {seed}: {len(facts['seconds'])} epochs in {facts['seconds'][-1]:.0f} s, best test accuracy {max(facts['test']):.4f}", flush=True)
     keys = {name: [key(name, seed, asked) for seed in asked.seeds] for name in names}
-    return {name: [line for line in finished(path) if line["key"] in keys[name]] for name in names}
+    return {name: [line for line in results.lines(path) if line["key"] in keys[name]] for name in names}
 
 
 def spread(values, digits):

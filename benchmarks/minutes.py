@@ -17,7 +17,6 @@ a contender all lines are put into one table. Needs a system that binds a proces
 """
 import hashlib
 import importlib.util
-import json
 import os
 import resource
 import signal
@@ -92,7 +91,9 @@ def bound(words, cores, **options):
 def plain_seconds(folder, cores):
     "How long the fixed training takes now."
     process = bound(["--plain", folder], cores, stdout=subprocess.PIPE, text=True)
-    return float(process.communicate()[0].rpartition("@")[2])
+    said = process.communicate()[0]
+    if process.returncode: raise SystemExit(f"The fixed training in plain Keras ended with exit code {process.returncode}; is Keras installed?")
+    return float(said.rpartition("@")[2])
 
 
 def one_seed(contender, folder, seed, cores, minutes):
@@ -130,11 +131,6 @@ def fingerprint(contender):
     return hashlib.sha256(Path(contender).read_bytes()).hexdigest()[:16]
 
 
-def finished(path):
-    "The lines that are there."
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
 def measure(contender, data, asked):
     "Whatever seeds are missing, each between two runs of the fixed training."
     from fashion_cnn.run import pack
@@ -146,7 +142,7 @@ def measure(contender, data, asked):
         for seed in asked.seeds:
             key = {"contender": Path(contender).name, "is": fingerprint(contender), "seed": seed, "minutes": asked.minutes, "machine": results.machine(),
                    "data": data.test.fingerprint}
-            if any(line["key"] == key for line in finished(path)): continue
+            if any(line["key"] == key for line in results.lines(path)): continue
             before = plain or plain_seconds(folder, cores)
             seconds, used, found = one_seed(contender, folder, seed, cores, asked.minutes)
             checked_processor_time(used, seconds)
@@ -154,7 +150,7 @@ def measure(contender, data, asked):
             plain = plain_seconds(folder, cores)
             line = {"key": key, "seconds": round(seconds, 2), "processor seconds": round(used, 1), "plain": [round(before, 3), round(plain, 3)],
                     "accuracy": float((found == data.test.y).mean()), "versions": results.versions("fashion_cnn", "keras", "tensorflow"), "answers": pack(found)}
-            with open(path, "a", encoding="utf-8") as file: file.write(json.dumps(line) + "\n")
+            results.append(path, line)
             print(f"{key['contender']}, seed {seed}: {seconds:.1f} s, {100 * (found == data.test.y).mean():.2f} % of {len(found):,} test images", flush=True)
 
 
@@ -205,7 +201,7 @@ def main():
     report = results.Report("So many minutes of two cores", ["keras", "tensorflow", "numpy"], asked)
     if asked.contender or asked.quick: measure(asked.contender or PLAIN, data, asked)
     near = nearest_images(data.test, data.train)["correlation"].to_numpy() >= ALIKE
-    lines = finished(asked.out / "minutes.jsonl")
+    lines = results.lines(asked.out / "minutes.jsonl")
     if not lines: sys.exit(f"Nothing is finished yet: name a contender, such as {PLAIN}")
     report.text(f"{data.source}, {len(data.train):,} images to train on, {len(data.test):,} test images, of which {near.sum():,} are near-duplicates of a training image "
                 f"(pixels correlated by {ALIKE} or more).")

@@ -6,6 +6,7 @@ section is replaced in one step. With --quick a script takes a small measurement
 import argparse
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -108,6 +109,25 @@ class Report:
         if path is None: return print("A quick run: RESULTS.md stays as it is.")
         write_section(path, self.name, f"## {self.title}\n\n" + "\n\n".join(self.parts))
         print(f"written to {path.name}")
+
+
+def lines(path):
+    "What is finished, in a file with a JSON text in each line; a line that was cut off is passed over."
+    found = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []:
+        try: found.append(json.loads(line))
+        except ValueError: pass
+    return found
+
+
+def append(path, line):
+    "Write one more line, on the disk when this returns; it begins a new line even where the last one was cut off."
+    there = Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
+    cut = there != "" and not there.endswith("\n")
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("\n" * cut + json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sections(path):

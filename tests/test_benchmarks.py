@@ -1,6 +1,7 @@
 "Benchmarks: what they share, and that the figures in RESULTS.md come from runs. The measurements themselves are `make bench`."
 import argparse
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,9 @@ def test_time_to_accuracy_is_read_from_what_is_finished(tmp_path):
     lines = [{"seconds": [10.0, 20.0, 30.0], "test": [0.89, 0.91, 0.925]}, {"seconds": [12.0, 24.0], "test": [0.90, 0.90]}]
     assert accuracy.reached(lines, 0.90) == "16 ± 6" and accuracy.reached(lines, 0.92) == "30 (1 of 2)" and accuracy.reached(lines, 0.94) == "none"
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 2}\n{"a": ')    # the last line was cut off
-    assert accuracy.finished(tmp_path / "a.jsonl") == [{"a": 1}, {"a": 2}]
+    assert results.lines(tmp_path / "a.jsonl") == [{"a": 1}, {"a": 2}]
+    results.append(tmp_path / "a.jsonl", {"a": 4})
+    assert results.lines(tmp_path / "a.jsonl") == [{"a": 1}, {"a": 2}, {"a": 4}] and results.lines(tmp_path / "none.jsonl") == []
 
 
 def test_seconds_of_two_kinds_of_machines_are_not_mixed(monkeypatch):
@@ -96,6 +99,7 @@ CONSTANT = "import numpy as np\n\ndef answers(images, labels, unlabelled, seed):
 
 @pytest.fixture
 def contest(tmp_path):
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2: pytest.skip("a contest needs two cores that a process can be bound to")
     import minutes
     import numpy as np
     for name, array in {"images": np.zeros((6, 28, 28, 1), "uint8"), "labels": np.arange(6), "unlabelled": np.zeros((4, 28, 28, 1), "uint8")}.items():

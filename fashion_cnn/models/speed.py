@@ -43,8 +43,8 @@ class BatchNormalization(layers.BatchNormalization):
 # %% ../../nbs/models/speed.ipynb #overlap-of-place
 def overlap(place: int,     # of a kernel, from 0
             size: int,      # of the kernel, in this direction
-            before: int,    # the convolution, pixels in this direction
-            after: int,     # the convolution, the same
+            before: int,    # pixels before the convolution, in this direction
+            after: int,     # pixels after it
             padding: str,   # 'same' or 'valid'
            ):               # two slices of the same length
     "Which pixels a place of a kernel looked at, and which it wrote to."
@@ -74,18 +74,21 @@ def kernel_gradient(images,      # float32 (N, height, width, channels)
         return tf.reshape(tf.stack(products), kernel.shape)
 
 # %% ../../nbs/models/speed.ipynb #convolve
-def convolve(images, kernel, padding):
+def convolve(images,     # float32 (N, height, width, channels)
+             kernel,     # (tall, wide, channels, filters)
+             padding,    # 'same' or 'valid'
+            ):           # (N, rows, columns, filters)
     "A convolution of stride 1 that passes `kernel_gradient` back to its kernel."
     import tensorflow as tf
-    padding = padding.upper()
+    border = padding.upper()
     @tf.custom_gradient
     def convolved(images, kernel):
         def gradients(upstream):
             before = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=tf.shape(images), filter=kernel, out_backprop=upstream,
-                strides=[1, 1, 1, 1], padding=padding)
-            return before, kernel_gradient(images, upstream, kernel, padding.lower())
-        return tf.nn.conv2d(images, kernel, 1, padding), gradients
+                strides=[1, 1, 1, 1], padding=border)
+            return before, kernel_gradient(images, upstream, kernel, padding)
+        return tf.nn.conv2d(images, kernel, 1, border), gradients
     return convolved(tf.convert_to_tensor(images), tf.convert_to_tensor(kernel))
 
 # %% ../../nbs/models/speed.ipynb #conv2d
