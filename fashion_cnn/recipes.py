@@ -125,8 +125,8 @@ AUGMENTATION += [Recipe(f"continue-{name}", start="augment-none", **CHANGES[name
 
 # %% ../nbs/recipes.ipynb #cell-016b
 FAST = Recipe("fast", network="slim-resnet", network_options={"stem_kernel": 4, "stem_stride": 2},
-              data="fashion-mnist", validation_split=0.1, epochs=9, batch_size=512, keep="last",
-              optimizer="muon", learning_rate=0.03, schedule={"name": "one-cycle", "rise": 0.15},
+              data="fashion-mnist", validation_split=0.1, epochs=12, batch_size=256, keep="last",
+              optimizer="muon", learning_rate=0.02, schedule={"name": "one-cycle", "rise": 0.15},
               augmentation="garments", augmentation_options={"erase": 0.0}, label_smoothing=0.1,
               source="ours")
 
@@ -143,12 +143,12 @@ ONE_CHANGE = {
 ABLATION = [FAST.replace(name=f"fast-{name}", **change) for name, change in ONE_CHANGE.items()]
 
 # %% ../nbs/recipes.ipynb #minute
-MINUTE = FAST.replace(name="minute", validation_split=0.05, epochs=5, batch_size=256)
+MINUTE = FAST.replace(name="minute", validation_split=0.05, epochs=5, learning_rate=0.03)
 
 # %% ../nbs/recipes.ipynb #cell-016f
 HALF_SIZE = {"filters": (32, 64, 128), "residuals": (0, 0, 1), "stem_kernel": 6, "stem_stride": 2}
 TEN_MINUTES = FAST.replace(name="ten-minutes", validation_split=0.05, epochs=34,
-                           learning_rate=0.014, schedule={"name": "one-cycle"},
+                           batch_size=512, learning_rate=0.014, schedule={"name": "one-cycle"},
                            network_options=HALF_SIZE,
                            augmentation_options={"erase": 0.0, "cutmix": 0.5})
 
