@@ -34,7 +34,7 @@ help:  ## this list
 demo: install  ## from nothing to a trained, judged network and a report, in a few minutes
 	@$(BIN)/fashion-cnn demo
 
-test: install-dev hooks export-check address-check notebooks site-check pytest  ## everything that is checked
+test: install-dev hooks export-check address-check notebooks pytest  ## everything that is checked
 
 lab: install-dev hooks  ## JupyterLab on the notebooks
 	@cd nbs && jupyter lab
@@ -135,10 +135,10 @@ notebooks: install-dev  ## every notebook from top to bottom, in quick mode
 	$(call stage,Notebooks run (quick mode),$(call unchanged,\
 	  FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly),A notebook in quick mode changed files of the project))
 
-site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site
+site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site (pytest does this too)
 	$(call stage,The site is whole,python tools/site_check.py)
 
-pytest: install-dev  ## what a notebook cannot test: command line, files, browser
+pytest: install-dev  ## what a notebook cannot test: command line, files, site, browser
 	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
 
 LONG_TESTS := $(addprefix tests/test_,hostile.py cheats.py panels_play.py long_day.py)
@@ -197,7 +197,7 @@ $(NEWEST)/.installed-dev: $(PROJECT) | chosen-python
 
 test-newest: $(NEWEST)/.installed-dev  ## everything that is checked, with the newest release of every package
 	@$(NEWEST)/bin/python -m pip list --format=freeze
-	@$(MAKE) --no-print-directory VENV=$(NEWEST) export-check notebooks site-check pytest
+	@$(MAKE) --no-print-directory VENV=$(NEWEST) export-check notebooks pytest
 
 # --- writing --------------------------------------------------------------------------------------------------------
 

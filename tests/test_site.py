@@ -577,6 +577,11 @@ def test_the_readme_describes_its_figures_and_hides_what_the_site_hides(site):
     assert "Point" not in readme.convert(site)[0], "an explorer does not move on GitHub"
 
 
+def test_the_site_is_whole():
+    "What `make site-check` looks at: here it needs no time of its own, since the other tests run beside it."
+    site_check.main()
+
+
 # --- the preview ------------------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

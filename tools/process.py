@@ -14,19 +14,18 @@ import yaml
 from fastcore.nbio import mk_cell, read_nb, write_nb
 from nbdev.frontmatter import FrontmatterProc
 from nbdev.process import NBProcessor, Processor
-from nbdev.processors import (clean_magics, hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi,
-                              strip_hidden_metadata)
+from nbdev.processors import hide_, hide_line, insert_warning, populate_language, rm_header_dash, strip_ansi, strip_hidden_metadata
 
 import llms
 from pages import ROOT, last_run, notebooks, read, settings, title
-from reference import DocumentExports, LinkNames
+from reference import DocumentExports, LinkNames, Reference
 
 SHARED = "share.png"    # what is shown where somebody shares a link
 FOR_MACHINES = "_markdown"    # Quarto makes no pages of what lies in it; `make docs` copies it beside the pages
 SKIPPED = (".ipynb_checkpoints", "__pycache__")
 
 
-FULL = re.compile(r"^#\| ?full.*\n", flags=re.MULTILINE)
+NO_READER = re.compile(r"^(?:#\| ?full|%(?:load_ext|autoreload|reload_ext|matplotlib|config)\b).*\n?", flags=re.MULTILINE)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
 COMMANDS = re.compile(r"^(\s*(?:```|~~~))console\b", flags=re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\n]*\n)+)", flags=re.MULTILINE)
@@ -34,8 +33,8 @@ INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\
 
 def for_quarto(cell):
     "The badge as a link that asks no other server, the install cell folded, commands in a box with a button to copy."
-    if cell.cell_type == "code":
-        cell.source = FULL.sub("", cell.source)    # a word for nbdev-test
+    if cell.cell_type == "code":    # a word for nbdev-test, and magics; nbdev's clean_magics reads its settings for every cell
+        cell.source = NO_READER.sub("", cell.source).strip()
     if cell.cell_type == "code" and cell.source.startswith('if "google.colab" in str(get_ipython())'):
         cell.source = f'#| code-fold: true\n#| code-summary: "In Colab: install the package"\n{cell.source}'
     if cell.cell_type == "markdown":
@@ -79,10 +78,10 @@ def page(path, root=ROOT):
     "The notebook at a path below nbs/ as a page of the site, not yet written."
     nb = read_nb(root / "nbs" / path)
     nb.frontmatter_ = front_matter(root)
-    ours = [kind(nb, path, root) for kind in (DocumentExports, LinkNames, SayWhenItRan)]
-    NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, ours[0], strip_ansi, hide_line, hide_,
-                              remove_unexported, rm_header_dash, clean_magics, *ours[1:], for_quarto,
-                              html_without_scripts, CleanMetadata,
+    reference = Reference(path, root)
+    NBProcessor(nb=nb, procs=[FrontmatterProc, populate_language, insert_warning, DocumentExports(nb, reference), strip_ansi,
+                              hide_line, hide_, remove_unexported, rm_header_dash, LinkNames(nb, reference),
+                              SayWhenItRan(nb, path, root), for_quarto, html_without_scripts, CleanMetadata,
                               strip_hidden_metadata], rm_directives="quarto").process()
     return nb
 

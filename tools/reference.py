@@ -165,9 +165,9 @@ def folded(source, words):
 class DocumentExports(Processor):
     "In place of every exported cell: what it documents, then its source, folded; and the list of all of them at the top."
 
-    def __init__(self, nb, path, root):
+    def __init__(self, nb, reference):
         super().__init__(nb)
-        self.reference = Reference(path, root)
+        self.reference = reference
 
     def begin(self):
         cells, level, top = [], 1, None
@@ -197,9 +197,9 @@ class DocumentExports(Processor):
 class LinkNames(Processor):
     "Links in the prose."
 
-    def __init__(self, nb, path, root):
+    def __init__(self, nb, reference):
         super().__init__(nb)
-        self.reference = Reference(path, root)
+        self.reference = reference
 
     def cell(self, cell):
         if cell.cell_type == "markdown":
