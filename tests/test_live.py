@@ -236,7 +236,8 @@ def test_drawing_with_the_mouse_changes_the_answer(tab):
         mouse = tab.page.mouse
         mouse.move(box["x"] + 0.72 * box["width"], box["y"] + 0.5 * box["height"])
         mouse.down()
-        mouse.move(box["x"] + 0.72 * box["width"], box["y"] + 0.05 * box["height"], steps=8)
+        for across, down in ((0.72, 0.05), (0.86, 0.05), (0.86, 0.5)):    # up, over and down again: the shaft of a boot
+            mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"], steps=8)
         mouse.up()
     found = tab.answered(shaft, stroke=True)
     assert np.abs(np.array(found["probabilities"]) - np.array(list(before))).max() > 0.05
