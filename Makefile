@@ -120,6 +120,9 @@ hooks: install-dev  ## notebook merging and trust for git, cleaning on save for 
 
 # --- checking: each also runs alone ---------------------------------------------------------------------------------
 
+# Two processes on two cores, each with one thread: with two each they wait for one another, a fifth longer in all
+one_thread = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 # Runs a command and fails if it changes anything that git sees: $(call unchanged,command,what that would mean)
 unchanged = state() { git status --porcelain --untracked-files=all && git diff; } 2>/dev/null; \
 	before=$$(state | cksum); $(1) || exit 1; [ "$$(state | cksum)" = "$$before" ] || { git status --short; \
@@ -133,13 +136,13 @@ address-check: install-dev  ## badges, install cells, links and README.md are in
 
 notebooks: install-dev  ## every notebook from top to bottom, in quick mode
 	$(call stage,Notebooks run (quick mode),$(call unchanged,\
-	  FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly),A notebook in quick mode changed files of the project))
+	  $(one_thread) FASHION_CNN_QUICK=1 nbdev-test --n-workers 2 --timing $(quietly),A notebook in quick mode changed files of the project))
 
 site-check: install-dev  ## sidebar, links, images, outputs and sizes of the site (pytest does this too)
 	$(call stage,The site is whole,python tools/site_check.py)
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, site, browser
-	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
+	$(call stage,Tests,$(one_thread) python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
 
 LONG_TESTS := $(addprefix tests/test_,hostile.py cheats.py panels_play.py long_day.py)
 
