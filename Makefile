@@ -120,7 +120,7 @@ hooks: install-dev  ## notebook merging and trust for git, cleaning on save for 
 
 # --- checking: each also runs alone ---------------------------------------------------------------------------------
 
-# Two processes on two cores, each with one thread: with two each they wait for one another, a fifth longer in all
+# Notebooks: two processes on two cores, each with one thread (244 s; with two each 273). pytest is the slower for it (412 s; 384)
 one_thread = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
 # Runs a command and fails if it changes anything that git sees: $(call unchanged,command,what that would mean)
@@ -142,7 +142,7 @@ site-check: install-dev  ## sidebar, links, images, outputs and sizes of the sit
 	$(call stage,The site is whole,python tools/site_check.py)
 
 pytest: install-dev  ## what a notebook cannot test: command line, files, site, browser
-	$(call stage,Tests,$(one_thread) python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
+	$(call stage,Tests,python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25)
 
 LONG_TESTS := $(addprefix tests/test_,hostile.py cheats.py panels_play.py long_day.py)
 
