@@ -25,7 +25,7 @@ FOR_MACHINES = "_markdown"    # Quarto makes no pages of what lies in it; `make 
 SKIPPED = (".ipynb_checkpoints", "__pycache__")
 
 
-NO_READER = re.compile(r"^(?:#\| ?full|%(?:load_ext|autoreload|reload_ext|matplotlib|config)\b).*\n?", flags=re.MULTILINE)
+HOUSEKEEPING = re.compile(r"^(?:#\| ?full|%(?:load_ext|autoreload|reload_ext|matplotlib|config)\b).*\n?", flags=re.MULTILINE)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
 COMMANDS = re.compile(r"^(\s*(?:```|~~~))console\b", flags=re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\n]*\n)+)", flags=re.MULTILINE)
@@ -34,7 +34,7 @@ INDENTED = re.compile(r"(?<=\n\n)((?: {4}(?:fashion-cnn|make|python|pip|git) [^\
 def for_quarto(cell):
     "The badge as a link that asks no other server, the install cell folded, commands in a box with a button to copy."
     if cell.cell_type == "code":    # a word for nbdev-test, and magics; nbdev's clean_magics reads its settings for every cell
-        cell.source = NO_READER.sub("", cell.source).strip()
+        cell.source = HOUSEKEEPING.sub("", cell.source).strip()
     if cell.cell_type == "code" and cell.source.startswith('if "google.colab" in str(get_ipython())'):
         cell.source = f'#| code-fold: true\n#| code-summary: "In Colab: install the package"\n{cell.source}'
     if cell.cell_type == "markdown":
