@@ -533,6 +533,23 @@ def test_an_interrupt_before_the_first_epoch(panel):
     assert panel.train().epochs == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_drops_stops_the_training_all_the_same(panel):
+    class Dropping:    # errors of a finaliser, or of a weak reference's callback, go nowhere
+        def __del__(self): interrupt()
+    set_knobs(panel, epochs=5)
+    when_epoch_is_done(panel, 2, lambda: Dropping() and None)
+    assert panel.train().epochs == 2 and "epochs are kept" in panel.message.value
+
+
+def test_stop_works_while_the_images_are_prepared(panel):
+    prepare = panel.data
+    panel.data = lambda: panel.stop() or prepare()
+    assert panel.train() is None and "nothing is kept" in panel.message.value
+    panel.data = prepare
+    assert panel.train().epochs == 2
+
+
 def test_stop_works_while_something_trains_and_does_not_linger(panel):
     set_knobs(panel, epochs=6)
     when_epoch_is_done(panel, 1, panel.stop)

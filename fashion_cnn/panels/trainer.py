@@ -22,13 +22,14 @@ def in_foreground(work):   # a function without arguments
 
 
 @contextlib.contextmanager
-def one_interrupt():
-    "While this holds, the first interrupt raises KeyboardInterrupt, and later ones do nothing."
+def one_interrupt(stop):   # a function without arguments, in case the KeyboardInterrupt is lost
+    "The first interrupt calls `stop` and raises KeyboardInterrupt; later ones do nothing."
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     def interrupt(*_):
         signal.signal(signal.SIGINT, lambda *_: None)
+        stop()
         raise KeyboardInterrupt
     before = signal.signal(signal.SIGINT, interrupt)
     try: yield
@@ -118,10 +119,11 @@ class Trainer:
 
     def fit(self) -> Run:
         "Train, from the checkpoint if there is one."
-        self.run, self.stopping = None, False
+        self.run = None
         if self.until == self.recipe.epochs: self.until = math.inf    # to the end, as planned
-        run = self.train(self.recipe, self.data, limit=self.limit, out=self.folder.name,
-                         progress=False, callbacks=[watcher(self)])
+        try: run = self.train(self.recipe, self.data, limit=self.limit, out=self.folder.name,
+                              progress=False, callbacks=[watcher(self)])
+        finally: self.stopping = False
         run.folder, run.files = None, {}    # the folder goes with the panel; the run is in memory
         self.run = run
         return run

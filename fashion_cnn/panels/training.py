@@ -166,7 +166,7 @@ class TrainPanel(Panel):
         if self.training or self.closed: return None
         self.set_busy(True)
         try:
-            with one_interrupt(): self.carry_out(more)
+            with one_interrupt(self.stop): self.carry_out(more)
             self.say(self.trainer.outcome())
         except KeyboardInterrupt: self.say(self.trainer.outcome())
         except Exception as error: self.say(sentence(error), wrong=True)
@@ -191,7 +191,7 @@ class TrainPanel(Panel):
 
     def set_busy(self, busy):
         "While something trains, only Stop can be pressed."
-        self.training = busy
+        self.training, self.trainer.stopping = busy, False
         for name, each in self.buttons.items(): each.disabled = busy != (name == "stop")
         if self.closed and not busy: self.trainer.forget()
 
