@@ -24,7 +24,7 @@ from .plots.style import COLOURS, INK, fit_text, sheet, tidy_axes
 
 # %% ../nbs/predict.ipynb #uneven-light
 def uneven_light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:   # 0 to 255
-    "A white ground, (height, width), that darkens towards one side by up to a fifth."
+    "A white background, (height, width), that darkens towards one side by up to a fifth."
     rows, columns = np.mgrid[:height, :width] / max(height, width)
     angle = rng.uniform(0, 2 * np.pi)
     slope = rows * np.sin(angle) + columns * np.cos(angle)
@@ -35,7 +35,7 @@ def uneven_light(height: int, width: int, rng: np.random.Generator) -> np.ndarra
 def laid_out(image: np.ndarray,           # uint8 (28, 28) or (28, 28, 1), light on dark
              rng: np.random.Generator,    # draws size, margins, light and noise
             ) -> np.ndarray:              # uint8 (height, width), dark on light
-    "A garment enlarged, off-centre, on a light ground."
+    "A garment enlarged, off-centre, on a light background."
     from PIL import Image
     side = round(rng.uniform(8, 20) * 28)
     garment = Image.fromarray(image.squeeze()).resize((side, side), Image.Resampling.BICUBIC)
@@ -179,8 +179,8 @@ def object_mask(pixels: np.ndarray,   # float (H, W, 3)
     areas[0] = 0
     mask &= (areas > areas.max() / 50)[parts]
     if mask.sum() < 4:
-        refuse("No object stands out from the ground of this photograph: lay one garment on a "
-               "plain ground of another colour.", f"{np.ptp(pixels):.0f} grey levels of contrast")
+        refuse("No object stands out from the background of this photograph: lay one garment on a "
+               "plain background of another colour.", f"{np.ptp(pixels):.0f} grey levels of contrast")
     return mask
 
 # %% ../nbs/predict.ipynb #from-ground
@@ -188,7 +188,7 @@ WORKING = 252                                        # pixels: photographs are h
 
 def distance_from_ground(photograph,   # PIL.Image.Image in RGB
                         ):             # PIL.Image.Image in grey: only the garment, trimmed
-    "The garment, bright where it differs from the ground, on black, cut out at its edges."
+    "The garment, bright where it differs from the background, on black, cut out at its edges."
     from PIL import Image
     from scipy import ndimage
     small = photograph.copy()
@@ -224,7 +224,7 @@ def has_light_border(photograph) -> bool:   # PIL.Image.Image in RGB
     return bool(np.median(grey[border_of(*grey.shape)]) > 127)
 
 def as_garment(photograph, height: int, width: int) -> np.ndarray:   # uint8 (height, width)
-    "A photograph of one garment on a plain ground, as an image of Fashion-MNIST."
+    "A photograph of one garment on a plain background, as an image of Fashion-MNIST."
     if photograph.size != (width, height):
         return centred(distance_from_ground(photograph), height, width)
     grey = np.asarray(photograph.convert("L"))

@@ -46,7 +46,7 @@ def test_a_photograph_becomes_the_image_it_was_made_from():
     rng = np.random.default_rng(0)
     prepared = np.stack([prepare(as_photograph(image, rng)) for image in IMAGES])
     assert prepared.shape == IMAGES.shape and prepared.dtype == np.uint8
-    assert (prepared[:, 0, 0] == 0).all()                   # a black ground
+    assert (prepared[:, 0, 0] == 0).all()                   # a black background
     misses = np.abs(prepared.astype(float) - IMAGES).mean(axis=(1, 2, 3))
     assert np.median(misses) < 25, misses                   # margins of the sketch are trimmed
 

@@ -52,7 +52,7 @@ def upload_button() -> widgets.FileUpload:
 
 # %% ../../nbs/panels/photograph.ipynb #photograph-panel
 NOTHING_YET = ("Choose one or more photographs of a garment: laid out flat or standing alone, on a "
-               "plain ground.")
+               "plain background.")
 
 class PhotographPanel(Panel):
     "Photographs of your own: what the network saw, and its three likeliest names."

@@ -1,4 +1,4 @@
-// A place to draw a garment with finger, mouse or keyboard: dark cloth on a light ground, as a photograph on a table has it.
+// A place to draw a garment with finger, mouse or keyboard: dark cloth on a light background, as a photograph on a table has it.
 import {button, choice, element, labelled, slider} from "./parts.js";
 
 export const SIDE = 168;    // pixels of the pad; six for each of the network's

@@ -1,4 +1,4 @@
-// From a photograph of one garment on a plain ground to what the network was trained on: 28 x 28, light on black, centred.
+// From a photograph of one garment on a plain background to what the network was trained on: 28 x 28, light on black, centred.
 // Step by step what `prepare` of fashion_cnn/predict.py does; tests/test_live.py holds the two against each other.
 import {BICUBIC, grey, picture, resize, sharpened, thumbnail} from "./pixels.js";
 
@@ -153,7 +153,7 @@ function garmentMask({width, height, data}, ground, noise) {
   const least = Math.max(...areas) / 50;
   const kept = mask.map((inside, at) => inside && areas[label[at]] > least ? 1 : 0);
   if (kept.reduce((sum, inside) => sum + inside, 0) < 4) {
-    throw new NoGarment("Nothing stands out from the ground here: one garment on a plain ground of another colour.");
+    throw new NoGarment("Nothing stands out from the background here: one garment on a plain background of another colour.");
   }
   return kept;
 }
@@ -171,7 +171,7 @@ function frame(mask, width, height) {
 
 const luminance = (colours, at) => GREY[0] * colours[at] + GREY[1] * colours[at + 1] + GREY[2] * colours[at + 2];
 
-// The garment, bright where it differs from the ground, on black, cut out at its edges
+// The garment, bright where it differs from the background, on black, cut out at its edges
 function distanceFromGround(photograph) {
   const small = thumbnail(photograph, WORKING), {width, height, data} = small;
   const {ground, noise} = groundOf(small), mask = garmentMask(small, ground, noise), near = grown(mask, width, height, 2);

@@ -43,7 +43,7 @@ function upload(then) {
   const camera = input("photograph", {name: "photograph"});
   camera.querySelector("input").setAttribute("capture", "environment");
   const node = element("div", {className: "live-upload"}, input("picture file", {name: "file"}), camera,
-    element("p", {textContent: "One garment on a plain ground of another colour. It stays on this machine: nothing is sent anywhere."}), preview);
+    element("p", {textContent: "One garment on a plain background of another colour. It stays on this machine: nothing is sent anywhere."}), preview);
   node.addEventListener("dragover", event => event.preventDefault());
   node.addEventListener("drop", event => { event.preventDefault(); take(event.dataTransfer.files[0]); });
   return node;
