@@ -320,7 +320,8 @@ def record_sweep(arguments):
     "Train a planned sweep and record it with the package."
     from fashion_cnn.sweep import SWEEPS, sweep
     plan = SWEEPS[arguments.name]
-    options = ("epochs", "limit", "data", "weights", "start", "set", "split", *LOAD_OPTIONS)
+    options = ("epochs", "limit", "data", "weights", "with_weights", "start", "set", "split",
+               *LOAD_OPTIONS)
     changed = [f"--{name.replace('_', '-')}" for name in options if getattr(arguments, name)]
     if changed or arguments.seeds != [0]:
         raise ValueError(

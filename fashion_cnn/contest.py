@@ -82,6 +82,8 @@ def parsed(text: str,     # what stands in a contest file
         refuse(f"{where} must begin with id,target (contest B), Id,Label (contest C) or "
                "id,class (names).",
                ",".join(map(str, table)))
+    if not isinstance(table.index, pd.RangeIndex):    # pandas takes the first field as a name
+        refuse(f"{where} is not a table of two columns.", "lines with three fields or more")
     (ids, target), first = tuple(table), known[tuple(table)]
     named = first is None
     allowed = [] if named else [str(label) for label in range(first, first + classes)]
@@ -95,7 +97,7 @@ def parsed(text: str,     # what stands in a contest file
             refuse(f"{where} must have {rule}.", f"{table[column].iloc[row]!r} in line {row + 2}")
     if not len(table): refuse(f"{where} must have at least one prediction.", "0")
     if not named: table[target] = table[target].astype(int)
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         numbers = table[ids].astype(np.int64)
         if (numbers.astype(str) == table[ids]).all(): table[ids] = numbers
     return table

@@ -184,7 +184,7 @@ def object_mask(pixels: np.ndarray,   # float (H, W, 3)
     return mask
 
 # %% ../nbs/predict.ipynb #from-ground
-WORKING = 252                                        # pixels: photographs are halved down to this
+WORKING = 252                                        # pixels: longer edges are reduced to this
 
 def distance_from_ground(photograph,   # PIL.Image.Image in RGB
                         ):             # PIL.Image.Image in grey: only the garment, trimmed
@@ -327,7 +327,9 @@ def predict(run,                           # a trained `Run`
     probabilities = run.predict(seen[None])[0]
     words = {"pad": "padded", "crop": "cut to the middle", "stretch": "stretched"}
     steps = f"in {'colour' if shape[2] == 3 else 'grey'}, {words[fit]}"
-    if garment: steps = "trimmed and centred as Fashion-MNIST's images"
+    if garment:
+        same = picture.size == (shape[1], shape[0])
+        steps = "taken as it is" if same else "trimmed and centred as Fashion-MNIST's images"
     if garment and has_light_border(picture): steps += ", light and dark exchanged"
     names = tuple(run.data["class_names"])
     return PhotographPrediction(picture, seen, probabilities, names, steps)

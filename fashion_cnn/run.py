@@ -99,7 +99,7 @@ def predict_in_blocks(model,             # a keras.Model
                       images,            # uint8 (N, H, W, C), in memory or on disk
                       batch_size: int,   # images at a time
                      ) -> np.ndarray:    # float32 (N, ...)
-    "What a model makes of images, of which only a few thousand are in memory at once."
+    "What a model makes of images, of which only fifty batches are in memory at once."
     from fashion_cnn.features import without_retracing
     block = 50 * batch_size
     starts = range(0, max(1, len(images)), block)
@@ -251,7 +251,7 @@ class Run:
         return float(sum(self.history["seconds"]))
 
     def __repr__(self):
-        parts = [f"{self.epochs} epochs", f"seed {self.recipe.seed}"]
+        parts = [f"{self.epochs} epoch{'s' * (self.epochs != 1)}", f"seed {self.recipe.seed}"]
         if metrics := self.metrics.get("validation"):    # and never test: see below the class
             loss = f"error {metrics['loss']:.5f}"
             figure = f"accuracy {metrics['accuracy']:.4f}" if "accuracy" in metrics else loss

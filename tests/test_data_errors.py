@@ -190,6 +190,7 @@ BAD = {
         r"between 0 and 255.*inf in image"),
     "negative pixels": (lambda d: npz(d, x=X.astype(int) - 1 * (X == X.min()) * 999, y=Y), r"between 0 and 255.*-9"),
     "pixels above 255": (lambda d: npz(d, x=X.astype(np.uint16) * 257, y=Y), r"between 0 and 255"),
+    "a channel above 255": (lambda d: npz(d, x=np.stack([X, X, X.astype(int) + 300], -1), y=Y), r"between 0 and 255.*Received: 3\d\d in image 0"),
     "floats neither 0..1 nor whole": (lambda d: npz(d, x=X / 10, y=Y), r"whole numbers from 0 to 255.*read as 0\.\.1"),
     "pixels that are words": (lambda d: npz(d, x=X.astype(str), y=Y), r"pixels must be numbers"),
     "fractional labels": (lambda d: npz(d, x=X, y=Y + 0.5), r"labels must be whole numbers.*0\.5 for image 0"),

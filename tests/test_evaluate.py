@@ -1004,8 +1004,8 @@ def test_a_contest_file_says_what_was_predicted(tmp_path_factory, ids, format, s
 
 
 def test_ids_may_be_names_and_look_like_numbers(tmp_path):
-    names, numbers = ["a", "b", "NA", "d,e"], ["007", "07", "7", "x"]
-    for ids in (names, numbers, [3.0, 1.0, 2.0, 9.0], ["None", "nan", "é", " "]):
+    names, numbers, long = ["a", "b", "NA", "d,e"], ["007", "07", "7", "x"], [f"{10 ** 19 + i}" for i in range(4)]
+    for ids in (names, numbers, long, [3.0, 1.0, 2.0, 9.0], ["None", "nan", "é", " "]):
         table = submission(Model(np.eye(5)[[4, 0, 2, 1]]), contest(ids=ids), "C")
         write_submission(table, tmp_path / "c.csv")
         found = read_submission(tmp_path / "c.csv")
@@ -1018,6 +1018,7 @@ def test_ids_may_be_names_and_look_like_numbers(tmp_path):
     [
         ("", "two columns"),
         ("id,target\n", "at least one prediction"),
+        ("id,target\n7,1,2\n8,2,3\n", "two columns.*three fields"),
         ("id,label\n1,1\n", "must begin with id,target"),
         ("target,id\n1,1\n", "must begin with"),
         ("id,target\n1,0\n", "from 1 to 5.*'0' in line 2"),

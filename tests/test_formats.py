@@ -537,6 +537,8 @@ OTHER = {
     "a.sqlite": (b"SQLite format 3\0", "SQLite"),
     "a.png": (png(X[0]), "one picture.*folder of pictures for each class"),
     "a.mp4": (b"\0\0\0\x18ftypmp42", "film"),
+    "a.heic": (b"\0\0\0\x18ftypheic" + bytes(20), "one picture.*folder of pictures for each class"),
+    "a.avif": (b"\0\0\0\x1cftypavif" + bytes(20), "one picture.*folder of pictures for each class"),
     "a.zst": (b"\x28\xb5\x2f\xfd" + bytes(20), "zstd"),
     "a.dat": (bytes(range(7, 30)) + bytes(40), "not known by its first bytes, 07 08 09"),
     "readme.zip": (zipped("README.md", "docs/a.md", "docs/b.md"), "no pictures, tables or arrays.*1 .md; docs/ .2 .md."),
@@ -548,7 +550,7 @@ def test_other_kinds_are_named_with_the_way_out(tmp_path, name):
     content, text = OTHER[name]
     (tmp_path / name).write_bytes(content)
     for path in (tmp_path / name, packed(tmp_path / "all.zip", tmp_path / name)):
-        if path.name == "all.zip" and name in ("a.dat", "a.png", "a.json", "a.pdf", "a.mp4", "a.sqlite", "a.zst", "a.tflite", "a.keras"):
+        if path.name == "all.zip" and name in ("a.dat", "a.png", "a.heic", "a.avif", "a.json", "a.pdf", "a.mp4", "a.sqlite", "a.zst", "a.tflite", "a.keras"):
             continue  # these are passed over among other files
         with pytest.raises(ValueError, match=f"(?s){text}") as caught:
             load(path)

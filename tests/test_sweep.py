@@ -294,8 +294,9 @@ def test_what_makes_no_sense_on_the_command_line(words, says, capsys):
 
 
 def test_planned_sweeps_are_recorded_as_planned(tmp_path, capsys):
-    assert main(["record", "sweep-deeper", "--limit", "10", "--out", str(tmp_path)]) == 1
-    assert "as it is planned" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    for option in (["--limit", "10"], ["--with-weights"]):
+        assert main(["record", "sweep-deeper", *option, "--out", str(tmp_path)]) == 1
+        assert "as it is planned" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", SWEEPS)

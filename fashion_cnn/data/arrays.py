@@ -26,7 +26,7 @@ from ..limits import check_size, npy_header, open_npz, open_packed, open_zip, re
 # %% ../../nbs/data/arrays.ipynb #naming-file
 @contextlib.contextmanager
 def naming_file(path, name=None):
-    "Every error raised inside becomes one ValueError that starts with the file's name."
+    "Errors become a ValueError that starts with the file's name; the disk's stay as they are."
     name = name or PureWindowsPath(path).name or "this folder"
     try:
         yield

@@ -160,7 +160,7 @@ def _split_named(data, name):
                          f"{name!r}")
     if not len(data.splits()[name]):
         raise ValueError(f"{data.source} has no {name} images here: the split scheme left none. "
-                         f"Load it with test_split=0.1 and "
+                         f"Load it with {name}_split=0.1 and "
                          'split="stratified", or judge on another split')
     return data.splits()[name]
 

@@ -58,7 +58,8 @@ _DOWNLOADS = {
     rb"\x28\xb5\x2f\xfd|\x04\x22\x4d\x18": Kind("a file packed with zstd or lz4", (
         'unzstd "{file}" or unlz4 "{file}" unpacks it; load() reads what comes out')),
     rb"%PDF": Kind("a PDF", "images in it must be saved as PNG or JPEG, in class folders"),
-    rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*": Kind(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*"
+    rb"|.{4}ftyp(hei|hev|mif1|msf1|avi[fs])": Kind(
         "one picture", "a data set is a folder with one folder of pictures for each class"),
     rb".{4}ftyp|RIFF.{4}(AVI|WAVE)|ID3|OggS": Kind("a film or a sound", (
         "save single frames as PNG or JPEG, in class folders")),

@@ -72,7 +72,8 @@ def temporary_folder(path):
     "A folder of the same name for what is packed in the file at `path`, gone afterwards."
     packings = [part for part in path.parts if part.startswith(_PREFIX)]
     if len(packings) > 2:
-        raise ValueError("archives in archives in archives are not read; unpack them first")
+        raise ValueError("archives in archives, more than three deep, are not read; unpack them "
+                         "first")
     above = path.parent if packings else None
     try:
         temporary = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=above)

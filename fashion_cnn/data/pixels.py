@@ -30,8 +30,8 @@ def images_last(x):
 
 # %% ../../nbs/data/pixels.ipynb #refuse-pixel
 def _refuse_pixel(part, bad, start, rule):
-    image, row, column, _ = np.argwhere(bad)[0]
-    value = part[image, row, column].ravel()[0]
+    image, row, column, channel = np.argwhere(bad)[0]
+    value = part[image, row, column, channel]
     raise ValueError(f"{rule}. Received: {value} in image {start + image}, row {row}, column "
                      f"{column}")
 

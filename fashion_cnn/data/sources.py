@@ -283,7 +283,7 @@ def path_parts(source, image_size=None, **options):
 
 # %% ../../nbs/data/sources.ipynb #cell-107
 def load(source,                  # a name of `sources()`, or the path of a file or folder
-         *, validation_split=0.2,  # fraction of the training images, where no validation set is
+         *, validation_split=0.2,  # fraction of all but official test images, if none are given
          test_split=0.1,           # fraction of all, where no test set lies there
          split="stratified",      # or an assignment's own scheme, "A" to "E", without the fractions
          seed=0,                  # of the split; A always uses 0 and C 42, as they did

@@ -183,7 +183,8 @@ def split_parts(parts, class_names, source, validation_split=0.2, test_split=0.1
     if len(np.unique(train.y)) < len(names):
         few = np.setdiff1d(np.arange(len(names)), train.y)[0]
         raise ValueError(f"{source}: of class {names[few]!r} no image is left to train on. "
-                         f"Received: {np.sum(parts['train'].y == few)}")
+                         "Give more of it, or put fewer aside (validation_split=, test_split=). "
+                         f"Received: {np.sum(parts['train'].y == few)} of it in all")
     data = Dataset(train, validation, test, names, source)
     tell_absent(data)
     return data if limit is None else data.limited(limit, seed)

@@ -43,7 +43,7 @@ def draw_kernel(ax, kernel, title=""):
     size = 9 if max(kernel.shape) <= 3 else 6.5
     for (row, column), value in np.ndenumerate(kernel):
         ink = ink_on(colormaps["cividis"]((value / limit + 1) / 2))
-        text = f"{value:.2f}".removesuffix(".00").replace("-0.00", "0.00")
+        text = f"{value:.2f}".replace("-0.00", "0.00").removesuffix(".00")
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=9.5)
