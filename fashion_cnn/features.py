@@ -60,10 +60,12 @@ def architecture(base: keras.Model) -> str:
 # %% ../nbs/features.ipynb #seeds
 def without_chance(config):
     "An augmentation's configuration without what differs from process to process."
-    passing = ("name", "seed", "build_config", "shared_object_id")
+    passing = ("name", "seed", "build_config", "build_input_shape", "shared_object_id")
     if isinstance(config, dict):
         return {key: without_chance(config[key]) for key in config if key not in passing}
-    return list(map(without_chance, config)) if isinstance(config, (list, tuple)) else config
+    if not isinstance(config, (list, tuple)): return config
+    return [without_chance(each) for each in config    # a called Sequential has one layer more
+            if not (isinstance(each, dict) and each.get("class_name") == "InputLayer")]
 
 # %% ../nbs/features.ipynb #set-seeds
 def set_seeds(augmentation: keras.Layer, seed: int, number: int):

@@ -24,7 +24,7 @@ import keras   # after fashion_cnn, which asks TensorFlow for its faster convolu
 # %% ../nbs/optimizers.ipynb #cell-016
 @keras.saving.register_keras_serializable("fashion_cnn")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
-    "Up a cosine to the highest learning rate, then down almost to zero (Smith and Topin 2018)."
+    "Up a cosine to the highest rate, then down almost to zero (after Smith and Topin 2018)."
 
     def __init__(self,
                  highest: float,         # learning rate at the top

@@ -689,6 +689,14 @@ def test_every_step_is_what_keras_computed(data, network):
             assert np.isclose(after, expected, rtol=1e-3, atol=1e-3), (layer, row, column)
 
 
+def test_convolutions_with_gaps_or_groups_are_not_stepped_through():
+    import keras
+    make = keras.layers.Conv2D
+    model = keras.Sequential([keras.Input((9, 9, 1)), make(4, 3, name="plain"), make(4, 2, dilation_rate=2, name="gaps"),
+                              make(4, 1, groups=2, name="groups")])
+    assert steppable(model) == ["plain"]
+
+
 def test_stepper_in_colour_with_a_stride_and_in_a_sequential_model():
     keras = pytest.importorskip("keras")
     layers = keras.layers

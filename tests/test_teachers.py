@@ -17,7 +17,7 @@ from fashion_cnn import exercises
 from fashion_cnn.cli import main
 from fashion_cnn.exercises.exercise import EXERCISES, QUESTIONS
 from fashion_cnn.exercises.question import read_questions
-from fashion_cnn.grading import assignment, collect, grade, load_key, marks, read_lesson
+from fashion_cnn.grading import assignment, collect, grade, handout, load_key, marks, read_lesson
 from fashion_cnn.grading.certificate import verify, write_records
 from fashion_cnn.grading.forms import gradescope_results, marks_of, write_forms
 from fashion_cnn.grading.key import Key, register
@@ -380,14 +380,21 @@ def test_a_grading_that_was_interrupted_goes_on(tmp_path, monkeypatch, capsys):
         raise KeyboardInterrupt
     out = tmp_path / "grades.csv"
     monkeypatch.setattr(marks.Book, "enter", stop)
-    with pytest.raises(KeyboardInterrupt): grade(tmp_path, names=["2.1"], out=out, seconds=20)
+    with pytest.raises(KeyboardInterrupt): grade(tmp_path, names=["2.1"], out=out, seconds=20, due="2000-01-01 12:00")
     first = list(ran)
     monkeypatch.setattr(marks.Book, "enter", enter)
-    table = grade(tmp_path, names=["2.1"], out=out, seconds=20)
-    assert len(table) == 3 and len(ran) - len(first) == 2 and "1 were graded before" in capsys.readouterr().out
+    table = grade(tmp_path, names=["2.1"], out=out, seconds=20, due="2100-01-01 12:00")
+    assert len(table) == 3 and set(table["time"]) == {"in time"} and len(ran) - len(first) == 2 and "1 were graded before" in capsys.readouterr().out
     assert not (tmp_path / "grades.csv.unfinished").exists()
     grade(tmp_path, names=["2.1"], out=None, progress=False, seconds=20)
     assert len(ran) == len(first) + 2 + 3
+
+
+def test_every_student_has_a_file_of_their_own():
+    students = ["ada@x.edu", "1234", "王伟", "李娜", "Иван Петров", "Zoë Ek", "Zoé Ek", "Zo.Ek", "a_b", "a b", "a/b", "a?b"]
+    names = [handout.file_name("kernels", student) for student in students]
+    assert len(set(names)) == len(names) and names[:3] == ["kernels-ada@x.edu.ipynb", "kernels-1234.ipynb", "kernels-王伟.ipynb"]
+    assert not any(set(name) & set('/\\:*?"<>| ') for name in names)
 
 
 def test_a_record_is_no_other_records_and_no_other_keys(tmp_path):

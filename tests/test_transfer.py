@@ -313,6 +313,10 @@ def test_augmented_passes(tmp_path):
     cached_features(base, GREY, tmp_path, passes=3, augmentation=pipeline(0.1), seed=1)
     assert len(list(tmp_path.glob("*"))) == 4
     with pytest.raises(ValueError, match="every pass gives the same"): cached_features(base, GREY, tmp_path, passes=2)
+    used = pipeline()
+    used(GREY)    # has an input layer from now on, and gives the same images
+    assert np.array_equal(cached_features(base, GREY, tmp_path, passes=3, augmentation=used, seed=1), first)
+    assert len(list(tmp_path.glob("*"))) == 4
 
 
 @pytest.mark.parametrize("name", ["garments", "b-elastic"])

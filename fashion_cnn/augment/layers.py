@@ -133,8 +133,8 @@ class Affine(Geometric):
                  zoom=0.0,                # fraction: 0.1 is 0.9 to 1.1; a pair: each its own
                  shear=0.0,               # degrees, up to so much to either side
                  shift=0.0,               # fraction, or pixels from 1 on; or (vertical, horizontal)
-                 horizontal_flip=False,   # exchange left and right in every second image
-                 vertical_flip=False,     # exchange top and bottom in every second image
+                 horizontal_flip=False,   # exchange left and right, with probability 1/2
+                 vertical_flip=False,     # exchange top and bottom, with probability 1/2
                  fill_mode="nearest",     # outside: "reflect", "nearest" or "constant"
                  fill_value=0.0,          # grey value outside, for "constant"
                  probability=1.0,         # share of images that are changed

@@ -24,7 +24,8 @@ def engine() -> str:   # 'docker' or 'podman'
         try: done = subprocess.run([name, "info"], capture_output=True, timeout=60)
         except (OSError, subprocess.SubprocessError): continue
         if done.returncode == 0: return name
-    said = f"{' and '.join(found)} reach no running engine" if found else "neither is installed"
+    reach = "reaches" if len(found) == 1 else "reach"
+    said = f"{' and '.join(found)} {reach} no running engine" if found else "neither is installed"
     raise FileNotFoundError("--container needs Docker or Podman, and on this machine "
                             f"{said}; without it, submissions run behind the other walls")
 

@@ -9,6 +9,7 @@ __all__ = ['chosen_exercises', 'key_for', 'working_folder', 'beside_files', 'tri
 
 # %% ../../nbs/grading/handout.ipynb #exported-imports
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -122,7 +123,10 @@ def continued(key: Key, file: Path,   # of a key, perhaps
 # %% ../../nbs/grading/handout.ipynb #paper-of
 def file_name(stem: str, identifier: str) -> str:
     "The name of a student's copy: letters, digits, and what is harmless in a file's name."
-    return f"{stem}-{re.sub(r'[^A-Za-z0-9.@+-]+', '.', identifier)}.ipynb"
+    safe = re.sub(r"[^\w.@+-]+", ".", identifier)
+    if safe != identifier:    # two names must not give one file
+        safe += "-" + hashlib.sha256(identifier.encode()).hexdigest()[:8]
+    return f"{stem}-{safe}.ipynb"
 
 
 def paper_of(key: Key,

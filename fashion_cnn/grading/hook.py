@@ -95,7 +95,7 @@ def guard(folder: str,      # the only one that may be written to
           refused: list,    # what a cell wanted is added to it
           readable: list = (),   # paths that may be read; nothing: everything
          ) -> list[str]:    # ['audit hook']
-    "From now on refuse what would reach beyond `folder`; nothing takes this back."
+    "From now on refuse what would reach beyond `folder`; there is no call that takes this back."
     wish = wish_reader(folder, readable)
     by_student = called_by_student
 

@@ -97,7 +97,10 @@ class Book:
         "Enter what is finished already."
         known = self.known()
         finished = [each for each in self.submissions if self.digests[id(each)] in known]
-        for each in finished: self.rows[id(each)] = known[self.digests[id(each)]]
+        for each in finished:
+            time = timing(each.path, self.due)    # the hour may be another one now
+            self.rows[id(each)] = [{**row, "time": time}
+                                   for row in known[self.digests[id(each)]]]
         if finished and self.progress: say(f"{len(finished)} were graded before")
         return [each for each in self.submissions if id(each) not in self.rows]
 

@@ -68,9 +68,9 @@ RULES = (
     "same. There your notebook has no network, shell commands do nothing, and files can be "
     "written only into a folder of its own. Save, and hand in this one file.")
 CHECKED = ('The cell below it checks your answer and says what is wrong. '
-           '`exercises.get("{name}").hint()` gives a hint, another one at every call. Whether and '
-           'when you may look at `.solution()`, your teacher says: while your notebook is graded, '
-           'it says nothing.')
+           '`exercises.get("{name}").hint()` gives a hint, another one at every call. Your '
+           'teacher decides whether and when you may look at `.solution()`; while your notebook is '
+           'graded, `.solution()` shows nothing.')
 
 # %% ../../nbs/grading/paper.ipynb #rules-of
 def rules_of(tasks: list,   # exercises

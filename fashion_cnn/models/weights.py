@@ -22,7 +22,7 @@ def half_precision(model: keras.Model,    # built
     "All weights of a model, in their order, as float16 in a compressed `.npz` file."
     arrays = [np.asarray(weight, np.float16) for weight in model.get_weights()]
     if not all(np.isfinite(array).all() for array in arrays):
-        raise ValueError("half precision holds numbers up to 65,504, and a weight is larger. "
+        raise ValueError("half precision holds numbers up to 65,504; a weight is larger or NaN. "
                          f"Received: model {model.name!r}")
     file = io.BytesIO()
     np.savez_compressed(file, *arrays, note=np.array(json.dumps(note or {})))

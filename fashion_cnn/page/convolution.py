@@ -32,7 +32,7 @@ def half_size(image: np.ndarray,   # uint8 (28, 28)
 
 # %% ../../nbs/page/convolution.ipynb #window
 def _window():
-    "The position of the window: row and column of the output, from 1, by pointing or by slider."
+    "The position of the window: row and column of the output, from 1, by click or by slider."
     alt = altair()
     bind = {
         name: alt.binding_range(min=1, max=12, step=1, name=f"{name} of the output")

@@ -64,7 +64,7 @@ def layer_list(model,     # a functional keras.Model that ends in a softmax
 # %% ../../nbs/page/live.ipynb #pack-arrays
 def pack_arrays(arrays: dict,   # name -> float array, or uint8
                ) -> tuple:      # bytes, and {name: {"dtype", "shape", "offset"}}
-    "Arrays one behind the other, floats as float16; each begins at an even place."
+    "Arrays one after the other, floats as float16; each begins at an even place."
     content, places = b"", {}
     for name, array in arrays.items():
         array = np.asarray(array)
@@ -242,7 +242,7 @@ def tiles(maps,            # float (H, W, C)
 # %% ../../nbs/page/live.ipynb #training-figure
 def training_figure(runs: list,   # of `Run`, of one recipe
                    ):             # gives a matplotlib Figure
-    "Accuracy in training and validation by epoch, as means over the runs."
+    "Loss and accuracy in training and validation by epoch, as means over the runs."
     figure = sheet("", width=8.4, height=2.8)
     for ax, key in zip(figure.subplots(1, 2), ("loss", "accuracy")):
         for name, label, style in ((key, "training", "-"), (f"val_{key}", "held out", "--")):

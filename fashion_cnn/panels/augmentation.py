@@ -96,7 +96,7 @@ def augment_knobs() -> dict:
         "zoom": (real, "zoom", "Share by which things grow or shrink", {"max": 0.5, "step": 0.02}),
         "shear": (real, "shear", "Degrees by which upright lines lean", {"max": 30, "step": 1}),
         "shift": (real, "shift", "Share of height and width", {"max": 0.4, "step": 0.02}),
-        "horizontal_flip": (widgets.Checkbox, "mirror", "Mirror every second image", {}),
+        "horizontal_flip": (widgets.Checkbox, "mirror", "Mirror half of the images, by chance", {}),
         "alpha": (real, "elastic", "Strength of the elastic warp (alpha)", {"max": 60, "step": 2}),
         "sigma": (real, "smoothness", sigma, {"min": 1, "max": 8, "step": 0.5}),
         "brightness": (pair, "brightness", "Factor, from and to", {"max": 2, "step": 0.05}),

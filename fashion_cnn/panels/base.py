@@ -204,7 +204,7 @@ class Panel:
             if self._stale and not self._held: self.changed()
 
     def changed(self, _=None):
-        "Redraw now; inside of `together`, or behind a picture that was just drawn, later."
+        "Redraw now; inside `together`, or just after another picture, later."
         if self.closed or self._drawer == threading.get_ident(): return
         self._stale = True
         if self._held: return    # at the end of `together`

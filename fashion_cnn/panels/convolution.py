@@ -32,7 +32,8 @@ def steppable(model) -> list[str]:   # a keras.Model, or a Run with one
     from keras.layers import AveragePooling2D, Conv2D, MaxPooling2D
     return [layer.name for layer in network_of(model).layers
             if isinstance(layer, (AveragePooling2D, Conv2D, MaxPooling2D))
-            and getattr(layer, "groups", 1) == 1]
+            and getattr(layer, "groups", 1) == 1
+            and set(getattr(layer, "dilation_rate", (1, 1))) == {1}]
 
 # %% ../../nbs/panels/convolution.ipynb #in-and-out
 def in_and_out(model,               # a keras.Model, or a Run with one

@@ -377,7 +377,7 @@ def curve_knobs(source: RunList) -> dict:
                      options=list(PARTS)),
         "epochs": knob(widgets.IntRangeSlider, "epochs", "First and last epoch to show", min=1,
                        max=longest, value=(1, longest)),
-        "every": knob(widgets.IntSlider, "every", "Show every so many epochs", min=1, max=20),
+        "every": knob(widgets.IntSlider, "every", "Show every n-th epoch", min=1, max=20),
         "smoothing": knob(widgets.FloatSlider, "smoothing", max=0.95, step=0.05,
                           tip="Weight of the past in a moving average"),
         "log": knob(check, "log scale", "Logarithmic scale for loss, learning rate and seconds"),

@@ -215,7 +215,7 @@ class ErrorExplorer(Panel):
         self.number = knob(widgets.IntSlider, "image", min=1, max=1,
                            tip="Which image of the cell, the most confident first")
         self.threshold = knob(widgets.FloatSlider, "threshold", max=0.99, step=0.01, value=0.5,
-                              tip="Decide only where the likeliest class has this probability")
+                              tip="Decide only where the likeliest class reaches this value")
         self.gallery_image, self.one_image, self.coverage_image = (image_box() for _ in range(3))
         self.decided_text = widgets.HTML()
         self._drawn = {}    # cell and threshold

@@ -29,7 +29,7 @@ def data_controls(names) -> dict:   # `names`: of data sets
     whole, choice, sizes = widgets.IntSlider, widgets.Dropdown, widgets.SelectionSlider
     return {
         "data": knob(choice, "data", "Data set to learn from", options=names),
-        "size": knob(sizes, "size", "At most so many images for training, and in each other split",
+        "size": knob(sizes, "size", "Limit on training images, and on images of each other split",
                      options=list(SIZES), value="2,000"),
         "batch_size": knob(sizes, "batch size", "Images in one step", value=32,
                            options=[2 ** power for power in range(3, 12)]),

@@ -1,7 +1,7 @@
 // A visitor's own network, from the ONNX file that `Run.export` wrote. The library that runs it lies beside the pages, and is loaded only now.
 import {described, NoModel, withOutputs} from "./onnx.js";
 
-const ABSENT = "This site was built without the library that opens models (tools/onnxruntime_web.py fetches it when the site is made).";
+const ABSENT = "The library that opens models could not be loaded. The connection failed, or this site was built without it (tools/onnxruntime_web.py fetches it when the site is made).";
 
 async function library() {
   try {

@@ -14,6 +14,6 @@ export function python(settings, epochs) {
     network_options: {filters, kernel, units: UNITS, dropout: filters.map(() => dropout), activation, normalization},
     data: "sketch", epochs, batch_size, ...OPTIMIZER[settings.optimizer], learning_rate, ...AUGMENTATION[settings.augmentation], seed};
   const lines = Object.entries(fields).map(([name, value]) => `    ${name}=${text(value)},`);
-  return ["from fashion_cnn.data import load", "from fashion_cnn.recipe import Recipe", "from fashion_cnn.train import train", "",
+  return [...(settings.own?.pictures.length ? ["# without the class of your own: its pictures are only in the page"] : []), "from fashion_cnn.data import load", "from fashion_cnn.recipe import Recipe", "from fashion_cnn.train import train", "",
     "recipe = Recipe(", ...lines, ")", `run = train(recipe, load("sketch", limit=${images}))`].join("\n");
 }

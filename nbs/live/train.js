@@ -107,7 +107,8 @@ function comparison() {
     node.hidden = !both;
     if (!both) return;
     const turned = Object.keys(KNOBS).filter(name => before.settings[name] !== now.settings[name]);
-    if (before.settings.own !== now.settings.own) turned.push("own");
+    const taught = run => run.settings.own.pictures;
+    if (taught(before).length !== taught(now).length || taught(before).some((picture, n) => picture !== taught(now)[n])) turned.push("own");
     const value = ({settings}, name) => name === "own" ? `${settings.own.pictures.length} pictures` : settings[name];
     const epochs = Math.min(before.history.length, now.history.length), at = run => run.history[epochs - 1].val_accuracy;
     const spread = 1.96 * Math.sqrt((at(before) * (1 - at(before)) + at(now) * (1 - at(now))) / now.held), apart = at(now) - at(before);
@@ -155,12 +156,13 @@ function ownClass(garments, names, changed) {
 
 function build(figure, worker, plan, garments) {
   const ask = message => worker.postMessage(message), voice = speaker(), view = {curves: curves(), kernels: kernelView(), example: exampleView(ask), compared: comparison()};
-  let own = {name: "", pictures: []}, before = null, now = null, running = false, state;
+  let own = {name: "", pictures: []}, before = null, now = null, running = false, awaited = 0, state;
 
   const settings = () => ({...form.settings(), own});
   function begin(go) {
     if (now?.history.length) before = now;
     now = {settings: settings(), history: []};
+    awaited++;    // states that arrive before "begun" belong to the run before
     ask({kind: "begin", settings: now.settings});
     voice.say("The garments are drawn, and the network gets new weights ...");
     running = go;
@@ -205,9 +207,9 @@ function build(figure, worker, plan, garments) {
     figure.dataset.ready ??= Math.round(performance.now());    // milliseconds from opening the page
   }
   worker.addEventListener("message", ({data}) => {
-    if (data.kind === "begun") { Object.assign(now, {parameters: data.parameters, held: data.held}); view.example.begin(data); }
-    if (data.kind === "state") show(data);
-    if (data.kind === "problem") { running = false; voice.say(data.text); label(); }
+    if (data.kind === "begun") { awaited = Math.max(0, awaited - 1); Object.assign(now, {parameters: data.parameters, held: data.held}); view.example.begin(data); }
+    if (data.kind === "state" && !awaited) show(data);
+    if (data.kind === "problem") { awaited = Math.max(0, awaited - 1); running = false; voice.say(data.text); label(); }
   });
   const mine = ownClass(garments, plan.class_names, chosen => { own = chosen; begin(running); });
   figure.replaceChildren(element("div", {className: "live-panel"}, form.node, buttons, voice.node, code, view.curves.node,

@@ -63,12 +63,12 @@ function answersView() {
 }
 
 function seenView() {
-  const canvas = element("canvas", {className: "live-seen", aria: {role: "img", label: "the picture that the network sees, 28 by 28 grey pixels"}});
+  const canvas = element("canvas", {className: "live-seen", aria: {role: "img", label: "the picture that the network sees, in grey pixels"}});
   const words = element("figcaption");
   return {node: element("figure", {className: "live-small"}, canvas, words), show({seen, light}, source) {
     paint(canvas, seen);
-    words.textContent = source === "sketch" ? "what the network sees: 28 x 28 pixels" :
-      `what the network sees: 28 x 28, trimmed, centred${light ? ", light and dark exchanged" : ""}`;
+    words.textContent = source === "sketch" ? `what the network sees: ${seen.width} x ${seen.height} pixels` :
+      `what the network sees: ${seen.width} x ${seen.height}, trimmed, centred${light ? ", light and dark exchanged" : ""}`;
   }};
 }
 
@@ -110,7 +110,7 @@ function classView(plan) {
     const score = map.data.reduce((sum, value) => sum + value, 0) / map.data.length;
     paint(below, answer.seen);
     paintSigned(above, map, most);
-    words.textContent = `Orange speaks for ${plan.class_names[number]}, blue against it. The mean of the ${map.data.length} places, ${score.toFixed(2)}, is the score that becomes the probability.`;
+    words.textContent = `Orange speaks for ${plan.class_names[number]}, blue against it. The mean of the ${map.data.length} places, ${score.toFixed(2)}, is the score of this class for the picture as it is; the probability also counts its mirror image.`;
     box.setAttribute("aria-label", words.textContent);
   }
   which.addEventListener("change", () => last && show(last));
@@ -146,7 +146,7 @@ function confusionView(plan, pictures) {
     list.show(counts.map(count => count / total), counts.map(String));
     const others = names.map((_, n) => n).filter(n => n !== number).sort((a, b) => counts[b] - counts[a]);
     const wrongly = confusions.reduce((sum, line, n) => sum + (n === number ? 0 : line[number]), 0);
-    words.textContent = `Of ${total} test images of class ${names[number]} it finds ${counts[number]}; the others it takes for ${names[others[0]]} first (${counts[others[0]]}), then ${names[others[1]]} (${counts[others[1]]}). It says ${names[number]} to ${wrongly} images of other classes. Some that it missed:`;
+    words.textContent = `Of ${total} test images of class ${names[number]} it finds ${counts[number]}; the others it takes for ${names[others[0]]} first (${counts[others[0]]}), then ${names[others[1]]} (${counts[others[1]]}). It also answers ${names[number]} for ${wrongly} images of other classes. Some that it missed:`;
     row.show(plan.mistakes.map((_, n) => n).filter(n => plan.mistakes[n][0] === number).slice(0, 6), ([, called]) => `called ${names[called]}`);
   }
   which.addEventListener("change", show);
@@ -174,7 +174,7 @@ function ownModel(open) {
   const words = element("p", {className: "live-note", textContent: "The file stays on this machine. The library that runs it, 3.7 MB, is loaded from this site when you choose a file."});
   const back = button("the recorded network again", () => { input.value = ""; open(null); }, {disabled: true});
   const node = element("details", {className: "live-own"}, element("summary", {textContent: "Your model"}),
-    element("p", {className: "live-note", textContent: "Train a network of your own in Python, write run.export(\"onnx\"), and open the file here: everything above then shows your network and its classes."}),
+    element("p", {className: "live-note", textContent: "Train a network of your own in Python, call run.export(\"onnx\"), and open the file here: probabilities and feature maps above are then those of your network."}),
     element("div", {className: "live-tools"}, labelled("ONNX file", input), back), words);
   return {node, show({problem, name, names, layers, side}) {
     if (!problem) back.disabled = !name;
