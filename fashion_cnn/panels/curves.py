@@ -148,7 +148,8 @@ def draw_series(ax, rows, first, last, every, style):
     stack = stack[:, :min(last, *map(len, rows))]
     epochs = np.append(shown_epochs(stack.shape[1], every), first - 1)
     at = np.unique(epochs[(epochs >= first - 1) & (epochs < stack.shape[1])]).astype(int)
-    line = {"linewidth": 1.7, "markersize": 4.5, "markevery": max(1, len(at) // 15), **style}
+    between = max(1, (last - first + 1) // (15 * every))    # markers
+    line = {"linewidth": 1.7, "markersize": 4.5, "markevery": between, **style}
     ax.plot(at + 1, stack.mean(0)[at], **line)
     if len(rows) > 1:
         ax.fill_between(at + 1, stack.min(0)[at], stack.max(0)[at], color=style["color"],
