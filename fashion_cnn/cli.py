@@ -245,7 +245,7 @@ def judging_commands(command):   # `command(name, function, help, *shared)` adds
     add("files", nargs="+", metavar="FILE", help="photographs: JPEG, PNG, WebP, ...")
     add("--figures", metavar="FOLDER", help="also write what the network saw of each")
     add("--garment", action=argparse.BooleanOptionalAction,
-        help="one garment on a plain background, as in Fashion-MNIST (default: where images are grey)")
+        help="one garment on a plain background, as in Fashion-MNIST (default: if images are grey)")
     add("--fit", choices=["pad", "crop", "stretch"], help="how else it is brought to the size")
 
     add = command("compare", compare_runs, "runs side by side", "runs", "--split").add_argument

@@ -105,10 +105,14 @@ def parsed(text: str,     # what stands in a contest file
 # %% ../nbs/contest.ipynb #read-submission
 def read_submission(path, classes: int = 5):
     "Read a contest file as a table and check it: columns, `classes`, ids."
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"there is no contest file here. Received: {path.name!r}")
-    return parsed(path.read_bytes().decode("utf-8-sig"), classes, path.name)
+    try: text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        refuse(f"{path.name} must be text in UTF-8 (in Excel: CSV UTF-8).",
+               f"byte {error.object[error.start]:#x} at place {error.start}")
+    return parsed(text, classes, path.name)
 
 # %% ../nbs/contest.ipynb #write-submission-final
 def write_submission(table,             # what `submission` gave
@@ -116,7 +120,7 @@ def write_submission(table,             # what `submission` gave
                      classes: int = 5,  # how many the contest has
                     ) -> Path:          # the file, read back and found equal
     "Write a contest file in one step; what is wrong with the table is said before that."
-    path = Path(path)
+    path = Path(path).expanduser()
     content = table.to_csv(index=False, lineterminator="\n")
     expected = parsed(content, classes, path.name)
     write_atomically(path, content.encode())

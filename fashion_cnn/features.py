@@ -202,6 +202,9 @@ def cached_features(base: keras.Model,                  # the first of `split_at
                    ) -> np.ndarray:                     # float32 (passes * N, ...), read-only
     "Features of a frozen base, computed once for each image; row p * N + i: image i, pass p."
     check_features(base, images, passes, augmentation)
+    if batch_size is not None and (batch_size != int(batch_size) or batch_size < 1):
+        raise ValueError(f"batch_size must be a whole number from 1 up, or None. "
+                         f"Received: batch_size={batch_size!r}")
     batch_size, folder = batch_size or batch_that_fits(base), cache_folder(folder)
     key = feature_key(base, images, passes, augmentation, seed, batch_size)
     shape = (passes * len(images), *base.output_shape[1:])

@@ -10,7 +10,7 @@ __all__ = ['ORIENTATION', 'TURNS', 'FILES', 'GREY', 'WORKING', 'GARMENTS', 'unev
            'PhotographPrediction', 'photograph_figure', 'plan_of', 'predict']
 
 # %% ../nbs/predict.ipynb #exported-imports
-import io, os, warnings
+import contextlib, io, os, warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,8 @@ def file_content(photograph) -> tuple[bytes, str]:   # content, and what to call
     if "://" in str(photograph):
         refuse("A photograph is a file on this machine: download it, and give its path.",
                repr(str(photograph)))
-    path = Path(photograph).expanduser()
+    path = Path(photograph)
+    with contextlib.suppress(RuntimeError): path = path.expanduser()    # ~$a.png is nobody's home
     if path.is_dir():
         refuse("A photograph is one file; of a folder, give each file on its own.", repr(str(path)))
     if not path.exists():
@@ -101,7 +102,7 @@ def decoded(content: bytes,   # of a file
                "pillow_heif.register_heif_opener(), or export it as JPEG." if apple else
                "Save it as JPEG or PNG.")
         refuse(f"{name} is no picture that Pillow can read. {way}", f"begins with {content[:12]!r}")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, RuntimeError, Image.DecompressionBombError) as error:
         refuse(f"{name} is a damaged or oversized picture; save it anew, smaller.", error)
 
 # %% ../nbs/predict.ipynb #from-array
@@ -180,7 +181,8 @@ def object_mask(pixels: np.ndarray,   # float (H, W, 3)
     mask &= (areas > areas.max() / 50)[parts]
     if mask.sum() < 4:
         refuse("No object stands out from the background of this photograph: lay one garment on a "
-               "plain background of another colour.", f"{np.ptp(pixels):.0f} grey levels of contrast")
+               "plain background of another colour.",
+               f"{np.ptp(pixels):.0f} grey levels of contrast")
     return mask
 
 # %% ../nbs/predict.ipynb #from-ground

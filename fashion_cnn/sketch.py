@@ -186,6 +186,8 @@ def _table(ranges):
     if missing := set(CLASS_NAMES) - set(ranges):
         raise ValueError(f"ranges must have a row for each of CLASS_NAMES. Received: none for "
                          f"{sorted(missing)}")
+    if unknown := set(ranges) - set(CLASS_NAMES):
+        raise ValueError(f"ranges may have rows for CLASS_NAMES only. Received: {sorted(unknown)}")
     for name in CLASS_NAMES:
         if unknown := set(ranges[name]) - set(PARAMETERS):
             raise ValueError(f"Unknown parameters for {name}: use names from PARAMETERS. Received: "
@@ -204,7 +206,8 @@ def parameters(labels,        # class numbers 0 to 9 (N,)
                ranges=None,   # a changed copy of `RANGES`; None: `RANGES` itself
               ) -> dict:      # parameter name -> float32 (N,)
     "The values of every picture: low + (high - low) * uniform, or 0 where chance says no."
-    chance, low, high = (part[np.asarray(labels, int)] for part in _table(ranges or RANGES))
+    table = _table(RANGES if ranges is None else ranges)
+    chance, low, high = (part[np.asarray(labels, int)] for part in table)
     uniform = np.broadcast_to(np.float32(uniform), low.shape)
     values = np.where(uniform < chance, low + (high - low) * uniform / np.maximum(chance, 1e-6), 0)
     return dict(zip(PARAMETERS, np.where(chance == 1, low + (high - low) * uniform,

@@ -86,8 +86,10 @@ def _fetch(get_file, fname, origin, cache_subdir="models", file_hash=None, **opt
     path = keras_home() / cache_subdir / fname
     kind = "md5" if len(file_hash or "") == 32 else "sha256"
     if path.exists():
-        content = np.memmap(path, mode="r")
-        if file_hash in (None, hashlib.new(kind, content).hexdigest()): return str(path)
+        digest = hashlib.new(kind)
+        with open(path, "rb") as file:
+            while piece := file.read(1 << 22): digest.update(piece)
+        if file_hash in (None, digest.hexdigest()): return str(path)
     problem, before = no_connection(origin), socket.getdefaulttimeout()
     try:
         socket.setdefaulttimeout(15)
@@ -165,7 +167,7 @@ def read_weights(path: Path) -> dict:    # layer name -> list of arrays
             check_hdf5(file, path.stat().st_size)
             older = file["model_weights"] if "model_weights" in file else file
             return older_layers(older) if "layer_names" in older.attrs else newer_layers(file)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path.name!r} is damaged, or no file that Keras has written ({error}). "
                          f"{given}") from error
 
@@ -304,7 +306,14 @@ def _check_choices(input_shape, units, dropout, **choices) -> tuple:    # units,
         raise ValueError("input_shape must be (height, width, 1 or 3 channels). "
                          f"Received: {input_shape!r}")
     given = f"units={units!r}, dropout={dropout!r}"
-    if isinstance(dropout, (int, float)): dropout = [dropout] * len(units)
+    if not isinstance(units, (tuple, list)):
+        raise ValueError("units must be a tuple, one number for each dense layer, such as (256,). "
+                         f"Received: {given}")
+    if isinstance(dropout, (int, float)):
+        if dropout and not units:
+            raise ValueError("dropout comes after dense layers, and there are none: give units as "
+                             f"well, such as units=(256,). Received: {given}")
+        dropout = [dropout] * len(units)
     if len(dropout or units) != len(units):
         raise ValueError("dropout must be one number, or one for each dense layer. "
                          f"Received: {given}")

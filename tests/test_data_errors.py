@@ -491,3 +491,90 @@ def test_words_must_be_known():
         as_labels(np.array(["cat", 3], object))
     with pytest.raises(ValueError, match="complex|numbers"):
         as_pixels(np.zeros((2, 2, 2), complex))
+
+
+# --- arrays and names in memory --------------------------------------------------------------------
+
+LABELS = np.array(["1", "2", "3", "4"])[Y]
+
+
+@pytest.mark.parametrize("column", [True, False])
+def test_test_labels_in_a_column_mean_what_they_mean_in_a_row(column):
+    test = np.array([1, 2, 3])[np.arange(40) % 3]
+    data = from_arrays(X, LABELS, X, test[:, None] if column else test)
+    assert [data.class_names[label] for label in data.test.y] == [str(label) for label in test]
+    with pytest.raises(ValueError): from_arrays(X, LABELS, X, np.full((40, 1), np.nan))
+
+
+def test_class_names_are_any_sequence_of_words():
+    assert from_arrays(X, Y, class_names=np.array(["a", "b", "c", "d"])).class_names == ("a", "b", "c", "d")
+    assert from_arrays(X, Y, class_names=map(str, "abcd")).class_names == ("a", "b", "c", "d")
+    for names, says in (("abcd", "a list of words"), (["a", "a", "b", "c"], "each class once.*'a'"), (4, "a list of words")):
+        with pytest.raises(ValueError, match=says): from_arrays(X, Y, class_names=names)
+    with pytest.raises(ValueError): from_arrays(X, LABELS, class_names=[0, 1, 2, 3])
+
+
+def test_what_goes_together_is_asked_for_together():
+    with pytest.raises(ValueError, match="labels of x_test"): from_arrays(X, Y, y_test=Y)
+    with pytest.raises(ValueError, match="from_arrays"): load(X)
+    with pytest.raises(ValueError, match="a name or a path"): load(None)
+    with pytest.raises(ValueError, match="int64.*list"): Split(as_pixels(X), [0, 1])
+
+
+@pytest.mark.parametrize("name", ["~$table.csv", "~nobody-of-that-name/data"])
+def test_a_path_of_nobodys_home_is_a_path_that_is_not_there(name):
+    with pytest.raises(FileNotFoundError): load(name)
+
+
+def test_relabelling_needs_labels_and_names_for_all_of_them():
+    from fashion_cnn.data.dataset import relabel
+    pixels = as_pixels(X)
+    with pytest.raises(ValueError, match="have none"): relabel(Split(pixels), {"a": "b"})
+    short = Split(pixels, Y.astype(np.int64), class_names=("a", "b", "c"))
+    with pytest.raises(ValueError, match="labels from 0 to 2. Received: label 3"): relabel(short, {"a": "b"})
+    named = Split(pixels, Y.astype(np.int64), class_names=("a", "b", "c", "d"))
+    with pytest.raises(ValueError): relabel(named, {"a": "p", 0: "q", "b": "p", "c": "p", "d": "p"})
+
+
+def test_ids_that_are_no_numbers(tmp_path):
+    with pytest.raises(ValueError, match="needs its Id.*nan for image 3"):
+        read(npz(tmp_path, x=X, y=Y, ids=np.where(Y == 3, np.nan, np.arange(40))))
+    names = Split(as_pixels(X), Y.astype(np.int64), np.array([f"shirt, {i}.png" for i in range(40)]))
+    with pytest.raises(ValueError, match="no comma.*shirt, 0.png"): save_csv(names, tmp_path / "names.csv")
+    assert not (tmp_path / "names.csv").exists()
+
+
+def test_ids_keep_their_zeros(tmp_path):
+    found = read(csv(tmp_path, lambda rows: [[f"{i:05}", f"{int(row[1]):02}", *row[2:]] for i, row in enumerate(rows)]))
+    assert found.ids.tolist() == [f"{i:05}" for i in range(40)] and found.y.tolist() == Y.tolist()
+    assert (found.x == as_pixels(X)).all()
+
+
+def test_a_table_in_latin_1_is_said_to_be_one(tmp_path):
+    path = csv(tmp_path, cell(2, "Label", "Mantel"))
+    path.write_bytes(path.read_bytes().replace(b"Mantel", "Mäntel".encode("cp1252")))
+    with pytest.raises(ValueError, match=r"line 4, column \w+: the text is not UTF-8.*CSV UTF-8"): read(path)
+
+
+def test_names_of_classes_from_an_editor_that_adds_marks_and_lines(tmp_path):
+    from fashion_cnn.data.write import save_arrays
+    save_arrays(from_arrays(X, Y, class_names=["a", "b", "c", "d"]), folder=tmp_path / "folder")
+    (tmp_path / "folder" / "class_names.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\r\nc\r\nd\r\n\r\n")
+    assert load(tmp_path / "folder").class_names == ("a", "b", "c", "d")
+
+
+def test_a_piece_that_cannot_be_read_is_named(tmp_path):
+    from fashion_cnn.data.write import save_arrays
+    def pieces():
+        yield X, Y
+        yield np.load(tmp_path / "batch3.npy"), Y
+    with pytest.raises(FileNotFoundError, match="batch3.npy"): save_arrays(pieces(), tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_a_file_called_meta_makes_no_cifar_100(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i in range(4): Image.fromarray(X[i]).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "meta").write_text("two kinds of animals")
+    assert load(tmp_path, validation_split=0.25, test_split=0.25).class_names == ("cat", "dog")

@@ -949,7 +949,8 @@ MEASURED = {"train": {"accuracy": 0.9}, "validation": {"accuracy": 0.89}}
         (SURE, 2, ["more confidence"]),
         (curves([1, 0.5, 0.3], [1, 0.6, 0.5]), None, ["in epoch 3 of 3", "may still help"]),
         (curves([1, 0.5, 0.4, 0.39], [1, 0.5, 0.502, 0.505]), None, ["has stayed about there"]),
-        (BOTH_RISE, None, ["has stayed"]),
+        (BOTH_RISE, None, ["in epoch 3 of 5", "higher at the end (0.800)"]),
+        (curves([1, 0.5], [1, 3]), None, ["higher at the end (3.000)"]),
         (curves([2.3, 2.31, 2.3], [2.3, 2.3, 2.3]), None, ["hardly fell"]),
         (curves([2.3], [2.2]), None, ["One epoch only"]),
         (curves(*SHORT, [0.6, 0.9], [0.6, 0.8]), None, ["a gap of 10.0 points: large"]),
@@ -1001,6 +1002,16 @@ def test_a_contest_file_says_what_was_predicted(tmp_path_factory, ids, format, s
     expected = [header, *(f"{i},{c + first}" for i, c in zip(ids, p.argmax(1)))]
     assert path.read_bytes().decode() == "\n".join(expected) + "\n"
     pd.testing.assert_frame_equal(read_submission(path), table)
+
+
+def test_a_contest_file_lies_where_it_was_asked_for_and_is_utf_8(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    table = submission(Model(np.eye(5)), contest(5), "C")
+    assert write_submission(table, "~/mine.csv") == tmp_path / "mine.csv"
+    pd.testing.assert_frame_equal(read_submission("~/mine.csv"), table)
+    (tmp_path / "excel.csv").write_bytes("id,class\n1,Mäntel\n".encode("cp1252"))
+    with pytest.raises(ValueError, match="excel.csv must be text in UTF-8.*0xe4"): read_submission(tmp_path / "excel.csv")
 
 
 def test_ids_may_be_names_and_look_like_numbers(tmp_path):

@@ -447,6 +447,35 @@ def normalised_block(x, filters):
     return layers.Activation("relu")(x + layers.BatchNormalization()(y))
 
 
+def unscaled_block(x, filters):
+    y = layers.ReLU()(layers.BatchNormalization(scale=False)(conv(filters)(x)))
+    return layers.ReLU()(layers.BatchNormalization(scale=False)(conv(filters)(y)) + x)
+
+
+def normalised_block_with(activation):
+    def block(x, filters):
+        y = layers.Activation(activation)(layers.BatchNormalization()(conv(filters)(x)))
+        return layers.ReLU()(layers.BatchNormalization()(conv(filters)(y)) + x)
+    return block
+
+
+class Listed(layers.Layer):
+    "Layers in a list, and no attribute of their own for each."
+
+    def __init__(self):
+        super().__init__()
+        self.parts = [conv(4, activation="relu"), layers.MaxPooling2D(), conv(4, activation="relu")]
+
+    def call(self, images):
+        for part in self.parts: images = part(images)
+        return images
+
+
+def listed_network():
+    x = Input((28, 28, 1))
+    return Model(x, layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling2D()(Listed()(x))))
+
+
 def nested_path(x, filters):
     return Sequential([conv(filters, activation="relu"), conv(filters)])(x)
 
@@ -562,9 +591,9 @@ def picked(y, p): return p[np.arange(len(y)), y]
 # ones that passed or were told something false. A function without arguments makes an answer.
 ALSO_RIGHT = [
     ("1.3", lambda image, kernel: correlate2d(image, kernel, "valid").tolist()),
-    ("1.6", normalised_network), ("1.6", parallel_convolutions), ("1.7", compiled_and_returned),
+    ("1.6", normalised_network), ("1.6", listed_network), ("1.6", parallel_convolutions), ("1.7", compiled_and_returned),
     ("2.4", dropout), ("3.3", window_of_padded), ("3.6", subclassed), ("4.4", normalised_block),
-    ("4.4", nested_block), ("4.4", layer_normalised_block), ("4.4", block_of_package),
+    ("4.4", nested_block), ("4.4", unscaled_block), ("4.4", layer_normalised_block), ("4.4", block_of_package),
     ("5.4", frozen_layer_by_layer), ("5.4", head_on_output), ("5.4", pooled_then_flat),
     ("5.5", frozen_by_place), ("6.6", dense_autoencoder),
     ("6.6", lambda: nested_encoder()), ("6.6", lambda: nested_encoder("inner", "code")),
@@ -614,6 +643,8 @@ ALSO_WRONG = [
     ("4.4", lambda x, filters: layers.Maximum()([nested_path(x, filters), x]),
      "another way than by adding"),
     ("4.4", block_with(first="sigmoid"), "is not a ReLU"),
+    ("4.4", block_with(first="leaky_relu"), "is not a ReLU"),
+    ("4.4", normalised_block_with("tanh"), "is not a ReLU"),
     ("4.4", block_with(inner=16), "these are others"),
     ("4.4", block_with(filters=8), "(14, 14, 4)"),
     ("5.4", lambda base, classes: base, "one number for each class"),

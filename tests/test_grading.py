@@ -495,6 +495,43 @@ def test_solutions_and_mistakes_survive_the_line(name):
         assert words in task.check(as_judged(mistake)).text
 
 
+def over(value):
+    "What a student wrote, as it reaches the judge."
+    borrower = rebuilt.Borrower(None)
+    plain = exchange.to_plain(value, other=lambda one: rebuilt.answered(borrower, one))
+    return exchange.from_plain(line(plain), over_the_line(value), rebuilt.model_from_plain)
+
+
+def two_convolutions(activation="relu"):
+    from keras import Input, Sequential, layers
+    kind = {"padding": "same", "activation": activation}
+    return Sequential([Input((28, 28, 1)), layers.Conv2D(4, 3, **kind), layers.Conv2D(4, 3, **kind),
+                       layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")])
+
+
+def test_losses_of_keras_may_be_named_as_functions():
+    import keras
+    loss = keras.losses.sparse_categorical_crossentropy
+    assert get("1.7").check(over(lambda network: network.compile("adam", loss)))
+    network = two_convolutions()
+    network.compile("adam", loss, metrics=[keras.metrics.sparse_categorical_accuracy])
+    assert get("1.6").check(over(network))
+
+
+def test_what_cannot_travel_is_undecided_and_not_wrong():
+    import keras
+    with pytest.raises(rebuilt.CannotRebuild): over(two_convolutions(lambda x: keras.ops.maximum(x, 0)))
+
+    def told(augmentation, network):
+        class Both(keras.Model):
+            def call(self, images, training=False):
+                return network(augmentation(images, training=True) if training else images)
+        model = Both()
+        model(np.zeros((1, 28, 28, 1)))
+        return model
+    with pytest.raises(rebuilt.CannotRebuild): get("3.6").check(over(told))
+
+
 def test_values_on_the_line():
     class Lies(str):
         def __eq__(self, other): return True
@@ -505,7 +542,7 @@ def test_values_on_the_line():
     assert plain(np.int64) == {"function": "type", "begun": True}
     assert plain(np.zeros(5_000_000)) == {"other": "ndarray"}
     assert plain(np.array([None, 1])) == {"list": [None, 1]}
-    assert plain(iter([1, 2])) == {"list": [1, 2]}
+    assert plain(iter([1, 2])) == {"list": [1, 2]} and plain({(1, 2)}) == {"other": "set"}
     objects = {"array": "AAAA", "dtype": "O", "shape": [1], "scalar": False}
     for bad in (objects, {**objects, "dtype": "<f8", "shape": [9]}):
         with pytest.raises(ValueError): exchange.from_plain(bad)

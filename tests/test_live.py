@@ -337,3 +337,10 @@ def test_without_scripts_there_is_a_picture_and_a_sentence(browser, address):
     assert page.locator("figure.live img").get_attribute("alt").startswith("a drawn ankle boot")
     assert page.locator("figure.live figcaption").is_visible()
     context.close()
+
+
+def test_what_the_page_does_not_compute_is_refused():
+    import keras
+    from fashion_cnn.page.live import layer_entry
+    for layer in (keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.Rescaling(1 / 127.5, offset=-1)):
+        with pytest.raises(ValueError, match="the page computes"): layer_entry(layer, [])

@@ -689,6 +689,22 @@ def test_every_step_is_what_keras_computed(data, network):
             assert np.isclose(after, expected, rtol=1e-3, atol=1e-3), (layer, row, column)
 
 
+def test_arguments_of_the_curves_are_looked_at():
+    runs = [a_run("a", 9)]
+    for wrong, says in (({"every": 0}, "every"), ({"smoothing": 1.5}, "from 0 to below 1"), ({"smoothing": -0.1}, "below 1")):
+        with pytest.raises(ValueError, match=says): panels.curves(runs, **wrong)
+    both = [panels.curves(runs, epochs=epochs).axes[0].get_xlim() for epochs in ((2, 9), (9, 2))]
+    assert both[0] == both[1]
+
+
+def test_an_activation_of_all_numbers_gets_all_numbers(data):
+    import keras
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Conv2D(4, 3, activation="softmax", name="shares")])
+    inputs, outputs = in_and_out(model, data.train.x[0], "shares")
+    for number in range(4):
+        assert np.isclose(step(model.get_layer("shares"), inputs, 3, 5, number)["after"], outputs[3, 5, number], atol=1e-4)
+
+
 def test_convolutions_with_gaps_or_groups_are_not_stepped_through():
     import keras
     make = keras.layers.Conv2D

@@ -553,6 +553,19 @@ def test_samples_show_each_class_in_its_row():
         mosaic(split.x / 255, 3)
 
 
+
+def test_a_split_that_is_misspelt_is_named():
+    with pytest.raises(ValueError, match="Did you mean 'validation'"): sample_grid(DATA, split="val")
+
+
+@pytest.mark.parametrize("window, stride", [(2, 2), (3, 2), (3, 1)])
+def test_pooling_that_does_not_fit_is_drawn_as_keras_pools(window, stride):
+    import keras
+    places = keras.layers.MaxPooling2D(window, stride).compute_output_shape((1, 7, 7, 1))[1]
+    below = sliding_windows({"pooling": (7, window, stride, 0)}).axes[-1]
+    assert len([text for text in below.texts if text.get_text().isdecimal()]) == places ** 2
+
+
 def test_gallery_wants_the_images_that_were_judged():
     with pytest.raises(ValueError, match="Received: 60 images"):
         most_wrong(EVALUATION, DATA.validation)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+from datetime import datetime
 
 import nbformat
 import numpy as np
@@ -417,4 +418,68 @@ def test_whose_file_it_is(tmp_path):
                                ("x.ipynb", "1235", "1235"), ("12345.ipynb", "", None), ("x.ipynb", "9", None)):
         found = owner_of(Path(path), roster, claimed)
         assert (found.identifier if found else None) == who, path
+    (tmp_path / "numbers.csv").write_text("id,name\n1,Ada Lovelace\n2,Alan Turing\ns-5,Di Doe\n")
+    roster = read_roster(tmp_path / "numbers.csv")
+    for path, claimed, who in (("Ada Lovelace_12345_assignsubmission_file_/lesson-2.ipynb", "", "1"),
+                               ("lesson-2-s-5.ipynb", "s-5", "s-5"), ("lesson-2-2.ipynb", "2", "2")):
+        found = owner_of(Path(path), roster, claimed)
+        assert (found.identifier if found else None) == who, path
     assert collect.timing(tmp_path / "none.ipynb", None) == ""
+
+
+def test_an_hour_is_compared_in_its_own_zone_and_a_day_is_none(tmp_path):
+    path = tmp_path / "a.ipynb"
+    path.write_text("")
+    changed = datetime.fromisoformat("2026-11-29T22:53:20+00:00").timestamp()
+    os.utime(path, (changed, changed))
+    for due, said in (("2026-11-29T22:53+00:00", "late"), ("2026-11-29T22:54+00:00", "in time"),
+                      ("2026-11-29T23:54+01:00", "in time"), ("2026-11-29T23:53+01:00", "late")):
+        assert collect.timing(path, marks.when(due)) == said, due
+    with pytest.raises(ValueError, match="an hour is expected"): marks.when("2026-11-30")
+
+
+def test_names_that_are_not_in_a_lesson_are_refused(handed_out, tmp_path):
+    for names in (["10.9"], ["10.1", "10.9"]):
+        with pytest.raises(ValueError, match="10.9"):
+            assignment(handed_out / "kernels.ipynb", tmp_path / "out", key=tmp_path / "key", names=names)
+        with pytest.raises(ValueError, match="10.9"):
+            grade(handed_out / "out", key=handed_out / "key", names=names, out=None, progress=False)
+    assert not (tmp_path / "key").exists()
+
+
+def test_values_of_a_student_are_written_as_python():
+    from fashion_cnn.grading.variants import literal
+    rng = np.random.default_rng(0)
+    value = (tuple(rng.integers(5, 30, 3)), [np.float64(0.5), "a"], (np.int64(1),))
+    assert eval(literal(value)) == (tuple(map(int, value[0])), [0.5, "a"], (1,)) and "np." not in literal(value)
+
+
+def test_half_a_letter_in_a_claim_can_still_be_written(tmp_path):
+    from fashion_cnn.grading.submission import claimed_by
+    path = tmp_path / "a.ipynb"
+    path.write_text('{"cells": [], "metadata": {"fashion_cnn": {"student": "x\\ud800"}}, "nbformat": 4, "nbformat_minor": 5}')
+    assert claimed_by(path) == "x?" and handout.file_name("s", claimed_by(path)).startswith("s-x.")
+
+
+def test_of_two_equally_good_submissions_the_one_in_time_counts():
+    for order in (("late", "in time"), ("in time", "late")):
+        grades = pd.DataFrame([row("a", "Ada", 1, submission=f"{number}.ipynb", time=time) for number, time in enumerate(order)])
+        assert [mark.time for mark in marks_of(grades)] == ["in time"]
+
+
+def test_the_data_of_the_grader_are_found_from_another_folder(tmp_path, monkeypatch):
+    from fashion_cnn.grading.process import data_folder
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for named in ("shared/data", "~/shared/data"):
+        monkeypatch.setenv("FASHION_CNN_DATA", named)
+        assert data_folder() == str(tmp_path / "shared" / "data")
+
+
+def test_silence_takes_what_a_check_takes():
+    from fashion_cnn.grading.silent import SilentExercise
+    import inspect
+    silent = SilentExercise.__new__(SilentExercise)
+    for name in ("check", "hint"):
+        taken = [each for each in inspect.signature(getattr(type(exercises.get("2.1")), name)).parameters if each != "self"]
+        inspect.signature(getattr(silent, name)).bind(**{each: None for each in taken})

@@ -328,6 +328,17 @@ def test_named_pipelines_can_be_cached(name, tmp_path):
     assert len(list(tmp_path.glob("*"))) == 1
 
 
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
+def test_batches_of_no_images_leave_nothing_behind(tmp_path, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be a whole number"): features_of(small(), tmp_path, batch_size=batch_size)
+    assert not list(tmp_path.glob("*"))
+
+
+def test_dropout_without_a_layer_for_it_is_refused():
+    for given, says in (({"dropout": 0.5}, "there are none"), ({"units": 256}, "units must be a tuple")):
+        with pytest.raises(ValueError, match=says): transfer_network((28, 28, 1), 3, base="brief", weights=None, **given)
+
+
 def test_wrong_images(tmp_path):
     base = split_at_base(small())[0]
     for images in (GREY[:, :20], GREY[:0], GREY[0]):

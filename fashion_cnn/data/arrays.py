@@ -177,7 +177,8 @@ def _numbered_as(names, split, part):
     if words == names:
         return split
     if names is None and all(word.isdecimal() for word in words):  # numbers, written as words
-        return replace(split, y=np.array([int(word) for word in words])[split.y], class_names=None)
+        table = np.array([int(word) for word in words], np.int64)
+        return replace(split, y=table[split.y], class_names=None)
     words = words or [str(i) for i in range(split.y.max(initial=-1) + 1)]
     unknown = [words[i] for i in np.unique(split.y) if words[i] not in (names or ())]
     if unknown:

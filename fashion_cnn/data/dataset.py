@@ -54,9 +54,10 @@ def _check_split(x, y, ids):
         raise ValueError(f"x must be uint8 of shape (images, height, width, channels); "
                          f"from_arrays() and as_pixels() convert other forms. Received: "
                          f"{getattr(x, 'dtype', type(x).__name__)} {getattr(x, 'shape', '')}")
-    if y is not None and (y.dtype != np.int64 or y.shape != (len(x),)):
+    if y is not None and (getattr(y, "dtype", None) != np.int64 or y.shape != (len(x),)):
+        kind = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
         raise ValueError(f"y must be int64 of shape ({len(x)},), one label for each image; "
-                         f"as_labels() converts other forms. Received: {y.dtype} {y.shape}")
+                         f"as_labels() converts other forms. Received: {kind}")
     if ids is not None and len(ids) != len(x):
         raise ValueError(f"there must be one id for each image. Received: {len(ids)} ids for "
                          f"{len(x)} images")
@@ -107,7 +108,7 @@ def stratified_draw(y,       # labels (N,)
     if n < least * len(where):
         raise ValueError(f"{n} images cannot hold one of each of the {len(where)} classes; the "
                          f"limit must be {len(where)} or more. Received: {n}")
-    wanted = shares(np.array([len(w) for w in where]), n, least)
+    wanted = shares(np.array([len(w) for w in where], np.int64), n, least)
     drawn = [rng.permutation(w)[:k] for w, k in zip(where, wanted)]
     return rng.permutation(np.concatenate(drawn or [[]]).astype(int))
 
@@ -199,15 +200,22 @@ def relabel(data,     # a Dataset or a labelled Split
             mapping,  # {old: new}, by class name or number; classes that map to None are left out
             ):        # the same kind of value; new labels are numbered in the order of `mapping`
     "Rename classes, join several into one, or leave some out."
+    if isinstance(data, Split) and data.y is None:
+        raise ValueError("relabel() changes labels, and these images have none. Received: y=None")
     old = data.class_names or tuple(range(int(data.y.max(initial=-1)) + 1))
+    top = int(data.y.max(initial=-1)) if isinstance(data, Split) else -1
+    if top >= len(old):
+        raise ValueError(f"{len(old)} class names allow labels from 0 to {len(old) - 1}. Received: "
+                         f"label {top} (image {data.y.argmax()})")
     by_name = {name: mapping.get(name, mapping.get(i, "")) for i, name in enumerate(old)}
     unknown = [k for k in mapping if k not in old and k not in range(len(old))]
     unknown += [name for name, new in by_name.items() if new == ""]
+    unknown += [i for i, name in enumerate(old) if name != i and name in mapping and i in mapping]
     if unknown:
         raise ValueError(f"the mapping must mention every class once: {', '.join(map(str, old))}. "
                          f"Received or left out: {unknown[0]!r}")
     new = tuple(dict.fromkeys(n for n in mapping.values() if n is not None))
-    table = np.array([-1 if n is None else new.index(n) for n in by_name.values()])
+    table = np.array([-1 if n is None else new.index(n) for n in by_name.values()], np.int64)
     if isinstance(data, Split):
         return _relabelled(data, table, new)
     parts = {k: _relabelled(s, table, new) for k, s in data.splits().items()}

@@ -111,7 +111,7 @@ def read_array_folder(folder):
 def names_in_file(path):  # class_names.txt
     "The names of the classes, one a line."
     try:
-        return tuple(path.read_text(encoding="utf-8").splitlines())
+        return tuple(path.read_text(encoding="utf-8-sig").rstrip("\n").splitlines())
     except UnicodeDecodeError as error:
         raise ValueError(f"the names of the classes must be UTF-8, one a line; save the text as "
                          f"UTF-8. Received: byte {error.object[error.start]:#x} at place "

@@ -215,7 +215,8 @@ def cifar_files(names):
     "Those names in a folder or archive that belong to CIFAR-10 or CIFAR-100."
     if any(map(is_cifar_batch, names)):
         return [name for name in names if is_cifar_batch(name)]
-    if not set(_CIFAR100_NAMES) & set(names):
+    sets = any(re.fullmatch(r"(train|test)(\.bin)?", name) for name in names)
+    if not sets or not set(_CIFAR100_NAMES) & set(names):
         return []
     return [name for name in names if re.fullmatch(r"(train|test)(\.bin)?|meta", name) or
             name in _CIFAR100_NAMES]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['images_last', 'as_pixels', 'to_bytes', 'from_one_hot', 'in_order', 'from_words',
-           'as_labels', 'as_split', 'check_ids', 'same_kind']
+           'as_labels', 'given_names', 'as_split', 'check_ids', 'same_kind']
 
 # %% ../../nbs/data/pixels.ipynb #imports
 import math
@@ -123,6 +123,19 @@ def as_labels(y,                 # (N,) whole numbers or words, (N, 1), or one-h
                          f"Received: {y[wrong[0]]} for image {wrong[0]}")
     return y.astype(np.int64) - first, class_names
 
+# %% ../../nbs/data/pixels.ipynb #given-names
+def given_names(class_names):  # as a user gives them: a list, a tuple, an array, or None
+    "Names of classes as a tuple of words, each once; None where there are none."
+    if class_names is None: return None
+    if isinstance(class_names, (str, bytes)) or not hasattr(class_names, "__iter__"):
+        raise ValueError("class_names must be a list of words, one for each class. Received: "
+                         f"{class_names!r}")
+    names = tuple(map(str, class_names))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"class_names must name each class once. Received: {twice!r} for several")
+    return names or None
+
 # %% ../../nbs/data/pixels.ipynb #cell-039
 def as_split(x, y=None, ids=None, class_names=None, first=0):
     x, names = as_pixels(x), class_names
@@ -139,6 +152,9 @@ def as_split(x, y=None, ids=None, class_names=None, first=0):
 def check_ids(ids):
     if ids.dtype.kind == "f" and np.isfinite(ids).all() and (ids == np.rint(ids)).all():
         ids = ids.astype(np.int64)
+    if ids.dtype.kind == "f" and np.isnan(ids).any():
+        raise ValueError(f"every image needs its Id. Received: nan for image "
+                         f"{np.isnan(ids).argmax()}")
     values, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         value = values[counts > 1][0]
@@ -153,12 +169,13 @@ def same_kind(y,      # labels of a further part, such as the test images
               ):      # labels of the same kind
     "Numbers become the words that they are written as, or the other way round; or ValueError."
     y = np.asarray(y)
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y    # as `as_labels` takes them
     words = y.dtype.kind in "US" or any(isinstance(w, (str, bytes)) for w in y.ravel()[:1].tolist())
     if y.ndim != 1 or not len(y) or words == bool(names): return y
     text = [w.decode() if isinstance(w, bytes) else str(w) for w in y.tolist()]
     if words and all(w.isdecimal() for w in text):
         return np.array(text).astype(np.int64)
-    whole = not words and all(w == int(w) for w in y.tolist())
+    whole = not words and all(float(w).is_integer() for w in y.tolist())    # NaN is none
     if not whole or not all(name.isdecimal() for name in names):
         raise ValueError(f"labels must be words in all parts, or numbers in all. Received: "
                          f"{text[0]} beside {'words' if names else 'numbers'}")

@@ -10,6 +10,7 @@ __all__ = ['TITLES', 'sources', 'refuse_image_size', 'any_picture', 'read_tar', 
            'reader_of', 'is_tar', 'reader_by_name', 'existing_path', 'read_parts', 'read']
 
 # %% ../../nbs/data/reading.ipynb #imports
+import contextlib
 import os
 import re
 import warnings
@@ -296,7 +297,8 @@ def reader_by_name(path, start):
 # %% ../../nbs/data/reading.ipynb #cell-089
 def existing_path(path):
     "A path as text or Path, also with Windows' backslashes -> an existing Path."
-    path = Path(path).expanduser()
+    path = Path(path)
+    with contextlib.suppress(RuntimeError): path = path.expanduser()    # ~$a.csv is nobody's home
     if not path.exists() and "\\" in str(path):
         path = Path(str(path).replace("\\", "/"))
     if not path.exists():

@@ -25,7 +25,7 @@ from .arrays import idx_file
 from .dataset import FIVE_GROUPS, Dataset, in_blocks, quick, relabel
 from .pickles import CIFAR10_NAMES, is_cifar_batch
 from .pictures import check_picture_options
-from .pixels import as_split
+from .pixels import as_split, given_names
 from .reading import (TITLES, existing_path, read_parts, refuse_image_size,
                                       sources)
 from .splits import check_split_arguments, counted_from, split_parts
@@ -259,6 +259,7 @@ def named_parts(source, path):
 def in_this_order(split, class_names):
     "Number words as they stand in `class_names`; new names change nothing."
     old, new = split.class_names or (), tuple(class_names or ())
+    if split.y is None: return split
     if set(old) == set(new):
         return relabel(split, {name: name for name in new}) if new else split
     moved = [name for name in new if name in old and new.index(name) != old.index(name)]
@@ -298,6 +299,10 @@ def load(source,                  # a name of `sources()`, or the path of a file
     "A data set, checked and split; FileNotFoundError or ValueError if that cannot be done."
     check_split_arguments(validation_split, test_split, split, seed, first)
     check_picture_options(image_size, fit, damaged)
+    class_names = given_names(class_names)
+    if not isinstance(source, (str, os.PathLike)):
+        raise ValueError("load() takes a name or a path; arrays in memory: from_arrays(x, y). "
+                         f"Received: {type(source).__name__}")
     if path is not None and source not in ("fashion-mnist", "five-groups", "cifar10"):
         raise ValueError(f"path= says where Fashion-MNIST or CIFAR-10 lies; for other files it is "
                          f"load(path). Received: {source!r}")

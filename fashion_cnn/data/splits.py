@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from .dataset import Dataset, shape_text, stratified_draw
-from .pixels import as_split, same_kind
+from .pixels import as_split, given_names, same_kind
 
 # %% ../../nbs/data/splits.ipynb #others
 def _others(n, taken):  # the indices of 0..n-1 that are not taken, in order
@@ -216,6 +216,10 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
                 ) -> Dataset:       # uint8 images, int64 labels
     "A data set from arrays in memory; ValueError where pixels, labels or shapes do not fit."
     check_split_arguments(validation_split, test_split, split, seed, first)
+    class_names = given_names(class_names)
+    if x_test is None and y_test is not None:
+        raise ValueError("y_test are the labels of x_test: give both, or neither. Received: y_test "
+                         "without x_test")
     parts = {"train" if x_test is not None else "all": as_split(x, y, None, class_names, first)}
     if x_test is not None:
         names = parts["train"].class_names

@@ -222,13 +222,16 @@ def _number(cell, line, column):
 # %% ../../nbs/data/tables.ipynb #plain
 def plain_cell(cell, line, column, is_label):  # an Id or a label
     "A whole number where it is one, else a word; ValueError where it cannot be told."
-    text = cell.decode("utf-8")
+    try: text = cell.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"line {line}, column {column}: the text is not UTF-8; save the table as "
+                         f"UTF-8 (in Excel: CSV UTF-8). Received: {cell!r}") from None
     if text.lower() in ("", "nan", "null", "none"):
         raise ValueError(f"line {line}, column {column}: it is empty. Received: {text!r}")
     if len(text) > 1000:
         raise ValueError(f"line {line}, column {column}: at most 1,000 letters are read. Received: "
                          f"{len(text):,} letters, {text[:20]!r}...")
-    number = re.fullmatch(r"-?[0-9]{1,18}(\.0*)?", text)
+    number = re.fullmatch(r"-?(0|[1-9][0-9]{0,17})(\.0*)?", text)    # 007 is none: an Id keeps it
     if number: return int(number[0].partition(".")[0])
     return _whole_label(text, line, column) if is_label else text
 
@@ -282,7 +285,8 @@ def _row(cells, names, line):
 def block_rows(block, columns, line):
     "Ids, labels and pixels (uint8, or float32 if there are fractions) of some lines."
     plain = block.replace(b'"', b"") if b'"' in block else block
-    values = digits_of(plain, len(columns.names), columns.separator)
+    padded = columns.id == 0 and re.search(rb"(?m)^0\d", plain)    # 00017 is an Id, and not 17
+    values = None if padded else digits_of(plain, len(columns.names), columns.separator)
     if values is None:
         ids, labels, pixels = patient_rows(block, columns, line)
         return ids, labels, pixels if (pixels != np.rint(pixels)).any() else pixels.astype(np.uint8)

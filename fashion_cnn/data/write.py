@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .dataset import Dataset, Split, in_blocks, shape_text
-from .pixels import as_split
+from .pixels import as_split, given_names
 
 # %% ../../nbs/data/write.ipynb #cell-131
 @contextlib.contextmanager
@@ -70,7 +70,11 @@ def save_csv(split: Split,  # square grey images; labels from 0 stay as they are
     if split.x.shape[1] != split.x.shape[2]:
         raise ValueError(f"the course table holds square images. Received: {shape_text(split.x)}")
     columns = range(1, x.shape[1] + 1) if split.y is not None else range(x.shape[1])
-    starts = map(str, _numbers(split).tolist())
+    starts = list(map(str, _numbers(split).tolist()))
+    odd = next((i for i in starts if set(i) & set(',"\r\n')), None)
+    if odd is not None:
+        raise ValueError(f"an Id of the course table has no comma, quotation mark or line end; "
+                         f"replace(split, ids=None) numbers the images. Received: {odd!r}")
     if split.y is not None:
         starts = (f"{i},{label}" for i, label in zip(starts, split.y.tolist()))
     with whole_file(path) as file:
@@ -94,8 +98,10 @@ def whole_folder(folder):
     except BaseException as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         if isinstance(error, OSError):
+            other = error.filename and unfinished.name not in str(error.filename)
+            where = f": {str(error.filename)!r}" if other else ""
             raise type(error)(error.errno, f"{folder.name} could not be written, and nothing of it "
-                                           f"is left: {error.strerror}") from None
+                                           f"is left: {error.strerror or error}{where}") from None
         raise
 
 # %% ../../nbs/data/write.ipynb #mapped-12
@@ -178,7 +184,7 @@ def save_arrays(images,            # a Dataset, a Split, (uint8 images, labels),
                 class_names=None,  # names in the order of the labels; None: those of `images`
                 ) -> Path:         # the folder, for load()
     "Write images, piece by piece, as files that `load` maps; it splits them anew."
-    folder = Path(folder).expanduser()
+    folder, class_names = Path(folder).expanduser(), given_names(class_names)
     if isinstance(images, Dataset):
         if len(images.test) and test is not None:
             raise ValueError(f"the Dataset has test images of its own. Received: "

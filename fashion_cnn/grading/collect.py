@@ -62,7 +62,7 @@ def timing(path: Path,
           ) -> str:                # 'in time', 'late', or '' where nothing was set
     "Whether a file came in time."
     if due is None: return ""
-    try: changed = datetime.fromtimestamp(path.stat().st_mtime)
+    try: changed = datetime.fromtimestamp(path.stat().st_mtime, due.tzinfo)
     except OSError: return ""
     return "late" if changed > due else "in time"
 
@@ -121,8 +121,8 @@ def assignments_among(named: list[tuple]) -> list[tuple]:   # lessons, and how m
 def wanted_exercises(lesson, names: list | None, key: Key | None, found: dict, paths) -> list[str]:
     "What is judged: what was asked for, what a key has, or what the submissions name."
     if key and lesson is None:
-        chosen = [name for name in key.names if not names or name in map(str, names)]
-        if chosen: return chosen
+        wanted = [str(name) for name in names or key.names]
+        if set(wanted) <= set(key.names): return [name for name in key.names if name in wanted]
     if lesson is not None or names: return chosen_exercises(lesson, names)
     expected = expected_exercises([each.named for each in found.values()])
     if expected: return expected

@@ -100,6 +100,7 @@ def other_to_plain(value, depth: int, other=None):
     if pandas and isinstance(value, pandas.DataFrame): return frame_to_plain(value)
     known = other(value) if other else None
     if known is not None: return known
+    if isinstance(value, (set, frozenset)): return {"other": type(value).__name__}   # no order
     if callable(value): return function_to_plain(value)
     with contextlib.suppress(Exception):
         if isinstance(value, Real): return float(value)

@@ -43,13 +43,14 @@ def marks_of(grades,                 # what `grade` gives
     "A mark for each student; of several submissions the one with the most points."
     lines = {student.identifier: student for student in roster}
     best = {}
+    def rank(mark): return mark.points, mark.time != "late"
     for (submission, identifier), part in grades.groupby(["submission", "identifier"], sort=False):
         rows = part.to_dict("records")
         student = lines.get(identifier) or Student(identifier or submission, rows[0]["student"])
         mark = Mark(student, sum(row["points"] for row in rows), sum(row["of"] for row in rows),
                     rows[0]["time"], feedback_of(rows), tuple(rows))
         before = best.get(student.identifier)
-        if before is None or before.points < mark.points: best[student.identifier] = mark
+        if before is None or rank(before) < rank(mark): best[student.identifier] = mark
     return list(best.values())
 
 # %% ../../nbs/grading/forms.ipynb #csv-of

@@ -51,8 +51,11 @@ def key_for(lesson,                # 2, [6, 8], or the path of a teacher's noteb
     if isinstance(lesson, (str, Path)) and str(lesson).endswith(".ipynb"):
         key = replace(read_lesson(lesson), files=files)
         tried(key)
-        return (replace(key, names=tuple(name for name in key.names if not names or name in names)),
-                Path(lesson).stem)
+        wanted = [str(name) for name in names or key.names]
+        for name in wanted:
+            if name not in key.names: raise ValueError(suggest(name, key.names, "exercise here"))
+        chosen = tuple(name for name in key.names if name in wanted)
+        return replace(key, names=chosen), Path(lesson).stem
     chosen = chosen_exercises(lesson, names)
     lessons = list(dict.fromkeys(name.split(".")[0] for name in chosen))
     title = f"Exercises of lesson{'s' * (len(lessons) > 1)} {' and '.join(lessons)}"

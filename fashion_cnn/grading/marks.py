@@ -7,6 +7,7 @@ __all__ = ['rows_of', 'missing_rows', 'safe_csv', 'font_lists', 'say', 'Book', '
            'check_limits', 'when', 'grade', 'say_walls', 'totals']
 
 # %% ../../nbs/grading/marks.ipynb #exported-imports
+import contextlib
 import json
 import math
 import sys
@@ -176,10 +177,9 @@ def check_limits(**limits):   # seconds, memory and jobs
 def when(due) -> datetime | None:   # '2026-11-30 18:00', or a datetime
     "The hour until which submissions are in time; None: any."
     if due is None or isinstance(due, datetime): return due
-    try: return datetime.fromisoformat(str(due))
-    except ValueError:
-        raise ValueError("an hour is expected as in '2026-11-30 18:00'. "
-                         f"Received: {due!r}") from None
+    with contextlib.suppress(ValueError):
+        if ":" in str(due): return datetime.fromisoformat(str(due))    # no day without an hour
+    raise ValueError(f"an hour is expected as in '2026-11-30 18:00'. Received: {due!r}")
 
 # %% ../../nbs/grading/marks.ipynb #grade
 def grade(paths,                        # notebooks, folders of them, patterns; one, or a list

@@ -35,7 +35,8 @@ HOMES = ("HOME", "USERPROFILE", "IPYTHONDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", 
 def data_folder() -> str:
     "Where the named data sets are."
     keras = Path(os.environ.get("KERAS_HOME") or Path(os.path.expanduser("~"), ".keras"))
-    return os.environ.get("FASHION_CNN_DATA") or str(keras / "datasets")
+    named = os.environ.get("FASHION_CNN_DATA") or str(keras / "datasets")
+    return os.path.abspath(os.path.expanduser(named))   # the process has another folder, and home
 
 # %% ../../nbs/grading/process.ipynb #environment
 def environment(own: Path,   # the folder of a submission

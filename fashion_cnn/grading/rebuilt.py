@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ALLOWED', 'FORBIDDEN_CLASSES', 'CannotRebuild', 'check_config', 'is_foreign',
-           'graph_of', 'traced', 'parts_of', 'state_of', 'model_to_plain', 'set_state',
-           'model_from_plain', 'lent_class', 'marked', 'with_lent', 'Lender', 'Borrower',
-           'answered', 'changes']
+           'graph_of', 'traced', 'branches', 'parts_of', 'state_of', 'by_name',
+           'model_to_plain', 'set_state', 'model_from_plain', 'lent_class', 'marked',
+           'with_lent', 'Lender', 'Borrower', 'answered', 'changes']
 
 # %% ../../nbs/grading/rebuilt.ipynb #exported-imports
 import re
@@ -53,12 +53,13 @@ def is_foreign(layer) -> bool:
     return not is_known or type(layer).__name__ == "Lambda"
 
 
-def graph_of(model, shape=(28, 28, 1)):   # of an image, where the model does not know it
+def graph_of(model, shape=(28, 28, 1),   # of an image, where the model does not know it
+             training=None):             # None: whether it is, is asked later
     "A model of a class of one's own as the graph that its `call` leaves."
     import keras
     with suppress(Exception): shape = model.input_shape[1:]
     image = keras.Input(shape)
-    try: outputs = model.call(image, training=None)   # whether it is, is asked later
+    try: outputs = model.call(image, training=training)
     except TypeError: outputs = model.call(image)
     return keras.Model(image, outputs)
 
@@ -75,6 +76,14 @@ def traced(model):
                                     call_function=call)
 
 
+def branches(model, lent) -> bool:   # models and layers that were lent
+    "Whether a model of a class of one's own has other lent parts in training."
+    import keras
+    if not (isinstance(model, keras.Model) and is_foreign(model)): return False
+    in_use, trained = (graph_of(model, training=way).layers for way in (None, True))
+    return any((part in in_use) != (part in trained) for part in lent)
+
+
 def parts_of(model) -> list:
     "A model and all that is in it, the outer before the inner."
     return [model, *layers_within(model)]
@@ -86,12 +95,23 @@ def state_of(model) -> dict:
             "trainable": [bool(part.trainable) for part in parts_of(model)]}
 
 # %% ../../nbs/grading/rebuilt.ipynb #model-to-plain
+def by_name(config):
+    "A configuration with Keras' own losses and metrics by their names: no function travels."
+    import keras
+    if isinstance(config, (list, tuple)): return list(map(by_name, config))
+    if not isinstance(config, dict): return config
+    name = config.get("config") if config.get("class_name") == "function" else None
+    known = isinstance(name, str) and any(hasattr(of, name) for of in (keras.losses, keras.metrics))
+    return name if known else {key: by_name(part) for key, part in config.items()}
+
+
 def model_to_plain(model) -> dict:
     "A Keras model or layer as something that JSON can hold; a name where that is impossible."
     import keras
     try:
         model = traced(model)
-        return {"model": keras.saving.serialize_keras_object(model), **state_of(model)}
+        config = by_name(keras.saving.serialize_keras_object(model))
+        return {"model": config, **state_of(model)}
     except Exception:
         return {"unknown": type(model).__name__}
 
@@ -112,7 +132,8 @@ def model_from_plain(plain: dict,
     if "unknown" in plain: raise CannotRebuild(f"a {str(plain['unknown'])[:40]}")
     check_config(plain["model"])
     with keras.saving.custom_object_scope({"Lent": lent_class(lent)}):
-        model = keras.saving.deserialize_keras_object(plain["model"], safe_mode=True)
+        try: model = keras.saving.deserialize_keras_object(plain["model"], safe_mode=True)
+        except Exception: raise CannotRebuild("a model that Keras cannot build again") from None
     set_state(model, plain["weights"], plain["trainable"])
     return model
 
@@ -218,7 +239,9 @@ def answered(borrower: Borrower, value):
     for number, model in lent.items():
         if value is model: return {"lent": number}
     graph = isinstance(value, keras.KerasTensor)
-    try: model = keras.Model(list(borrower.inputs.values()), value) if graph else traced(value)
+    try:
+        if not graph and branches(value, lent.values()): return {"unknown": type(value).__name__}
+        model = keras.Model(list(borrower.inputs.values()), value) if graph else traced(value)
     except Exception: return {"other": type(value).__name__} if graph else model_to_plain(value)
     with marked({number: part for number, part in lent.items() if part is not model}):
         plain = model_to_plain(model)
@@ -231,5 +254,5 @@ def changes(borrower: Borrower) -> list:
     found = []
     for number, model in borrower.unchanged().items():
         compiled = model.get_compile_config() if getattr(model, "compiled", False) else None
-        found.append([number, {**state_of(model), "compiled": compiled}])
+        found.append([number, {**state_of(model), "compiled": by_name(compiled)}])
     return found

@@ -75,7 +75,7 @@ def owner_of(path: Path,         # of a submission, below the folder that was do
              claimed: str = "",  # the identifier that stands in the file itself
             ) -> Student | None:
     "Whose submission it is; the path counts more than what the file says about itself."
-    text = str(path.with_suffix(""))
+    text = re.sub(r"(?<![^\W_])lesson(-\d)+(?!\d)", "", str(path.with_suffix("")))
     parts = set(re.split(r"[^\w.@+]|_|-", text)) | set(path.parts[:-1]) | {path.stem}
     for of in (lambda one: one.identifier in parts,
                lambda one: len(letters(one.name)) > 3 and letters(one.name) in letters(text),

@@ -31,9 +31,9 @@ class SilentExercise:
         if len(ASKED) < 10_000: ASKED.append((what, self.name))
         return Words("This notebook is being graded; nothing is given away here.")
 
-    def check(self, *_): return Verdict("not attempted", self.noted("check"))
+    def check(self, *_, **__): return Verdict("not attempted", self.noted("check"))
 
-    def hint(self, *_): return self.noted("hint")
+    def hint(self, *_, **__): return self.noted("hint")
 
     def solution(self): return self.noted("solution")
 

@@ -61,4 +61,5 @@ def claimed_by(path: str | Path) -> str:
     metadata = content.get("metadata") if isinstance(content, dict) else None
     ours = metadata.get("fashion_cnn") if isinstance(metadata, dict) else None
     student = ours.get("student") if isinstance(ours, dict) else None
-    return student[:200] if isinstance(student, str) else ""
+    if not isinstance(student, str): return ""
+    return student[:200].encode("utf-8", "replace").decode()   # JSON may hold half a letter

@@ -45,6 +45,9 @@ def bind(function,
 def literal(value) -> str:
     "A value as Python writes it, an array with the call that makes it."
     if isinstance(value, np.ndarray): return f"np.array({value.tolist()})"
+    if isinstance(value, list): return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' * (len(value) == 1)})"
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 # %% ../../nbs/grading/variants.ipynb #filled

@@ -30,7 +30,10 @@ def layer_entry(layer,          # a keras.Layer of a functional model
                ) -> dict:       # plain JSON
     "One layer as the page reads it; ValueError for a kind that the page does not know."
     kind = KINDS.get(type(layer).__name__)
-    if kind == "relu" and layer.get_config()["activation"] != "relu": kind = None
+    config = layer.get_config()
+    if kind == "relu" and config["activation"] != "relu": kind = None
+    if kind == "conv" and config["activation"] != "linear": kind = None    # in a layer of its own
+    if kind == "scale" and config["offset"]: kind = None
     if kind is None:
         raise ValueError(f"the page computes {', '.join(KINDS)} (with relu). "
                          f"Received: {layer.name!r}, {type(layer).__name__}")

@@ -93,7 +93,8 @@ def step(layer,                # a convolution or pooling of Keras
     products = patch * kernel[..., number]
     bias = float(biases[0][number]) if biases else 0.0
     before = float(products.sum() + bias)
-    after = float(np.asarray(layer.activation(np.array([before], "float32")))[0])
+    sums = np.tensordot(patch, kernel, 3) + (biases[0] if biases else 0)   # a softmax needs all
+    after = float(np.asarray(layer.activation(sums.astype("float32")[None]))[0, number])
     return {"patch": patch, "kernel": kernel[..., number], "products": products, "bias": bias,
             "before": before, "after": after}
 

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..compare import SEEDED, by_recipe
-from ..evaluate import percent
+from ..evaluate import checked_count, percent
 from ..files import suggest
 from .base import Panel, flow, image_box, knob, put, table
 from .given import is_recorded, run_code, sweep_code, with_imports
@@ -237,9 +237,12 @@ def curves(runs,                        # a `Run`, or a list: seeds and recipes 
     if show not in PARTS: raise ValueError(suggest(show, list(PARTS), "part of a run"))
     if not measures:
         raise ValueError(f"choose at least one measure of {', '.join(MEASURES)}. Received: none")
+    checked_count(every, "every")
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing is a weight from 0 to below 1. Received: {smoothing!r}")
     shared_metrics(runs)    # classifiers and autoencoders have no loss in common
     longest = max(run.epochs for run in runs)
-    first, last = (max(1, min(epoch, longest)) for epoch in epochs or (1, longest))
+    first, last = sorted(max(1, min(epoch, longest)) for epoch in epochs or (1, longest))
     groups = one_colour(runs, bands, by)
     view = {"epochs": (first, last), "smoothing": smoothing, "log": log, "every": every,
             "show": show, "bands": bands, "by": by}

@@ -75,7 +75,7 @@ def train_buttons(panel) -> dict:
     return {
         "train": button("train", "Train as the knobs say, from new weights",
                         lambda: in_foreground(panel.train), "primary"),
-        "train more": button("train more", "Go on with the same recipe, as long as 'more epochs' says",
+        "train more": button("train more", "Go on with the same recipe for 'more epochs'",
                              lambda: in_foreground(go_on)),
         "stop": button("stop", "Stop after this step and keep the finished epochs; where this does "
                        "nothing, interrupt the kernel", panel.stop),

@@ -115,7 +115,8 @@ def draw_move(above, below, name, size, window, stride, padding, pooling):
     places = output_size(size, window, stride, padding)
     if pooling:
         numbers = np.random.default_rng(1).integers(0, 10, (size, size))
-        pooled = numbers.reshape(places, window, places, window).max(axis=(1, 3))
+        windows = np.lib.stride_tricks.sliding_window_view(numbers, (window, window))
+        pooled = windows[::stride, ::stride].max(axis=(2, 3))
     draw_grid(above, size, padding, numbers)
     draw_grid(below, places, numbers=pooled)
     for step, (colour, line) in enumerate([(COLOURS[0], "-"), (COLOURS[1], "--")]):

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from ..evaluate import Evaluation, checked_count, percent, refuse
 from ..evaluate.errors import class_number
+from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, DENSITY, INK, PAGE, fit_text, plural, sheet, sizes_text, text_width, tidy_axes,
 )
@@ -57,7 +58,9 @@ def named_split(data, class_names=None, split="train"):
     chosen = data
     if hasattr(data, "splits"):
         source.append(f"{split} split")
-        chosen = data.splits()[split]
+        splits = data.splits()
+        if split not in splits: raise ValueError(suggest(split, list(splits), "split"))
+        chosen = splits[split]
     names = class_names or getattr(data, "class_names", None)
     if names is None and chosen.y is not None:
         names = [str(i) for i in range(int(chosen.y.max()) + 1)]
