@@ -159,7 +159,7 @@ def test_recorded_runs(wide):
     rows = {row["name"]: row for row in recipe_rows(recorded())}
     box = wide.figure("runs").locator(".explorer-group label:has-text('deeper')").first
     wide.change("runs", lambda: wide.choose("runs", "figure", "training loss"))
-    wide.change("runs", lambda: wide.slide("runs", "mean over so many epochs", 5))
+    wide.change("runs", lambda: wide.slide("runs", "epochs to average over", 5))
     found = [row for row in wide.rows("runs", "y") if row["name"] == "deeper"]
     losses = np.diff(rows["deeper"]["mean"][3]) / 10_000
     assert [row["e"] for row in found] == rows["deeper"]["e"]

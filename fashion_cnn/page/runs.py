@@ -170,7 +170,7 @@ def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
     epochs = [len(row["e"]) for row in rows]
     last = max(count for count, shows in zip(epochs, on) if shows)
     knobs = [choice("metric", "figure", METRICS, "validation accuracy"),
-             slider("smoothing", "mean over so many epochs", 1, 9, 1, 1),
+             slider("smoothing", "epochs to average over", 1, 9, 1, 1),
              slider("first", "from epoch", 1, max(epochs), 1, 1),
              slider("last", "to epoch", 1, max(epochs), 1, last),
              checkbox("bands", "band from lowest to highest seed", True)]
