@@ -72,6 +72,13 @@ def arrays_of(data) -> list:   # x, y and, if there are any, x_test, y_test
         pairs = [pair for pair in (*KEYS, *TEST_KEYS) if set(pair) <= set(data)]
         if pairs and pairs[0] in KEYS:
             chosen = [pairs[0], *(pair for pair in pairs if pair in TEST_KEYS)]
+            used = {key for pair in chosen for key in pair}
+            spare = [str(key) for key in data if key not in used
+                     and str(key).lower().startswith(("x_", "y_", "val", "test_"))]
+            if spare:
+                raise ValueError("of a dictionary, images to train on and test images are taken, "
+                                 "each with their labels; Dataset of fashion_cnn.data holds three "
+                                 f"splits. Received, and not used: the keys {', '.join(spare)}")
             return [data[key] for pair in chosen for key in pair]
         raise ValueError("a dictionary of images has the keys x and y, or x_train, y_train, x_test "
                          f"and y_test. Received: the keys {', '.join(map(str, data)) or 'none'}")

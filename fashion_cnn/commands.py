@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['LOAD_OPTIONS', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary',
-           'load_options', 'absolute_source', 'demo_data', 'demo', 'write_report',
-           'data_of', 'chosen_settings', 'settled', 'start_of', 'train_recipe',
-           'matched_labels', 'judge_other', 'evaluate_run', 'describe_data',
-           'predict_files', 'write_figure', 'record', 'sweep_recipe', 'record_sweep',
-           'runs_of', 'compare_runs', 'own_data', 'report_runs', 'export_run', 'submit',
-           'hand_out', 'print_totals', 'write_for_class', 'grade_submissions',
-           'verify_records']
+           'load_options', 'refuse_unused', 'absolute_source', 'demo_data', 'demo',
+           'write_report', 'data_of', 'chosen_settings', 'settled', 'start_of',
+           'train_recipe', 'matched_labels', 'judge_other', 'evaluate_run',
+           'describe_data', 'predict_files', 'write_figure', 'record', 'sweep_recipe',
+           'record_sweep', 'runs_of', 'compare_runs', 'own_data', 'report_runs',
+           'export_run', 'submit', 'hand_out', 'print_totals', 'write_for_class',
+           'grade_submissions', 'verify_records']
 
 # %% ../nbs/commands.ipynb #exported-imports
 import argparse
@@ -102,6 +102,12 @@ def load_options(arguments) -> dict:
     return {name: value for name, value in given.items() if value is not None}
 
 # %% ../nbs/commands.ipynb #absolute-source
+def refuse_unused(arguments, needed: str, *names: str):
+    "Refuse options that mean nothing without another one."
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name, None)]
+    if given: raise ValueError(f"this needs {needed}, too. Received: {', '.join(given)}")
+
+
 def absolute_source(source: str) -> str:   # name of a data set, or a path
     "A path from the root, which holds in any folder; the name of a data set stays a name."
     from fashion_cnn.data import sources
@@ -125,6 +131,7 @@ def demo_data(source: str | None,   # name or path; None: Fashion-MNIST, else sk
 # %% ../nbs/commands.ipynb #demo
 def demo(arguments):
     "Train a small network, judge it, and write a report that opens in a browser."
+    if not arguments.data: refuse_unused(arguments, "--data", *LOAD_OPTIONS)
     name, data = demo_data(arguments.data, arguments.limit, **load_options(arguments))
     print(f"{data}\n", flush=True)
     recipe = recipes.get("deeper").replace(
@@ -247,7 +254,9 @@ def evaluate_run(arguments):
     if arguments.data:
         data = data_of(arguments, run.recipe)
         judged = judge_other(run, data, arguments.split, dict(arguments.rename or []))
-    else: judged = Evaluation.from_run(run, arguments.split)
+    else:
+        refuse_unused(arguments, "--data", "rename", *LOAD_OPTIONS)
+        judged = Evaluation.from_run(run, arguments.split)
     recalls, scores = judged.recalls(), judged.report()
     for end in ("from", "to"): scores[f"recall {end}"] = [*recalls[end], None, None]
     print(f"\n{judged}\nLowest recall: {judged.lowest_recall()}\n\n"
@@ -265,6 +274,11 @@ def predict_files(arguments):
     """Print what a saved run says of photographs: the three likeliest names of each;
     with --figures also a figure of what the network saw."""
     from fashion_cnn.predict import predict
+    names = [Path(file).name for file in arguments.files]
+    if arguments.figures and len(set(names)) < len(names):
+        raise ValueError("figures are called after their photographs, whose names must differ: "
+                         "--figures takes one folder of them at a time. Received twice: "
+                         f"{', '.join(sorted({name for name in names if names.count(name) > 1}))}")
     run, failed = Run.load(arguments.run), 0
     trainer()    # TensorFlow starts up quietly
     for file in arguments.files:
@@ -349,6 +363,7 @@ def runs_of(words: list[str]   # folders of runs, files of records, names of rec
     for word in words:
         path = Path(word)
         if path.is_dir(): runs.append(Run.load(path))
+        elif path.name == "run.json": runs.append(Run.load(path.parent))
         elif path.suffix == ".json": runs.append(from_record(path))
         elif recorded(word): runs.extend(recorded(word))
         else:
@@ -388,6 +403,7 @@ def own_data(runs, arguments):   # `data`: where the images lie now, if they mov
 def report_runs(arguments):
     """Write one HTML page about a run, or about several side by side;
     with --images also samples and the worst mistakes."""
+    if not arguments.images: refuse_unused(arguments, "--images", "data", *LOAD_OPTIONS)
     runs = runs_of(arguments.runs)
     write_report(runs, own_data(runs, arguments) if arguments.images else None, Path(arguments.out))
 

@@ -40,6 +40,10 @@ def mismatches(first: Evaluation, second: Evaluation):
 # %% ../nbs/compare.ipynb #same-images-final
 def same_images(*evaluations: Evaluation):
     "Refuse to compare what was judged on different images, and say what differs."
+    for judged in evaluations:
+        if not isinstance(judged, Evaluation):
+            refuse("Comparing needs Evaluations; Evaluation.from_run(run) makes one of a run.",
+                   type(judged).__name__)
     first = evaluations[0]
     for other in evaluations[1:]:
         for what, here, there in mismatches(first, other):
@@ -148,7 +152,8 @@ def difference(first,           # an Evaluation, or a list of them: the seeds of
                second,          # the same for the other recipe, on the same images
               ) -> Difference:  # of the accuracies, second minus first
     "Is the second recipe more accurate? By images and seeds; with one run each, by McNemar's test."
-    groups = [[each] if isinstance(each, Evaluation) else list(each) for each in (first, second)]
+    groups = [list(each) if isinstance(each, (list, tuple)) else [each] for each in (first, second)]
+    if not all(groups): refuse("Each recipe needs one Evaluation at least.", "an empty list")
     same_images(*groups[0], *groups[1])
     right = [np.mean([judged.right for judged in group], axis=0) for group in groups]
     per_image, (k1, k2) = right[1] - right[0], map(len, groups)
@@ -232,7 +237,8 @@ def megaflops(run, operations: bool) -> float:
         if network and "weights" in inspect.signature(network).parameters: options["weights"] = None
         shape = tuple(run.data["input_shape"])
         model = build(recipe.network, shape, run.data["classes"], **options)
-    return float(layer_table(model).iloc[-1]["MFLOPs"])
+    try: return float(layer_table(model).iloc[-1]["MFLOPs"])
+    except ValueError: return np.nan    # it takes images of any size
 
 # %% ../nbs/compare.ipynb #figures-of
 def figures_of(run, judged: Evaluation, split: str) -> dict:

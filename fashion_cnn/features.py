@@ -153,7 +153,7 @@ def batch_that_fits(model: keras.Model,    # built; models inside it count too
                     most: int = 256,       # never more images than this
                    ) -> int:               # images, at least 1
     "As many images at a time as keep the largest layer's output below 128 MiB."
-    outputs = [getattr(layer, "output", None) for layer in inner_layers(model)]
+    outputs = keras.tree.flatten([getattr(layer, "output", None) for layer in inner_layers(model)])
     outputs += model.outputs    # layers inside a model of a class of its own do not tell theirs
     shapes = [output.shape[1:] for output in outputs if output is not None]
     largest = max(int(np.prod(shape)) for shape in shapes if None not in shape)

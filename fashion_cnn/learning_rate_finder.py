@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .assemble import assemble, resolve_data, resolve_recipe
+from .assemble import assemble, random_states, resolve_data, resolve_recipe
 from .data import Dataset, quick
 from .own import own_parts
 from .recipe import Recipe
@@ -35,7 +35,7 @@ def raise_learning_rate(model,                # compiled keras.Model, its optimi
         total, weight = 0.9 * total + loss, 0.9 * weight + 1
         losses.append(loss)
         smoothed.append(total / weight)
-        if smoothed[-1] > 4 * min(smoothed): break
+        if smoothed[-1] - min(smoothed) > 3 * abs(min(smoothed)): break    # some are negative
     columns = {"learning_rate": rates[:len(losses)], "loss": losses, "smoothed": smoothed}
     return pd.DataFrame(columns)
 
@@ -48,6 +48,7 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
                        steps: int = 100,             # at most so many, and factors between the two
                        seed: int | None = None,      # instead of the recipe's
                        limit: int | None = None,     # at most so many images
+                       start=None,                   # trained weights to go on from, as in `train`
                        **own,                        # `model`, `loss`, `optimizer`, as of `train`
                       ):                             # DataFrame of learning_rate, loss, smoothed
     "Raise the learning rate step by step (Smith 2015); the suggestion stands in `.attrs`."
@@ -56,15 +57,20 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
                          f"Received: {lowest=}, {highest=}")
     if steps < 10: raise ValueError(f"fewer than 10 steps show nothing. Received: {steps=}")
     if quick(): steps = min(steps, 25)
-    recipe = resolve_recipe(recipe, seed=seed)
+    recipe = resolve_recipe(recipe, seed=seed, start=start)
     data = resolve_data(data, recipe, limit)
-    recipe, parts = own_parts(recipe, data, **own)
+    with random_states(): recipe, parts = own_parts(recipe, data, **own)
     nothing = data.train.take(slice(0))    # no split is evaluated here
     plan = recipe.replace(schedule=None, learning_rate=lowest)
     images_only = replace(data, validation=nothing, test=nothing)
-    _, fitted, batches, _ = assemble(plan, images_only, own=parts.at_rate(lowest))
-    trial = raise_learning_rate(fitted, batches, np.geomspace(lowest, highest, steps))
-    fallen = (trial.smoothed <= 1.05 * trial.smoothed.min()).idxmax()
+    with random_states():
+        _, fitted, batches, _ = assemble(plan, images_only, start, parts.at_rate(lowest))
+        trial = raise_learning_rate(fitted, batches, np.geomspace(lowest, highest, steps))
+    if trial.empty:
+        raise ValueError("the loss of the first step is no number: are the pixels scaled, and does "
+                         f"the loss bear a probability of 0? Received: {lowest=}")
+    least = trial.smoothed.min()
+    fallen = (trial.smoothed <= least + 0.05 * abs(least)).idxmax()
     if fallen == 0:
         raise ValueError("the loss fell at no learning rate; try a smaller `lowest`. "
                          f"Received: {lowest=}, {highest=}")

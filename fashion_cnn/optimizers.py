@@ -244,7 +244,8 @@ def optimizer(recipe: Recipe,             # names it, with its learning rate and
 def copied_optimizer(own: keras.optimizers.Optimizer, recipe: Recipe, steps_per_epoch: int):
     "A fresh optimizer with the same settings, at the recipe's schedule if it has one."
     config = own.get_config()
-    if recipe.schedule: config["learning_rate"] = learning_rate(recipe, steps_per_epoch)
+    if recipe.schedule or isinstance(config.get("learning_rate"), (int, float)):
+        config["learning_rate"] = learning_rate(recipe, steps_per_epoch)
     return type(own).from_config(config)
 
 # %% ../nbs/optimizers.ipynb #compile-model

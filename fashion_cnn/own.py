@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['ONLY_NAME', 'SCALING', 'NO_COPY', 'from_description', 'description', 'made_again',
            'as_graph', 'layer_names', 'renamed', 'numbered_anew', 'check_input',
-           'own_network', 'unbuilt_copy', 'copies', 'per_image', 'failure', 'wants_rows',
-           'loss_for', 'plain_rate', 'as_fields', 'check_optimizer', 'OwnParts',
-           'with_network', 'with_loss', 'with_optimizer', 'with_callbacks', 'own_parts']
+           'brings_weights', 'own_network', 'unbuilt_copy', 'copies', 'per_image',
+           'failure', 'wants_rows', 'loss_for', 'plain_rate', 'as_fields',
+           'check_optimizer', 'OwnParts', 'with_network', 'with_loss', 'with_optimizer',
+           'with_callbacks', 'check_loss', 'own_parts']
 
 # %% ../nbs/own.ipynb #exports-imports
 import copy, json, re, warnings
@@ -16,11 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .assemble import all_layers, seeded
+from .augment import mixes_labels, pipeline
 from .checkpoint import weights_hash
 from .data import Dataset
 from .files import suggest
 from .models.inference import is_graph
-from .optimizers import OPTIMIZERS
+from .optimizers import OPTIMIZERS, Muon
 from .recipe import Recipe
 import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
@@ -118,16 +120,33 @@ def check_input(model: keras.Model, input_shape: tuple):   # (height, width, cha
                   "scales them: begin with keras.layers.Rescaling(1 / 255)", stacklevel=5)
 
 # %% ../nbs/own.ipynb #own-network
+def brings_weights(make, example: keras.Model, config: dict, seed: int) -> bool:
+    "Whether a function gave its network weights of which a description knows nothing."
+    def weights(make, seed):
+        with seeded(seed): return as_graph(make(), example.input_shape[1:]).get_weights()
+    own, plain = example.get_weights(), weights(lambda: from_description(config), seed)
+    changed = [n for n, pair in enumerate(zip(own, plain)) if not np.array_equal(*pair)]
+    other = weights(make, seed ^ 1) if changed else own
+    return any(np.array_equal(own[n], other[n]) for n in changed)
+
+
 def own_network(model, input_shape: tuple, seed: int):   # a keras.Model, or what makes one
     "A function that makes the network afresh, and its description for the recipe."
     if isinstance(model, keras.Model) and model.weights: return copies(model)
+    if not isinstance(model, keras.Model) and not callable(model):
+        raise TypeError("model must be a keras.Model, or a function without arguments that makes "
+                        f"one; a recipe names those of the library. Received: {model!r}")
     with seeded(seed):
         example = model() if not isinstance(model, keras.Model) else unbuilt_copy(model)
     if not isinstance(example, keras.Model):
         raise TypeError("model must be a keras.Model, or a function without arguments that makes "
                         f"one. Received: {model!r}, which gave {type(example).__name__}")
-    config = numbered_anew(description(as_graph(example, input_shape)))
-    if ONLY_NAME not in config: return lambda: from_description(config), config
+    example = as_graph(example, input_shape)
+    config = numbered_anew(description(example))
+    if ONLY_NAME not in config:
+        if isinstance(model, keras.Model) or not brings_weights(model, example, config, seed):
+            return lambda: from_description(config), config
+        config["weights"] = weights_hash(example)[:16]
     if isinstance(model, keras.Model): raise TypeError(f"{NO_COPY}. Received: {model!r}")
     return lambda: as_graph(model(), input_shape), config
 
@@ -160,14 +179,16 @@ def failure(loss, labels, outputs) -> str:    # empty if it works
     "What is wrong when a loss is tried with made-up labels and outputs."
     try: values = np.asarray(keras.ops.convert_to_numpy(per_image(loss)(labels, outputs)))
     except Exception as error: return (str(error).strip() or type(error).__name__).splitlines()[0]
-    if values.shape[:1] not in ((), (2,)): return f"gives {values.shape} for two images"
+    if values.shape[:1] not in ((), (len(labels),)):
+        return f"gives {values.shape} for {len(labels)} images"
     return "" if np.isfinite(values).all() else "gives a value that is no number"
 
 # %% ../nbs/own.ipynb #wants-rows
 def wants_rows(loss, classes: int) -> bool:
     "Whether a loss takes labels as rows with a single 1, and not as numbers; else an error."
-    outputs = keras.ops.softmax(np.arange(2 * classes, dtype="float32").reshape(2, classes) / 7)
-    numbers = np.array([0, classes - 1], "int32")
+    images = classes + 1    # not as many as classes: rows are not to be taken for columns
+    outputs = np.arange(images * classes, dtype="float32").reshape(images, classes) % 23
+    outputs, numbers = keras.ops.softmax(outputs / 7), np.arange(images, dtype="int32") % classes
     as_rows = failure(loss, np.eye(classes, dtype="float32")[numbers], outputs)
     if not as_rows: return True
     as_numbers = failure(loss, numbers, outputs)
@@ -202,6 +223,7 @@ def as_fields(optimizer: keras.optimizers.Optimizer) -> dict | None:
     kind, config = type(optimizer), optimizer.get_config()
     name, rate = kind.__name__.lower(), config.pop("learning_rate", None)
     if name not in OPTIMIZERS or not isinstance(rate, (int, float)): return None
+    if kind is not (Muon if name == "muon" else type(keras.optimizers.get(name))): return None
     usual = kind().get_config()
     options = {key: value for key, value in config.items() if key != "name" and value != usual[key]}
     return {"optimizer": name, "optimizer_options": options, "learning_rate": plain_rate(rate)}
@@ -267,6 +289,9 @@ def with_loss(recipe: Recipe, loss):   # its name, a Keras loss, or a function
         raise TypeError("loss must be the name of a Keras loss, an object such as "
                         "keras.losses.CategoricalFocalCrossentropy(), or a function (labels, "
                         f"outputs). Received: {loss!r}")
+    if getattr(loss, "reduction", None) == "sum":
+        raise ValueError("a training takes the mean over the images of a batch; leave reduction= "
+                         f"out of the loss. Received: {type(loss).__name__}(reduction='sum')")
     return recipe.replace(own={**recipe.own, "loss": description(loss)}), loss
 
 # %% ../nbs/own.ipynb #own-optimizer-parts
@@ -294,12 +319,27 @@ def with_callbacks(recipe: Recipe, callbacks: list) -> Recipe:
     return recipe
 
 # %% ../nbs/own.ipynb #own-parts
+def check_loss(loss, recipe: Recipe, classes: int):
+    "Refuse a loss that takes no labels, or for which the recipe's smoothing or weights are lost."
+    rows, name = wants_rows(loss, classes), recipe.augmentation
+    mixes = name and mixes_labels(pipeline(name, seed=0, **recipe.augmentation_options))
+    if not rows and (recipe.label_smoothing or mixes):
+        raise ValueError("this recipe smooths or mixes labels, which a loss that takes them as "
+                         "numbers cannot see; take one for rows, such as "
+                         f"'categorical_crossentropy'. Received: {description(loss)}")
+    labels = np.eye(classes, dtype="float32") if rows else np.arange(classes, dtype="int32")
+    outputs = keras.ops.full((classes, classes), 1 / classes)
+    if recipe.balance == "weights" and not len(per_image(loss)(labels, outputs).shape):
+        raise ValueError("balance='weights' weighs the loss of each image, and this one gives a "
+                         "single value: leave its mean over the images out, or take "
+                         f"balance='sampling'. Received: {description(loss)}")
+
+
 def own_parts(recipe: Recipe, data: Dataset, model=None, loss=None, optimizer=None, callbacks=()):
     "The recipe with all that it can write down, and an `OwnParts` with the objects themselves."
     recipe, network = with_network(recipe, data, model)
     recipe, loss = with_loss(recipe, loss)
     recipe, optimizer = with_optimizer(recipe, optimizer)
     recipe = with_callbacks(recipe, callbacks)
-    if loss is not None and recipe.task == "classify":
-        wants_rows(loss, data.classes)   # or an error
+    if loss is not None and recipe.task == "classify": check_loss(loss, recipe, data.classes)
     return recipe, OwnParts(network, loss, optimizer)

@@ -46,7 +46,9 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
 # %% ../nbs/train.ipynb #cell-044
 def fit(model, recipe, batches, validation, checkpoints, saved, progress, callbacks) -> str:
     "Run Keras' fit from where the checkpoint left off (`saved`); returns why it ended."
-    deciding = recipe_callbacks(recipe)
+    plateau = keras.callbacks.ReduceLROnPlateau    # one's own decides by the history, too
+    deciding = recipe_callbacks(recipe) + [each for each in callbacks if isinstance(each, plateau)]
+    callbacks = [each for each in callbacks if not isinstance(each, plateau)]
     checkpoints.resume(model, deciding, saved)
     done = len(checkpoints.history["loss"])
     if checkpoints.stopped or done >= recipe.epochs: return checkpoints.stopped or "finished"
@@ -90,7 +92,8 @@ def about_network(model: keras.Model) -> dict:
     "What a run notes down of its network."
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     counts = {"total": model.count_params(), "trainable": trainable}
-    operations = float(layer_table(model)["MFLOPs"].iloc[-1])
+    try: operations = float(layer_table(model)["MFLOPs"].iloc[-1])
+    except ValueError: return counts    # it takes images of any size, on which they depend
     return {**counts, "MFLOPs": operations} if math.isfinite(operations) else counts
 
 # %% ../nbs/train.ipynb #about-machine
@@ -178,7 +181,7 @@ def train(recipe: Recipe,                    # what to do
     callbacks, folder = checked_callbacks(callbacks, recipe), checked_folder(out)
     data = resolve_data(data, recipe, limit)
     note_unequal(recipe, data)
-    recipe, own = own_parts(recipe, data, model, loss, optimizer, callbacks)
+    with random_states(): recipe, own = own_parts(recipe, data, model, loss, optimizer, callbacks)
     if folder is None:
         with strategy_scope(strategy), random_states(), images_let_go():
             return carry_out(recipe, data, start, None, None, progress, callbacks, limit, own)
@@ -199,5 +202,11 @@ def train_seeds(recipe: Recipe,              # what to do
                 **options,                   # of `train`
                ) -> list[Run]:               # in the order of the seeds
     "The same recipe once for each seed: what differs between the runs is chance."
+    if not hasattr(seeds, "__iter__"):
+        raise TypeError(f"seeds must be a list, such as [0, 1, 2] or range(3). Received: {seeds!r}")
     seeds = list(seeds)[:1] if quick() else list(seeds)
+    if options.get("out") is not None and len(seeds) > 1:
+        raise ValueError("a folder holds one run: train each seed with a folder of its own, "
+                         "train(recipe, data, seed=seed, out=f'runs/trial-seed{seed}'). "
+                         f"Received: out={str(options['out'])!r}, seeds={seeds}")
     return [train(recipe, data, seed=seed, **{"progress": False} | options) for seed in seeds]

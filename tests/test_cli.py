@@ -342,3 +342,18 @@ def test_submit_does_not_number_classes_that_are_other_numbers():
         with pytest.raises(ValueError, match="names"): checked_numbering(run(*names), 0)
     for names in (("0", "1", "2"), ("Shirt", "Bag"), ()): checked_numbering(run(*names), 1)
     with pytest.raises(ValueError, match="names"): checked_numbering(run("1", "2"), 0)
+
+
+@pytest.mark.parametrize("words, says", [
+    (["report", "brief", "--data", "nonexistent"], "this needs --images, too. Received: --data"),
+    (["demo", "--class-names", "a,b"], "this needs --data, too"),
+    (["predict", "brief", "a/x.jpg", "b/x.jpg", "--figures", "out"], "whose names must differ")])
+def test_what_would_be_ignored_or_overwritten_is_refused(words, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 1 and says in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_may_be_named_by_its_file(tmp_path, capsys):
+    recorded("fast")[0].save(tmp_path / "run")
+    assert main(["compare", str(tmp_path / "run" / "run.json"), "ten-minutes"]) == 0 and "fast" in capsys.readouterr().out

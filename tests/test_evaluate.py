@@ -1082,3 +1082,13 @@ def test_a_run_can_answer_a_contest():
     run = run_of()
     run.predict = lambda split: np.eye(3)[[2, 0, 1, 1]]
     assert submission(run, contest(), "C", classes=3).Label.tolist() == [2, 0, 1, 1]
+
+
+def test_runs_and_data_sets_in_the_place_of_evaluations_are_named():
+    from fashion_cnn.compare import difference, mcnemar, paired_bootstrap
+    from fashion_cnn.run import recorded
+    run = recorded("brief")[0]
+    for compare_two in (mcnemar, paired_bootstrap, difference):
+        with pytest.raises(ValueError, match="Comparing needs Evaluations.*Run"): compare_two(run, run)
+    with pytest.raises(ValueError, match="one Evaluation at least"): difference([], [])
+    with pytest.raises(ValueError, match="Pass the name of a split"): Evaluation.from_run(run, {"x": 1})

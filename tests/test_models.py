@@ -639,3 +639,10 @@ def test_a_network_of_such_layers_is_saved_as_kerass_own(tmp_path):
     found = [layer for layer in config["config"]["layers"] if layer["class_name"] == "Conv2D"]
     assert len(found) == 2 and {layer["module"] for layer in found} == {"keras.layers"}
     assert type(keras.saving.load_model(tmp_path / "network.keras").get_layer("conv1")) is keras.layers.Conv2D
+
+
+def test_a_layer_used_twice_cannot_be_drawn_in_rows():
+    x = keras.Input((8, 8, 1))
+    relu = keras.layers.ReLU()
+    y = keras.layers.Conv2D(4, 3)(relu(keras.layers.Conv2D(4, 3)(x)))
+    with pytest.raises(ValueError, match="each layer is drawn once"): draw(keras.Model(x, relu(y)), tool="matplotlib")

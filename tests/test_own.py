@@ -181,3 +181,108 @@ def test_layers_are_numbered_anew_at_any_depth():
     assert rebuilt.count_params() == nested().count_params()
     make, noted = own_network(nested(), SHAPE, 0)
     assert make().output_shape == (None, 22, 22, 2) and len(noted["weights"]) == 16
+
+
+# --- what must not get lost in silence ---------------------------------------------------------------------------------
+
+
+def test_weights_that_a_function_brings_are_kept(data):
+    trained = network()
+    def make():
+        made = network()
+        made.set_weights(trained.get_weights())
+        return made
+    run = train(RECIPE.replace(learning_rate=1e-12), data, model=make, progress=False)
+    assert all(map(lambda one, other: np.allclose(one, other, atol=1e-6), run.model.get_weights(), trained.get_weights()))
+    assert run.recipe.own["model"]["weights"] == weights_hash(trained)[:16]
+
+
+def test_an_optimizer_is_known_by_more_than_its_name():
+    class SGD(keras.optimizers.SGD): pass
+    for mine in (SGD(0.5), keras.optimizers.Muon(0.02)):
+        recipe, kept = with_optimizer(RECIPE, mine)
+        assert kept is mine and recipe.own["optimizer"]
+
+
+def test_the_rate_of_the_recipe_counts_for_an_optimizer_of_ones_own():
+    recipe, mine = with_optimizer(RECIPE, keras.optimizers.Adafactor(0.5))
+    assert recipe.learning_rate == 0.5
+    assert float(copied_optimizer(mine, recipe.replace(learning_rate=1e-6), 10).learning_rate) == pytest.approx(1e-6)
+
+
+def mean_of_rows(labels, outputs): return keras.ops.mean(of_rows(labels, outputs))
+
+
+@pytest.mark.parametrize("fields, loss, words", [
+    ({"label_smoothing": 0.4}, "sparse_categorical_crossentropy", "smooths or mixes labels"),
+    ({"augmentation": "cutmix"}, of_numbers, "smooths or mixes labels"),
+    ({"balance": "weights"}, mean_of_rows, "gives a single value"),
+    ({}, keras.losses.CategoricalCrossentropy(reduction="sum"), "leave reduction= out")])
+def test_a_loss_for_which_a_setting_would_be_lost_is_refused(data, fields, loss, words):
+    with pytest.raises(ValueError, match=words): train(RECIPE.replace(**fields), data, model=network, loss=loss, progress=False)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10, 30])
+def test_a_loss_for_numbers_is_known_with_any_number_of_classes(classes):
+    def loss(labels, outputs):
+        chosen = keras.ops.one_hot(keras.ops.cast(labels, "int32"), classes)
+        return -keras.ops.sum(chosen * keras.ops.log(outputs), axis=-1)
+    assert not wants_rows(loss, classes) and wants_rows(of_rows, classes)
+
+
+def of_any_size():
+    x = keras.Input((None, None, 1))
+    y = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(layers.Rescaling(1 / 255)(x)))
+    return keras.Model(x, layers.Dense(10, activation="softmax")(y))
+
+
+def of_two_outputs():
+    inner = keras.Input(SHAPE)
+    pair = keras.Model(inner, [layers.Conv2D(2, 3)(inner), layers.Conv2D(2, 3)(inner)])
+    x = keras.Input(SHAPE)
+    y = layers.Flatten()(layers.Add()(pair(layers.Rescaling(1 / 255)(x))))
+    return keras.Model(x, layers.Dense(10, activation="softmax")(y))
+
+
+@pytest.mark.parametrize("make", [of_any_size, of_two_outputs])
+def test_networks_of_any_size_and_of_several_outputs_inside_give_a_run(data, make, tmp_path):
+    run = train(RECIPE, data, model=make, out=tmp_path / "run", progress=False)
+    assert run.stopped == "finished" and run.parameters["total"] == make().count_params()
+
+
+def test_what_makes_no_network_is_refused_in_words(data):
+    with pytest.raises(TypeError, match="a recipe names those of the library"): train(RECIPE, data, model="deeper", progress=False)
+
+
+def test_the_callers_chance_stays_as_it_was(data):
+    for work in (lambda: train(RECIPE, data, model=network, progress=False), lambda: find_learning_rate(RECIPE, data, model=network, steps=10)):
+        np.random.seed(123)
+        before = np.random.get_state()[1].copy()
+        work()
+        assert np.array_equal(np.random.get_state()[1], before)
+
+
+def test_the_finder_bears_losses_below_zero_and_says_when_there_is_none(data):
+    trial = find_learning_rate(RECIPE, data, model=network, loss="cosine_similarity", steps=40)
+    assert trial.loss.iloc[0] < 0 and len(trial) > 5
+    def nothing(labels, outputs): return keras.ops.sum(labels * 0 + float("nan"), axis=-1)
+    with pytest.raises(ValueError): find_learning_rate(RECIPE, data, model=network, loss=nothing, steps=40)
+
+
+def test_the_finder_begins_where_a_training_would(data):
+    run = train(RECIPE, data, model=network, progress=False)
+    begun, anew = (find_learning_rate(RECIPE, data, model=network, start=start, steps=40) for start in (run, None))
+    assert begun.loss.iloc[0] < anew.loss.iloc[0]
+
+
+def test_seeds_are_a_list_and_each_has_its_folder(data, tmp_path):
+    with pytest.raises(TypeError, match=r"such as \[0, 1, 2\]"): train_seeds(RECIPE, data, 3, model=network)
+    with pytest.raises(ValueError, match="a folder holds one run"): train_seeds(RECIPE, data, [0, 1], model=network, out=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_images_of_a_dictionary_are_all_used_or_refused(data):
+    x, y = data.train.x, data.train.y
+    for spare in ({"x_val": x, "y_val": y}, {"x_test": x}):
+        with pytest.raises(ValueError, match=f"not used: the keys {', '.join(spare)}"):
+            train(RECIPE, {"x_train": x, "y_train": y, **spare}, model=network, progress=False)

@@ -33,6 +33,11 @@ def test_tuples_and_lists_make_the_same_recipe():
     ({"learning_rate": 0}, "above 0"), ({"learning_rate": float("nan")}, "above 0"), ({"learning_rate": "fast"}, "above 0"),
     ({"keep": "bets"}, "'best'"), ({"monitor": "val_los"}, "'val_loss'"), ({"seed": -1}, "at least 0"),
     ({"schedule": {"name": "cosinus"}}, "'cosine'"), ({"schedule": {"name": "plateau", "patienc": 3}}, "'patience'"),
+    *[({"schedule": {"name": "steps", **wrong}}, "must be") for wrong in ({"after": [3, 1], "factors": [0.1, 0.01]},
+                                                                         {"after": [1], "factors": [-0.1]}, {"after": [-1], "factors": [0.1]})],
+    *[({"schedule": wrong}, "must be") for wrong in ({"name": "cosine", "final": -1.0}, {"name": "cosine", "warmup_epochs": -1},
+      {"name": "one-cycle", "rise": 1.5}, {"name": "cosine-restarts", "multiply": 0}, {"name": "plateau", "factor": -1.0})],
+    ({"early_stopping": -1}, "a number from 0 up"),
     ({"early_stopping": {"patiense": 3}}, "'patience'"),
     ({"early_stopping": {"monitor": "val_acc"}}, "'val_accuracy'"), ({"seed": 1.5}, "whole number"), ({"learning_rates": 1}, "'learning_rate'")])
 def test_bad_recipes_are_refused_with_a_hint(change, says):

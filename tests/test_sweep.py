@@ -306,3 +306,14 @@ def test_recorded_sweeps_are_what_their_plans_say(name):
     assert len(found.runs) == len(combinations(plan["grid"])) >= 48
     assert found.runs[0].data["source"].startswith("Fashion-MNIST") and found.runs[0].data["images"] == {"train": plan["limit"], "validation": plan["limit"], "test": 0}
     assert all(len(run.history["val_accuracy"]) == plan["recipe"].epochs and np.isfinite(run.history["loss"]).all() for run in found.runs)
+
+
+def test_short_forms_numpy_and_other_things_in_a_grid(data, tmp_path):
+    from fashion_cnn.sweep import with_settings
+    changed = with_settings(RECIPE, {"schedule": "cosine", "schedule.warmup_epochs": 2})
+    assert changed.schedule["name"] == "cosine" and changed.schedule["warmup_epochs"] == 2
+    assert combinations({"batch_size": np.array([32, 64])}) == combinations({"batch_size": [32, 64]})
+    json.dumps(combinations({"learning_rate": np.geomspace(1e-3, 1e-1, 3), "seed": [np.int64(1)]}))
+    with pytest.raises(TypeError, match="recipe must be a Recipe.*'deeper'"): sweep("deeper", {"seed": [0]}, data, out=tmp_path / "a")
+    with pytest.raises(TypeError, match="data must be a Dataset.*tuple"): sweep(RECIPE, {"seed": [0]}, (data.train.x, data.train.y), out=tmp_path / "a")
+    assert not (tmp_path / "a").exists()

@@ -315,6 +315,18 @@ def test_more_epochs_continue(data, tmp_path):
         train(recipe, data, epochs=2, out=tmp_path / "run")
 
 
+def test_a_plateau_of_ones_own_resumes_in_the_same_state(data, tmp_path):
+    recipe = RECIPE.replace(schedule=None, early_stopping=None, epochs=5)
+    def rates(**options):
+        plateau = keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, patience=1, min_delta=100.0)
+        return train(recipe, data, progress=False, callbacks=plateau, **options)
+    whole = rates()
+    rates(epochs=3, out=tmp_path / "run")
+    again = rates(out=tmp_path / "run")
+    assert len(set(whole.history["learning_rate"])) > 2
+    assert again.history["learning_rate"] == whole.history["learning_rate"] and again.weights_hash == whole.weights_hash
+
+
 def test_early_stopping_resumes_in_the_same_state(data, tmp_path):
     "No improvement is ever large enough, so the third epoch is the last, whether or not the process ended before it."
     recipe = RECIPE.replace(early_stopping={"patience": 2, "min_delta": 1e6}, epochs=6)

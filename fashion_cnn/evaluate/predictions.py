@@ -91,6 +91,9 @@ class Predictions:
                  **about,       # fields to change: class_names, source, name, seed
                 ):
         "What a run stored of a split, or what a run or model says of labelled images given now."
+        if not isinstance(split, str) and not hasattr(split, "y"):
+            refuse("Pass the name of a split, or a labelled Split such as data.test.",
+                   type(split).__name__)
         if hasattr(model, "recipe"):
             recipe, data = checked_classifier(model).recipe, model.data
             known = dict(class_names=data["class_names"], name=recipe.name, seed=recipe.seed)

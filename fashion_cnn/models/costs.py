@@ -52,7 +52,9 @@ def layer_table(model: keras.Model,  # built
     import pandas as pd
     costs = ["parameters", "trainable", "MFLOPs"]
     rows = [{"layer": layer.name, "type": type(layer).__name__,
-             "output": shape_text(layer.output.shape), "parameters": layer.count_params(),
+             "output": " and ".join(shape_text(each.shape)
+                                    for each in keras.tree.flatten(layer.output)),
+             "parameters": layer.count_params(),
              "trainable": size(layer.trainable_weights), "MFLOPs": operations(layer) / 1e6}
             for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     table = pd.DataFrame(rows)

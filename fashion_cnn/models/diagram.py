@@ -42,6 +42,10 @@ def row_of_each(feeds: dict) -> dict:
     "The row of each layer: one below the lowest layer that feeds it."
     row = {}
     for name, above in feeds.items():
+        if set(above) - set(row):
+            raise ValueError("each layer is drawn once, and this one is fed by layers after it: "
+                             "give each use a layer of its own, or take tool='graphviz'. "
+                             f"Received: {name!r}, fed by {', '.join(above)}")
         row[name] = 1 + max((row[source] for source in above), default=-1)
     return row
 
