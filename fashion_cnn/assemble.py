@@ -120,7 +120,7 @@ def check_splits(data: Dataset):
 # %% ../nbs/assemble.ipynb #resolve-data-all
 def resolve_data(data,                      # a `Dataset`, what `load` takes, or arrays (x, y)
                  recipe: Recipe,            # says how validation images are set apart
-                 limit: int | None = None,  # at most so many images in each split
+                 limit: int | None = None,  # at most this many images in each split
                 ) -> Dataset:
     "The data set, loaded if need be, with images to learn from and images to choose by."
     options = {"split": recipe.split, "validation_split": recipe.validation_split}

@@ -225,7 +225,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def last(self) -> keras.callbacks.Callback:
-        "What stands behind all other callbacks and notes the rate an epoch is trained with."
+        "The callback that comes after all others and notes the rate an epoch is trained with."
         return keras.callbacks.LambdaCallback(on_epoch_begin=self.note_rate)
 
     def keep(self, epoch, values, stopped):

@@ -166,7 +166,7 @@ def shared_options() -> dict:   # name or flag -> keywords of add_argument
                  "help": "a recipe; fashion-cnn recipes lists them"},
         "--epochs": {"type": positive, **instead},
         "--seed": {"type": seed_number, **instead},
-        "--limit": {"type": positive, "help": "at most so many images in each split"},
+        "--limit": {"type": positive, "help": "at most this many images in each split"},
         "--data": {"help": OF_RECIPE},
         "--weights": {"metavar": "FILE", "help": WEIGHTS_HELP},
         "--start": {"metavar": "RUN", "help": START_HELP},
@@ -229,12 +229,12 @@ def many_commands(command):   # `command(name, function, help, *shared)` adds on
     add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
     add("--with-weights", action="store_true", help="record the weights too, in half precision")
     add("--epochs", type=positive, help=f"fewer than the recipe's, {short}")
-    add("--limit", type=positive, help=f"at most so many images in each split, {short}")
+    add("--limit", type=positive, help=f"at most this many images in each split, {short}")
     add("--out", default="runs", help="folder in which unfinished runs wait (default: runs)")
 
 # %% ../nbs/cli.ipynb #judging-commands
 def judging_commands(command):   # `command(name, function, help, *shared)` adds one
-    "Arguments of evaluate, compare and report."
+    "Arguments of evaluate, predict, compare and report."
     add = command("evaluate", evaluate_run, "judge a saved run", "run", "--split",
                   *READING).add_argument
     add("--data", help=f"judge on other images: {DATA_HELP}")

@@ -116,7 +116,7 @@ def absolute_source(source: str) -> str:   # name of a data set, or a path
 
 # %% ../nbs/commands.ipynb #demo-data
 def demo_data(source: str | None,   # name or path; None: Fashion-MNIST, else sketches
-              limit: int | None,    # at most so many images in each split
+              limit: int | None,    # at most this many images in each split
               **options,            # of `load`
              ):                     # name and `Dataset`
     "The data set asked for, else Fashion-MNIST, else sketches, with the reason."

@@ -45,9 +45,9 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
                        *,
                        lowest: float = 1e-6,         # first learning rate
                        highest: float = 1.0,         # last one, if the loss has not exploded before
-                       steps: int = 100,             # at most so many, and factors between the two
+                       steps: int = 100,             # at most; factors between the two
                        seed: int | None = None,      # instead of the recipe's
-                       limit: int | None = None,     # at most so many images
+                       limit: int | None = None,     # at most this many images
                        start=None,                   # trained weights to go on from, as in `train`
                        **own,                        # `model`, `loss`, `optimizer`, as of `train`
                       ):                             # DataFrame of learning_rate, loss, smoothed

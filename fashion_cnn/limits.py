@@ -104,7 +104,7 @@ def inflate(content: bytes,   # compressed by zlib
     return raw
 
 # %% ../nbs/limits.ipynb #check-directory
-ENTRY = 4096     # bytes that one file in an archive counts for, beside its content
+ENTRY = 4096     # bytes that one file in an archive counts for, besides its content
 TAIL = 2 ** 26   # bytes at the end of a zip file that its directory may take
 
 

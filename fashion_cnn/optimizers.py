@@ -104,7 +104,7 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
 def checked_callbacks(callbacks,        # Keras' callbacks: one, several, or None
                       recipe: Recipe,   # whose schedule may leave the learning rate to them
                      ) -> list[keras.callbacks.Callback]:
-    "One's own callbacks as a list; others than Keras' are refused."
+    "Your own callbacks as a list; any that are not Keras' are refused."
     known = keras.callbacks
     several = hasattr(callbacks, "__iter__") and not isinstance(callbacks, (str, known.Callback))
     own = list(callbacks) if several else [] if callbacks is None else [callbacks]

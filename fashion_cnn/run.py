@@ -273,8 +273,8 @@ class Run:
     def recalls(self, split: str = "validation") -> dict:   # class -> 0 to 1; None: no images
         "Of the images of each class in a split, the share that is called so."
         if split not in self.probabilities:
-            raise ValueError(f"this run keeps predictions of {', '.join(self.probabilities)} or "
-                             f"nothing. Received: {split!r}")
+            raise ValueError(f"this run keeps predictions of "
+                             f"{', '.join(self.probabilities) or 'nothing'}. Received: {split!r}")
         labels, right = self.labels[split], self.probabilities[split].argmax(1)
         right = right == labels
         return {name: float(right[labels == number].mean()) if (labels == number).any() else None

@@ -88,7 +88,7 @@ def check_run(content):   # what a JSON file holds
 def check_predictions(labels: dict,         # split -> array
                       probabilities: dict,  # split -> array
                       classes: int):
-    "Refuse predictions that do not fit to each other, or to so many classes."
+    "Refuse predictions that do not fit each other, or the number of classes."
     for split, y in labels.items():
         whole = y.dtype.kind in "iu" and y.ndim == 1
         if not whole or y.min(initial=0) < 0 or y.max(initial=0) >= classes:

@@ -117,7 +117,7 @@ def objective(recipe: Recipe,              # what all trials have in common
               data: Dataset | str | Path,  # images, or what `load` takes, without test images
               *,
               out: str | Path,             # folder of the search, with one folder for each setting
-              limit: int | None = None,    # at most so many images in each split
+              limit: int | None = None,    # at most this many images in each split
              ):                            # function of a trial: validation accuracy (or error)
     "What `Study.optimize` of Optuna takes: train with suggested settings, say how good they are."
     check_space(space)

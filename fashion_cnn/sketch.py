@@ -400,7 +400,7 @@ def _labels(labels):
 def draw(labels,         # class numbers 0 to 9, integers (N,)
          seed: int = 0,  # 0 or more; another seed, other garments
          ranges=None,    # a changed copy of `RANGES`; None: `RANGES` itself
-        ) -> np.ndarray: # uint8 (N, 28, 28, 1), 0 is the empty ground
+        ) -> np.ndarray: # uint8 (N, 28, 28, 1), 0 is the empty background
     "One garment per label; picture i depends only on its label, i, the seed and the ranges."
     labels, seed = _labels(labels), _seed(seed)
     images = np.zeros((len(labels), 28, 28, 1), np.uint8)

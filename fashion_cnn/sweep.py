@@ -298,7 +298,7 @@ def sweep(recipe: Recipe,              # what all runs have in common
           data: Dataset | str | Path,  # images, or what `load` takes; the test images are left out
           *,
           out: str | Path,             # folder of the sweep, with one folder for each setting
-          limit: int | None = None,    # at most so many images in each split
+          limit: int | None = None,    # at most this many images in each split
           n_jobs: int | None = None,   # trainings at a time; -1: one on each core; None: joblib's
           backend: str | None = None,  # of joblib, e.g. 'loky' or 'dask'; None: the one in force
           progress: bool = True,       # show a bar

@@ -165,7 +165,7 @@ def train(recipe: Recipe,                    # what to do
           *,
           epochs: int | None = None,         # instead of the recipe's
           seed: int | None = None,           # instead of the recipe's
-          limit: int | None = None,          # at most so many images in each split
+          limit: int | None = None,          # at most this many images in each split
           out: str | Path | None = None,     # folder for checkpoint and run; None: only in memory
           resume: bool = True,               # go on with what is in `out`; False starts over
           progress: bool = True,             # show a bar

@@ -288,7 +288,7 @@ def load(source,                  # a name of `sources()`, or the path of a file
          test_split=0.1,           # fraction of all, where no test set lies there
          split="stratified",      # or an assignment's own scheme, "A" to "E", without the fractions
          seed=0,                  # of the split; A always uses 0 and C 42, as they did
-         limit=None,              # at most so many images in each split, one of each class at least
+         limit=None,              # at most this many in each split, one of each class at least
          path=None,               # where a named source lies, instead of looking for it
          class_names=None,        # names in the order of the labels, or the words in their order
          image_size=None,         # (height, width) to bring pictures of different sizes to

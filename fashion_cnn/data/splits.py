@@ -211,7 +211,7 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
                 test_split=0.1,     # fraction of all images for the test, if no official test set
                 split="stratified",  # or a letter "A" to "E", an assignment's own scheme
                 seed=0,             # of the split
-                limit=None,         # at most so many images in each split, one of each class
+                limit=None,         # at most this many images in each split, one of each class
                 first=0,            # the lowest label: 1 where labels count from 1
                 ) -> Dataset:       # uint8 images, int64 labels
     "A data set from arrays in memory; ValueError where pixels, labels or shapes do not fit."

@@ -22,7 +22,7 @@ from ..limits import MAX_BYTES, check_size
 
 # %% ../../nbs/data/tables.ipynb #cell-071
 BLOCK_BYTES = 4 * 2 ** 20  # bytes of text read at a time
-ROW = 512                  # bytes that a line counts for, beside its pixels
+ROW = 512                  # bytes that a line counts for, besides its pixels
 
 
 def line_blocks(file):

@@ -75,7 +75,7 @@ def nearly(given, wanted, distance: float = 0.0) -> str:   # 0: two in a hundred
     return ""
 
 # %% ../../nbs/exercises/judges.ipynb #number
-NEITHER = "That is another number, and none of the usual slips led to it; `.hint()` helps further."
+NEITHER = "That is not the number, and none of the usual slips led to it; `.hint()` helps further."
 
 def number(tolerance: float = 0.0,   # how far from the right value is still right
           ) -> Callable:             # a judge

@@ -41,7 +41,7 @@ layer_shapes.mistake(padded=(7, 7, 32), first_channels=(5, 5, 16), multiplied=(5
 
 # %% ../../nbs/exercises/lesson1.ipynb #convolution-inputs
 def image_and_kernel(rng):
-    "An image and a kernel, of any size, neither of them square; the kernel may be as wide as it."
+    "An image and a kernel of any size; the kernel may be as high as the image, but not as wide."
     height, width = rng.integers(1, 5), rng.integers(1, 5)
     rows, columns = height + rng.integers(0, 7), width + rng.integers(1, 7)
     return rng.normal(size=(rows, columns)), rng.normal(size=(height, width))
@@ -135,7 +135,7 @@ within_budget = network(
      lambda model: convolution_count(model) == 2),
     ("It learns too many numbers: most of them sit where a dense layer meets a large picture, so "
      "pool before you flatten, or average.", lambda model: trainable_count(model) <= 5_000),
-    ("What comes out are not probabilities: each row must be at least 0 and sum to 1, also for raw "
+    ("The outputs are not probabilities: none may be below 0, and rows must sum to 1, also for raw "
      "pixels.", sums_to_one),
     ("All images get the same answer, so the network does not look at them.", sees_images),
     finding=lambda model: f"Yours learns {trainable_count(model):,} numbers.")

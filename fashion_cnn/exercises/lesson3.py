@@ -118,8 +118,8 @@ def wrapped(answer, augmentation, network):
     except Wrong as wrong:
         try: call(answer, layers.Identity(), network)
         except Wrong: raise wrong
-        raise Wrong("The augmentation is given something else than the images. Does it stand "
-                    "behind the network? It belongs in front of it.") from wrong
+        raise Wrong("The augmentation is given something other than the images. Does it "
+                    "come after the network? It belongs in front of it.") from wrong
 
 def wraps(answer, exercise):
     "The judge of 3.6."

@@ -151,8 +151,8 @@ CLASS_PAGE = HEAD + """
 {{ late }} late{% endif %}.</p>
 <img src="{{ picture }}" alt="For each exercise how many answers were right, wrong or missing">
 <h2>What was misunderstood</h2>
-<p>Of those whose answer could be judged, so many made a mistake that is known. Other wrong answers
-stand on the students' pages only.</p>
+<p>Of those whose answer could be judged, this many made a known mistake. Other wrong answers
+are on the students' pages only.</p>
 <table><tr><th>students</th><th>exercise</th><th>what they were told</th><th>read</th></tr>
 {% for each in mistakes %}<tr><td class="number">{{ each.count }} of {{ each.of }}</td>
 <td>{{ each.exercise }} {{ each.idea }}</td><td>{{ each.sentence }}</td>

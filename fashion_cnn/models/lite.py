@@ -59,7 +59,7 @@ STAGES = ((1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3)
 @register((224, 224, 3), 1000)
 def efficientnet_lite0(input_shape: tuple,       # (height, width, channels)
                        classes: int,             # how many
-                       size: int | None = None,  # enlarge to so many pixels; None: as they are
+                       size: int | None = None,  # enlarge to this many pixels; None: as they are
                        dropout: float = 0.2,     # before the last layer, in training
                       ) -> keras.Model:          # raw pixels in, probabilities out
     "EfficientNet-Lite0 (after Tan and Le, 2019): sixteen inverted residual blocks."

@@ -17,7 +17,7 @@ from .speed import Conv2D
 # %% ../../nbs/models/slim.ipynb #mirror-images
 @keras.saving.register_keras_serializable("fashion_cnn")
 class BesideMirrorImages(layers.Layer):
-    "At inference, puts the mirror images behind the images of the batch; in training nothing."
+    "At inference, puts the mirror images after the images of the batch; in training nothing."
 
     def call(self, images, training=False):
         if training: return images

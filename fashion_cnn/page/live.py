@@ -100,7 +100,7 @@ def features_of(model,    # the model of `layer_list`, ending in average, dense
 # %% ../../nbs/page/live.ipynb #mistakes
 def spread_mistakes(labels,          # int (N,)
                     probabilities,   # float (N, K)
-                    count: int,      # at most so many
+                    count: int,      # at most this many
                    ) -> np.ndarray:  # places among the N, the first of each kind first
     "Where the answers are wrong: every kind of confusion in turn, in each the surest first."
     called = probabilities.argmax(1)
@@ -146,7 +146,7 @@ def contact_sheet(images,        # uint8 (N, H, W, 1)
     return file.getvalue()
 
 # %% ../../nbs/page/live.ipynb #test-answers
-MISTAKES = 300    # at most so many are shown
+MISTAKES = 300    # at most this many are shown
 KNOWN = 10_000    # training images that say how much the classes spread
 
 def test_answers(run,       # with a model that `layer_list` knows

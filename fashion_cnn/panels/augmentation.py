@@ -89,7 +89,7 @@ def augment_knobs() -> dict:
     from fashion_cnn.augment import FILL_MODES, PIPELINES
     real, pair = widgets.FloatSlider, widgets.FloatRangeSlider
     start = defaults_of(PIPELINES["garments"])
-    degrees = "Degrees, up to so much to either side"
+    degrees = "Largest angle to either side, degrees"
     sigma = "Width of the Gaussian that smooths the warp (sigma), pixels"
     knobs = {
         "rotation": (real, "rotation", degrees, {"max": 45, "step": 1}),

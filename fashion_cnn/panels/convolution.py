@@ -141,7 +141,7 @@ def draw_map(ax, values, title, corner, size, pads=((0, 0), (0, 0))):   # values
 DIGITS = {3: 4, 5: 3}   # that can be told apart in a square, by the width of the grid; beyond: 2
 
 def number_text(value, whole, digits=4):   # `whole`: whether all numbers beside it are
-    "A number with so many digits that count, short enough for a small square."
+    "A number with this many significant digits, short enough for a small square."
     if not np.isfinite(value): return ""
     if whole or abs(value) >= 10 ** digits: return f"{value:.0f}"
     if abs(value) < 5e-6: return "0"

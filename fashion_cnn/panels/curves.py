@@ -227,7 +227,7 @@ def curves(runs,                        # a `Run`, or a list: seeds and recipes 
            epochs: tuple = None,        # first and last epoch to show, from 1; None for all
            smoothing: float = 0.0,      # weight of the past, 0 to below 1
            log: bool = False,           # logarithmic scale for loss, learning rate and seconds
-           every: int = 1,              # show every so many epochs
+           every: int = 1,              # show every n-th epoch, the first and the last
            bands: bool = True,          # what belongs together as one curve with a band
            by: str = None,              # field of the recipe: runs of one value belong together
           ) -> Figure:

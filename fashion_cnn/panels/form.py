@@ -180,7 +180,7 @@ class RecipeForm:
         return self.loaded[name]
 
     def limit(self) -> int | None:   # None: all
-        "At most so many images in each split."
+        "The most images to take from each split."
         return SIZES[self.knobs["size"].value]
 
     def shape(self) -> tuple:   # (height, width, channels), classes, training images

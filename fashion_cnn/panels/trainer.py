@@ -68,7 +68,7 @@ def watcher(trainer):   # a `Trainer`; a keras.callbacks.Callback
 
 # %% ../../nbs/panels/trainer.ipynb #stop-after
 def stop_after(epochs: int):   # a keras.callbacks.Callback, for `train(..., callbacks=)`
-    "Stop after so many epochs, however many are planned."
+    "Stop after this many epochs, however many are planned."
     import keras
     class StopAfter(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -111,7 +111,7 @@ class Trainer:
         return self.fit()
 
     def go_on(self, more) -> Run:   # `more`: epochs
-        "Train on, as if so many epochs more had been asked for at the beginning."
+        "Train on, as if this many more epochs had been asked for at the beginning."
         stopped = self.run.stopped if self.run else "interrupted"
         self.recipe = lengthened(self.recipe, self.finished, more, stopped)
         self.until = min(self.finished + more, self.recipe.epochs)

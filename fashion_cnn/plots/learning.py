@@ -118,7 +118,7 @@ def draw_curves(ax, groups, metric, every):
 
 # %% ../../nbs/plots/learning.ipynb #cell-031
 def learning_curves(run,             # a `Run`, or a list of runs: seeds or recipes
-                    every: int = 1,  # show every so many epochs, and the last
+                    every: int = 1,  # show every n-th epoch, the first and the last
                    ) -> Figure:      # loss at the left, accuracy at the right, by epoch
     "Loss and accuracy of training and validation by epoch, with the best epoch marked."
     runs = as_runs(run)
@@ -145,7 +145,7 @@ def draw_together(ax, group, every):
 
 # %% ../../nbs/plots/learning.ipynb #curves-together-final
 def curves_together(run,             # a `Run`, or runs of one recipe with several seeds
-                    every: int = 1,  # show every so many epochs, and the last
+                    every: int = 1,  # show every n-th epoch, the first and the last
                     ax=None,         # draw into this Matplotlib axes
                    ) -> Figure:      # four curves over the epochs
     "Loss and accuracy of training and validation by epoch, on one axis."
@@ -197,7 +197,7 @@ def label_paths(ax):
 
 # %% ../../nbs/plots/learning.ipynb #cell-035
 def loss_accuracy(runs,            # a `Run`, or a list of runs: seeds or recipes
-                  every: int = 1,  # show every so many epochs, and the last
+                  every: int = 1,  # show every n-th epoch, the first and the last
                   ax=None,         # draw into this Matplotlib axes
                  ) -> Figure:      # accuracy over loss, one point per epoch
     "The way of a training through loss and accuracy, training and validation."
@@ -224,7 +224,7 @@ def changes_text(first, second):
 # %% ../../nbs/plots/learning.ipynb #cell-039
 def side_by_side(first,           # a `Run`, or runs of one recipe with several seeds
                  second,          # the same of another recipe
-                 every: int = 1,  # show every so many epochs, and the last
+                 every: int = 1,  # show every n-th epoch, the first and the last
                 ) -> Figure:      # a column for each, loss above accuracy, on shared scales
     "Two trainings next to each other, and in what their recipes differ."
     sides = [as_runs(first), as_runs(second)]
@@ -276,7 +276,7 @@ def split_curves(runs, split, prefix, metric, every, ax):
 # %% ../../nbs/plots/learning.ipynb #validation-curves-2
 def validation_curves(runs,                      # a `Run`, or a list: seeds and recipes
                       metric: str = "accuracy",  # or 'loss'
-                      every: int = 1,            # show every so many epochs, and the last
+                      every: int = 1,            # show every n-th epoch, the first and the last
                       ax=None,                   # draw into this Matplotlib axes
                      ) -> Figure:                # one curve per recipe
     "The validation curves of all recipes in one figure."
@@ -285,7 +285,7 @@ def validation_curves(runs,                      # a `Run`, or a list: seeds and
 # %% ../../nbs/plots/learning.ipynb #training-curves
 def training_curves(runs,                        # a `Run`, or a list: seeds and recipes
                     metric: str = "loss",        # or 'accuracy'
-                    every: int = 1,              # show every so many epochs, and the last
+                    every: int = 1,              # show every n-th epoch, the first and the last
                     ax=None,                     # draw into this Matplotlib axes
                    ) -> Figure:                  # one curve per recipe
     "The training curves of all recipes in one figure."
@@ -293,7 +293,7 @@ def training_curves(runs,                        # a `Run`, or a list: seeds and
 
 # %% ../../nbs/plots/learning.ipynb #cell-045
 def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
-               every: int = 1,  # show every so many epochs, and the last
+               every: int = 1,  # show every n-th epoch, the first and the last
               ) -> Figure:      # one row per recipe: loss, accuracy, accuracy over loss
     "The learning curves of many recipes as a grid."
     runs = as_runs(runs)
@@ -405,7 +405,7 @@ def seed_lines(values: dict,         # kind -> one sequence of numbers for each 
                caption: str,         # which data, how many images, how many seeds
                xlabel: str,          # what is counted below, from `first` on
                ylabel: str,          # what the numbers are
-               first: int = 1,       # of the first number
+               first: int = 1,       # position of the first number
                log: bool = False,    # a logarithmic scale at the left
                ax=None,              # draw into this Matplotlib axes
               ) -> Figure:           # a line for each seed, a colour for each kind

@@ -87,7 +87,7 @@ def png(figure: Figure,    # any matplotlib figure
 
 # %% ../../nbs/plots/style.ipynb #with-few-colours-final
 def _with_few_colours(image, error):
-    "The image with 32 colours, or with as many of 256 as keep each of them close to what it was."
+    "The image with as few colours, from 32 to 256, as keep each pixel close to what it was."
     from PIL import Image, ImageChops
     for colours in (32, 64, 128, 256):
         reduced = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
