@@ -102,7 +102,7 @@ def test_a_site_without_the_library_says_so(browser, tmp_path_factory, file):
         tab = Tab(browser, address)
         tab.page.locator("summary", has_text="Your model").click()
         tab.page.locator("input[name=model]").set_input_files(file)
-        tab.page.get_by_text("without the library that opens models").wait_for()
+        tab.page.get_by_text("The library that opens models could not be loaded").wait_for()
         tab.context.close()
 
 
