@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,18 @@ def test_npy_round_trip(tmp_path_factory, split):
         assert set(theirs) == {"features", "id"} and read(path).ids.tolist() == white.ids.tolist()
     else:
         assert set(theirs) == {"features", "target"} and theirs["target"].min() == 1
+
+
+def test_the_pixels_of_a_course_file_stand_in_memory_once(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (4000, 28, 28, 1), dtype=np.uint8)
+    save_npy(Split(x, np.zeros(4000, np.int64)), tmp_path / "course.npy")
+    tracemalloc.start()
+    try:
+        split = read(tmp_path / "course.npy")
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (split.x == x).all() and most < 1.4 * x.size * 8
 
 
 @relaxed

@@ -80,7 +80,8 @@ PICKLES = {
     "many values": (b"\x80\x02](" + b"K\x01" * (1_050_000 // SCALE) + b"e.", "more than [0-9,]+ values"),
     "equal hashes": (b"\x80\x02}(" + b"".join(b"\x8a\x0a" + ((k + 2) * (2 ** 61 - 1)).to_bytes(10, "little") + b"N" for k in range(20_000)) + b"u.", "keys in a pickle"),
     "copies": (b"\x80\x02(X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"q\x000" + b"c_codecs\nencode\nq\x01(h\x00U\x06latin1tq\x020" + b"h\x01h\x02R" * (1_000 // SCALE) + b"t.", "bytes of memory"),
-    "large text": (b"\x80\x02\x8e" + struct.pack("<Q", 1 << 40) + b"a.", "truncated|damaged")}
+    "large text": (b"\x80\x02\x8e" + struct.pack("<Q", 1 << 40) + b"a.", "truncated|damaged"),
+    "large frame": (b"\x80\x04\x95" + struct.pack("<Q", 1 << 33) + b"}.", "truncated|damaged")}
 
 
 @pytest.mark.parametrize("name", PICKLES)

@@ -285,7 +285,7 @@ def _row(cells, names, line):
 def block_rows(block, columns, line):
     "Ids, labels and pixels (uint8, or float32 if there are fractions) of some lines."
     plain = block.replace(b'"', b"") if b'"' in block else block
-    padded = columns.id == 0 and re.search(rb"(?m)^0\d", plain)    # 00017 is an Id, and not 17
+    padded = columns.id == 0 and re.search(rb"\n0\d", b"\n" + plain)   # 00017 is an Id, not 17
     values = None if padded else digits_of(plain, len(columns.names), columns.separator)
     if values is None:
         ids, labels, pixels = patient_rows(block, columns, line)
