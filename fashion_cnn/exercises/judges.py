@@ -300,7 +300,8 @@ def outputs_of(model, images: np.ndarray) -> np.ndarray:   # raw pixels (N, heig
 
 def layers_within(model) -> list:   # a Keras model, or a layer that holds others
     "The layers of a model, and those of the models and layers within it."
-    layers = getattr(model, "layers", None) or model._flatten_layers(False, recursive=False)
+    import keras
+    layers = getattr(model, "layers", None) or keras.Model.layers.fget(model)
     return [layer for child in layers for layer in (child, *layers_within(child))]
 
 # %% ../../nbs/exercises/judges.ipynb #network
