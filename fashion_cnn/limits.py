@@ -7,7 +7,7 @@ __all__ = ['MAX_BYTES', 'OUTER', 'PIECE', 'ENTRY', 'TAIL', 'VALUES', 'KEYS', 'DE
            'most_bytes', 'unpacked_from', 'check_size', 'regular_file', 'open_packed',
            'read_whole', 'inflate', 'check_directory', 'promised_entries', 'open_zip',
            'npy_header', 'check_length', 'open_npz', 'PickleStack', 'Skimmed',
-           'check_pickle', 'count_values', 'check_hdf5', 'read_text']
+           'end_of_frame', 'check_pickle', 'count_values', 'check_hdf5', 'read_text']
 
 # %% ../nbs/limits.ipynb #imports
 import bz2
@@ -232,17 +232,31 @@ class Skimmed:
         self.tell, self.readline = file.tell, file.readline
 
     def read(self, size):
-        size = min(size, self.end - self.tell())
         if size <= PIECE: return self.file.read(size)
+        size = min(size, self.end - self.tell())
         self.file.seek(size, io.SEEK_CUR)
         return bytes(size)
+
+# %% ../nbs/limits.ipynb #end-of-frame
+def end_of_frame(end: int,        # where the last frame ends; 0: there is none
+                 step: str,       # name of the next one
+                 argument: int,   # of a frame: its length
+                 place: int,      # where the step stands
+                ) -> int:
+    "Where the frame of a step ends; refused where it ends within a step."
+    if end and (place > end or step == "FRAME" and place < end):
+        _refuse("a frame that ends within a step")
+    if step == "FRAME": return place + 9 + argument
+    return end if place < end else 0
 
 # %% ../nbs/limits.ipynb #check-pickle
 def check_pickle(file):   # open, at the start of the pickle
     "Refuse a pickle that would take memory or time out of all proportion; nothing in it is run."
-    machine = PickleStack()
-    for number, (step, argument, _) in enumerate(pickletools.genops(Skimmed(file)), 1):
+    machine, frame_end = PickleStack(), 0
+    for number, (step, argument, at) in enumerate(pickletools.genops(Skimmed(file)), 1):
         name = step.name
+        frame_end = end_of_frame(frame_end, name, argument, at)
+        if name == "LONG4": _refuse("a whole number of more than 255 bytes")
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
             place = len(machine.memo) if name == "MEMOIZE" else argument
             if place > number: _refuse(f"a note under number {place:,}")

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fashion_cnn.data import dataset, pickles, tables
+from fashion_cnn.data.pixels import as_split
 from fashion_cnn.data import (FIVE_GROUPS, Mapped, Split, as_labels, as_pixels, describe, from_arrays, load, nearest_images,
                               read, relabel, save_arrays, save_csv, save_npy, sources)
 
@@ -97,6 +98,22 @@ def test_npy_round_trip(tmp_path_factory, split):
         assert set(theirs) == {"features", "id"} and read(path).ids.tolist() == white.ids.tolist()
     else:
         assert set(theirs) == {"features", "target"} and theirs["target"].min() == 1
+
+
+def test_black_and_white_as_fractions_is_black_and_white(tmp_path):
+    rows = [["0.0", "1.0", "0.0", "1.0"], ["1.0", "1.0", "0.0", "0.0"]]
+    lines = {",": [f"{k},{','.join(row)}" for k, row in enumerate(rows)], ";": [f"{k};{';'.join(row).replace('.', ',')}" for k, row in enumerate(rows)]}
+    for separator, body in lines.items():
+        (tmp_path / "a.csv").write_text("\n".join([separator.join(["label", "pixel0", "pixel1", "pixel2", "pixel3"]), *body]))
+        assert read(tmp_path / "a.csv").x.ravel().tolist() == [0, 255, 0, 255, 255, 255, 0, 0]
+    (tmp_path / "a.csv").write_text("label,pixel0,pixel1,pixel2,pixel3\n0,0.0,1.0,0.0,1.0\n1,255.0,1.0,0.0,0.0\n")
+    assert read(tmp_path / "a.csv").x.ravel().tolist() == [0, 1, 0, 1, 255, 1, 0, 0]
+
+
+def test_labels_that_are_too_many_or_stand_in_columns_of_words():
+    with pytest.raises(ValueError, match="one label for each image.*1 images and 1000000000000 labels"):
+        as_split(np.zeros((1, 8, 8)), np.broadcast_to(np.int8(0), 10 ** 12))
+    with pytest.raises(ValueError, match="one-hot numbers only.*Received: \\['cat', 'x'\\]"): as_labels(np.array([["cat", "x"], ["dog", "y"]]))
 
 
 def test_the_pixels_of_a_course_file_stand_in_memory_once(tmp_path):

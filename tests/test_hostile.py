@@ -72,6 +72,9 @@ def shared(levels, twice, begin=b"]q\x00(K\x01e"):
 
 LISTS = shared(30, lambda old, new: b"](h" + old + b"h" + old + b"eq" + new)
 TUPLES = shared(45, lambda old, new: b"h" + old + b"h" + old + b"\x86q" + new, b"K\x01q\x00")
+KEYS = b"}(" + b"".join(b"M" + struct.pack("<H", k) + b"N" for k in range(20_000)) + b"u."
+_INSIDE = b"N0" * 5_000 + b"X\0"    # the reader drops these two, and goes on behind the frame
+SPLIT_FRAME = (b"\x80\x04\x95" + struct.pack("<Q", len(_INSIDE)) + _INSIDE + b"\0\x02\0\0" + b"a" * 512 + b"0" + KEYS + b"a" * (131_072 - 514 - len(KEYS)) + b"0}.")
 PICKLES = {
     "memo": (b"\x80\x02}r" + struct.pack("<I", 3 << 27) + b".", "note under number"), "lists": (b"\x80\x02}U\x08features" + LISTS + b"s.", "values in a pickle"),
     "key": (b"\x80\x02}(" + TUPLES + b"K\x01u.", "values in a pickle"), "deep key": (b"\x80\x02}(K\x01" + b"\x85" * 100_000 + b"K\x01u.", "in one another"),
@@ -80,6 +83,7 @@ PICKLES = {
     "many values": (b"\x80\x02](" + b"K\x01" * (1_050_000 // SCALE) + b"e.", "more than [0-9,]+ values"),
     "equal hashes": (b"\x80\x02}(" + b"".join(b"\x8a\x0a" + ((k + 2) * (2 ** 61 - 1)).to_bytes(10, "little") + b"N" for k in range(20_000)) + b"u.", "keys in a pickle"),
     "copies": (b"\x80\x02(X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"q\x000" + b"c_codecs\nencode\nq\x01(h\x00U\x06latin1tq\x020" + b"h\x01h\x02R" * (1_000 // SCALE) + b"t.", "bytes of memory"),
+    "frame that ends within a step": (SPLIT_FRAME, "frame that ends within a step"), "large number": (b"\x80\x02}(\x8b" + struct.pack("<I", 300) + b"\x01" * 300 + b"Nu.", "whole number of more"),
     "large text": (b"\x80\x02\x8e" + struct.pack("<Q", 1 << 40) + b"a.", "truncated|damaged"),
     "large frame": (b"\x80\x04\x95" + struct.pack("<Q", 1 << 33) + b"}.", "truncated|damaged")}
 

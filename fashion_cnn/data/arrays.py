@@ -33,7 +33,7 @@ def naming_file(path, name=None):
     except Exception as error:
         about_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
         if about_disk or isinstance(error, FileNotFoundError): raise
-        reason = re.sub(r" <.*>", "", str(error))  # Pillow names an object in memory
+        reason = re.sub(r" <[^<>]*>", "", str(error))  # Pillow names an object in memory
         text = str(error)
         if not isinstance(error, ValueError) or isinstance(error, UnicodeError):
             kind = type(error).__name__

@@ -47,7 +47,7 @@ _CONTAINERS = {  # how the file begins: what it is, and what to do
 _DOWNLOADS = {
     rb"version https://git-lfs": Kind("a Git LFS pointer: three lines that stand for the file", (
         "git lfs pull fetches the file itself, or the download button of the site does")),
-    rb"\s*(<!--.*?-->\s*)*(<!doctype html|<html|<head)": Kind(
+    rb"\s*(<!--(?:(?!-->).)*-->\s*)*(<!doctype html|<html|<head)": Kind(
         "a web page, saved in place of the download",
         "open its address in a browser, and save what the download button gives"),
     rb"\s*<\?xml|\s*<svg": Kind("an XML file", "save the images as PNG, or as a table"),

@@ -20,7 +20,8 @@ import numpy as np
 
 from .arrays import naming_file, parts_of_arrays, same_classes
 from .pixels import as_labels, as_split
-from ..limits import check_length, check_pickle, check_size, count_values, regular_file
+from ..limits import (PIECE, check_length, check_pickle, check_size, count_values,
+                                regular_file)
 
 # %% ../../nbs/data/pickles.ipynb #cell-059
 class _PickledDtype:  # stands in for numpy.dtype
@@ -129,6 +130,7 @@ def unpickle(file, size):  # size: of the file, in bytes
 class NoMoreThanLeft(io.BufferedReader):
     "A file on disk, of which a reader gets what is left at most, however much it asks for."
     def read(self, size=-1):
+        if size is not None and 0 <= size <= PIECE: return super().read(size)
         left = max(0, os.fstat(self.fileno()).st_size - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
 

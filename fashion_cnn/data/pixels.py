@@ -74,6 +74,9 @@ def to_bytes(x, scale, top):
 
 # %% ../../nbs/data/pixels.ipynb #cell-018
 def from_one_hot(y):
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"labels in several columns are read as one-hot numbers only; give one "
+                         f"column, such as y[:, 0]. Received: {y[0].tolist()} in row 0")
     wrong = np.flatnonzero((y.sum(1) != 1) | (y.max(1) != 1) | (y.min(1) != 0))
     if len(wrong):
         raise ValueError(f"a one-hot label is a row of zeros with a single one. Received: "
@@ -140,10 +143,11 @@ def given_names(class_names):  # as a user gives them: a list, a tuple, an array
 def as_split(x, y=None, ids=None, class_names=None, first=0):
     x, names = as_pixels(x), class_names
     if y is not None:
-        y, names = as_labels(y, class_names, first)
-        if len(y) != len(x):
+        y = np.asarray(y)
+        if y.ndim and len(y) != len(x):
             raise ValueError(f"one label for each image was expected. Received: {len(x)} images "
                              f"and {len(y)} labels")
+        y, names = as_labels(y, class_names, first)
     if ids is not None:
         ids = check_ids(np.asarray(ids).ravel())
     return Split(x, y, ids, tuple(names) if names else None)
