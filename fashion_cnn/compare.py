@@ -140,6 +140,7 @@ def accuracy_interval(seeds: list,               # Evaluations of one recipe, on
     if runs == 1: return wilson(seeds[0].right.sum(), images, confidence)
     same_images(*seeds)
     right = np.mean([judged.right for judged in seeds], axis=0)
+    if images == 1: return wilson(round(right.sum()), images, confidence)
     between = np.var([judged.accuracy for judged in seeds], ddof=1)
     parts = [(right.var(ddof=1) / images, images - 1), (between / runs, runs - 1)]
     if not any(part for part, _ in parts):    # all right, or all wrong
@@ -158,7 +159,8 @@ def difference(first,           # an Evaluation, or a list of them: the seeds of
     right = [np.mean([judged.right for judged in group], axis=0) for group in groups]
     per_image, (k1, k2) = right[1] - right[0], map(len, groups)
     images, value = len(per_image), float(per_image.mean())
-    parts = [(np.var(per_image, ddof=1) / images, images - 1)]
+    seen = per_image if np.ptp(per_image) else np.append(per_image, [1, -1])
+    parts = [(np.var(seen, ddof=1) / images, len(seen) - 1)]
     if k1 + k2 > 2:      # a recipe with a single run is taken to scatter as the other one does
         accuracies = [[judged.accuracy for judged in group] for group in groups]
         squares = sum(np.var(each) * len(each) for each in accuracies)
@@ -169,7 +171,7 @@ def difference(first,           # an Evaluation, or a list of them: the seeds of
         p, basis = mcnemar(groups[0][0], groups[1][0]).p, "run; one run each: images only"
     names = groups[1][0].name or "the second", groups[0][0].name or "the first"
     how = f"accuracy of {names[0]} minus {names[1]}, {images:,} images, {k1} and {k2} {basis}"
-    return Difference(value, value - half, value + half, p, how)
+    return Difference(value, max(-1, value - half), min(1, value + half), p, how)
 
 # %% ../nbs/compare.ipynb #holm
 def holm(p: list) -> list:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from fractions import Fraction
 from types import SimpleNamespace
@@ -617,6 +618,38 @@ def seeds_of(rng, hardness, seeds, spread, gain=0.0):
     "Invented runs of one recipe: each seed has its own skill, each image its own hardness."
     chance = np.clip(hardness + gain + rng.normal(0, spread, (seeds, 1)), 0, 1)
     return [with_right(row) for row in rng.random((seeds, len(hardness))) < chance]
+
+
+def test_images_that_all_agree_make_nobody_certain():
+    right, wrong = (Evaluation([0] * 30, np.eye(2)[[n] * 30]) for n in (0, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        same, worse = difference(right, right), difference([right, right], [wrong, wrong])
+        one = difference([right.take([0])] * 2, [wrong.take([0])] * 2)
+        assert accuracy_interval([right.take([0]), wrong.take([0])]) != (0.5, 0.5)
+    assert same.value == 0 and same.low == -same.high and 0.05 < same.high < 0.15
+    assert worse.value == -1 and worse.low == -1 and -0.95 < worse.high < -0.85 and 0 < worse.p < 1e-6
+    assert one.value == -1 and one.low == -1 and one.high > 0 and one.p > 0.1
+
+
+def test_bootstrap_of_many_classes_takes_little_memory():
+    rng, classes = np.random.default_rng(0), 400
+    judged = Evaluation(rng.integers(0, classes, 2000), rng.dirichlet(np.ones(classes), 2000))
+    tracemalloc.start()
+    try: judged.bootstrap("accuracy", resamples=300)
+    finally: most = tracemalloc.get_traced_memory()[1]; tracemalloc.stop()
+    assert most < 300e6
+
+
+def test_images_whose_classes_are_numbered_otherwise_are_refused():
+    run = SimpleNamespace(recipe=SimpleNamespace(name="mine", seed=0, task="classify"), data={"class_names": ["Shirt", "Bag", "Coat"], "classes": 3},
+                          predict=lambda split: np.eye(3)[[1, 2, 0]])
+    x = np.zeros((3, 4, 4, 1), np.uint8)
+    for names in (("Bag", "Coat", "Shirt"), ("Bag", "Coat")):
+        with pytest.raises(ValueError, match="in another order than the run's.*Received: 'Bag'"):
+            Evaluation.from_run(run, Split(x, np.array([0, 1, 0]), class_names=names))
+    assert Evaluation.from_run(run, Split(x, np.array([1, 2, 0]), class_names=("Shirt", "Bag", "Coat"))).accuracy == 1
+    assert Evaluation.from_run(run, Split(x, np.array([1, 2, 0]))).accuracy == 1
 
 
 def test_difference_is_a_t_test_with_two_parts():

@@ -26,12 +26,14 @@ def drawn_counts(evaluations: list,         # of the same images; with labels, p
     for evaluation in evaluations: code = code * classes + evaluation.predictions
     kinds, number = np.unique(code, return_counts=True)
     drawn = rng.multinomial(len(code), number / len(code), size=resamples)
-    values = []
+    values, blocks = [], min(resamples, 1 + resamples * classes ** 2 // 10_000_000)
     for power in reversed(range(many)):
         cell = kinds // classes ** many * classes + kinds // classes ** power % classes
         into = csr_matrix((np.ones(len(cell), int), (cell, np.arange(len(cell)))),
                           shape=(classes ** 2, len(cell)))
-        values.append(measure((into @ drawn.T).T.reshape(resamples, classes, classes)))
+        counted = (into @ some.T for some in np.array_split(drawn, blocks))
+        values.append(np.concatenate([measure(each.T.reshape(-1, classes, classes))
+                                      for each in counted]))
     return np.array(values)
 
 # %% ../../nbs/evaluate/bootstrap.ipynb #drawn-means

@@ -27,7 +27,7 @@ def kernel_size(layer) -> int:
 # %% ../../nbs/models/costs.ipynb #operations
 def operations(layer,    # of Keras, or a model, whose layers are added up; called at least once
               ) -> int:  # 0 for layers that hardly compute; NaN where a layer does not tell
-    "Multiplications and additions for one image."
+    "Multiplications and additions for one image that passes once."
     if isinstance(layer, keras.Model): return sum(map(operations, layer.layers))
     if not isinstance(layer, (*CONVOLUTIONS, layers.Dense)): return 0
     side = "input" if isinstance(layer, layers.Conv2DTranspose) else "output"
