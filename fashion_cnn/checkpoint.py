@@ -217,7 +217,9 @@ class CheckpointCallback(keras.callbacks.Callback):
         values["learning_rate"] = self.rate
         values["seconds"] = round(time.perf_counter() - self.began, 3)
         if "learning_rates" in self.history:
-            values["learning_rates"] = [float(f"{rate:.6g}") for rate in self.rates[epoch]]
+            rates = self.rates[epoch]
+            rates = rates[::1 + len(rates) // 10_000]    # a file is read up to a certain size
+            values["learning_rates"] = [float(f"{rate:.6g}") for rate in rates]
         self.keep(epoch, values, "early" if early else "")
 
     def note_rate(self, epoch, logs=None):

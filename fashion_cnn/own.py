@@ -6,7 +6,7 @@
 __all__ = ['ONLY_NAME', 'SCALING', 'NO_COPY', 'from_description', 'description', 'made_again',
            'as_graph', 'layer_names', 'renamed', 'numbered_anew', 'check_input',
            'brings_weights', 'own_network', 'unbuilt_copy', 'copies', 'per_image',
-           'failure', 'wants_rows', 'loss_for', 'plain_rate', 'as_fields',
+           'failure', 'wants_rows', 'loss_for', 'plain_rate', 'as_fields', 'excluded',
            'check_optimizer', 'OwnParts', 'with_network', 'with_loss', 'with_optimizer',
            'with_callbacks', 'check_loss', 'own_parts']
 
@@ -229,8 +229,12 @@ def as_fields(optimizer: keras.optimizers.Optimizer) -> dict | None:
     return {"optimizer": name, "optimizer_options": options, "learning_rate": plain_rate(rate)}
 
 # %% ../nbs/own.ipynb #own-optimizer
+def excluded(optimizer) -> dict:
+    "What Keras notes in an optimizer of the weights that shall not decay."
+    return {name: value for name, value in vars(optimizer).items() if "exclude" in name and value}
+
 def check_optimizer(optimizer, recipe: Recipe):
-    "Refuse what is no optimizer, and two schedules at once."
+    "Refuse what is no optimizer, two schedules at once, and what a copy would lose."
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         hint = "an object, made by calling the class" if isinstance(optimizer, type) else \
                "such as keras.optimizers.SGD(0.1), or the name of one"
@@ -240,6 +244,14 @@ def check_optimizer(optimizer, recipe: Recipe):
         raise ValueError("the optimizer has a schedule for its learning rate, and the recipe has "
                          "one too: take schedule=None in the recipe, or a number as learning rate. "
                          f"Received: schedule {recipe.schedule['name']!r}")
+    if excluded(optimizer) != excluded(type(optimizer).from_config(optimizer.get_config())):
+        raise ValueError("which weights do not decay is no part of an optimizer's description, and "
+                         "its copies would not know: call exclude_from_weight_decay in the "
+                         f"__init__ of a class of your own. Received: {type(optimizer).__name__}")
+    if optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+        raise ValueError("Keras puts the averages of use_ema into the weights after the last "
+                         "epoch, when they have been judged: give ema_overwrite_frequency, too. "
+                         f"Received: {type(optimizer).__name__}")
 
 # %% ../nbs/own.ipynb #own-parts-class
 @dataclass

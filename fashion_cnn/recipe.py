@@ -195,6 +195,10 @@ def refusals(recipe):   # gives (is it wrong?, what to say, fields to show, ...)
            "cache_features", "augmentation")
     yield ("learning_rate" in recipe.optimizer_options,
            "the learning rate has a field of its own, learning_rate", "optimizer_options")
+    yield (recipe.optimizer_options.get("use_ema") and
+           not recipe.optimizer_options.get("ema_overwrite_frequency"),
+           "Keras puts the averages of use_ema into the weights after the last epoch, when the "
+           "weights have been judged: give ema_overwrite_frequency, too", "optimizer_options")
     yield (recipe.augmentation_options and not pipeline,
            "augmentation_options need an augmentation", "augmentation_options")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from .data import Dataset
 from .recipe import Recipe
 from .run import Run
-from .sweep import attempt, check_fields, setting_folder, without_test, write_plan
+from .sweep import (attempt, check_fields, refuse_other_images, setting_folder,
+                               without_test, write_plan)
 
 # %% ../nbs/search.ipynb #space
 def import_optuna():
@@ -32,6 +33,7 @@ def check_space(space: dict):
         raise ValueError("a space names at least one field, such as {'learning_rate': "
                          "FloatDistribution(1e-4, 1e-2, log=True)}. Received: {}")
     check_fields(space)
+    refuse_other_images(space)
     distribution = import_optuna().distributions.BaseDistribution
     for place, how in space.items():
         if isinstance(how, (list, tuple)) and len(how) or isinstance(how, distribution): continue

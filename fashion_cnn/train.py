@@ -24,7 +24,8 @@ from .features import without_retracing
 from .files import owned
 from .learning_rate_finder import find_learning_rate
 from .models import layer_table
-from .optimizers import checked_callbacks, compile_model, recipe_callbacks
+from .optimizers import (checked_callbacks, compile_model, mode, recipe_callbacks,
+                                    stopping_as_field)
 from .own import own_parts
 from .progress import NotebookProgress, TerminalProgress, in_notebook
 from .recipe import Recipe
@@ -47,8 +48,9 @@ def summary(recipe: Recipe, history: dict, stopped: str) -> str:
 def fit(model, recipe, batches, validation, checkpoints, saved, progress, callbacks) -> str:
     "Run Keras' fit from where the checkpoint left off (`saved`); returns why it ended."
     plateau = keras.callbacks.ReduceLROnPlateau    # one's own decides by the history, too
-    deciding = recipe_callbacks(recipe) + [each for each in callbacks if isinstance(each, plateau)]
-    callbacks = [each for each in callbacks if not isinstance(each, plateau)]
+    own = [each for each in callbacks if isinstance(each, plateau)]
+    for each in own: each.mode = mode(each.monitor) if each.mode == "auto" else each.mode
+    deciding, callbacks = recipe_callbacks(recipe) + own, [c for c in callbacks if c not in own]
     checkpoints.resume(model, deciding, saved)
     done = len(checkpoints.history["loss"])
     if checkpoints.stopped or done >= recipe.epochs: return checkpoints.stopped or "finished"
@@ -179,6 +181,7 @@ def train(recipe: Recipe,                    # what to do
     "Train as the recipe says; what was cut off goes on where it was, with the same result."
     recipe = resolve_recipe(recipe, epochs, seed, start)
     callbacks, folder = checked_callbacks(callbacks, recipe), checked_folder(out)
+    recipe, callbacks = stopping_as_field(recipe, callbacks)
     data = resolve_data(data, recipe, limit)
     note_unequal(recipe, data)
     with random_states(): recipe, own = own_parts(recipe, data, model, loss, optimizer, callbacks)

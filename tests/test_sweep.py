@@ -46,6 +46,14 @@ def test_grids_that_cannot_be(grid, words):
     with pytest.raises(ValueError, match=words): combinations(grid)
 
 
+@pytest.mark.parametrize("place", ["data", "split", "validation_split"])
+def test_settings_that_name_other_images_are_refused(place, data, tmp_path, optuna):
+    for begin in (sweep, lambda recipe, grid, data, out: objective(recipe, grid, data, out=out)):
+        with pytest.raises(ValueError, match=f"on the same images.*Received: {place}"):
+            begin(RECIPE, {"learning_rate": [0.1], place: ["A", "B"]}, data, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_knobs_reach_into_options_and_leave_the_others():
     recipe = get("cm6-resnet")
     assert with_settings(recipe, {"network_options.filters": 8}).network_options == {**recipe.network_options, "filters": 8}
@@ -176,6 +184,12 @@ def optuna():
     found = pytest.importorskip("optuna")
     found.logging.set_verbosity(found.logging.CRITICAL)
     return found
+
+
+def test_a_search_in_a_relative_folder_is_read_back(optuna, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    searched(optuna, {"learning_rate": [0.001, 0.01]}, data, "runs/search", 2, RECIPE)
+    assert len(load_sweep("runs/search").runs) == 2
 
 
 def searched(optuna, space, data, out, trials, recipe=SEARCH, **options):

@@ -33,7 +33,7 @@ from fashion_cnn.devices import accelerators   # noqa: E402
 from fashion_cnn.models import speed
 from fashion_cnn.models.speed import in_one_vector
 from fashion_cnn.optimizers import (Muon, compile_model, learning_rate, learning_rates,   # noqa: E402
-                                    orthogonal, recipe_callbacks)
+                                    orthogonal, recipe_callbacks, stopping_as_field)
 from fashion_cnn.learning_rate_finder import find_learning_rate
 from fashion_cnn.train import train   # noqa: E402
 
@@ -325,6 +325,46 @@ def test_a_plateau_of_ones_own_resumes_in_the_same_state(data, tmp_path):
     again = rates(out=tmp_path / "run")
     assert len(set(whole.history["learning_rate"])) > 2
     assert again.history["learning_rate"] == whole.history["learning_rate"] and again.weights_hash == whole.weights_hash
+
+
+def test_a_plateau_of_an_accuracy_resumes(data, tmp_path):
+    recipe = RECIPE.replace(schedule=None, early_stopping=None)
+    def trained(epochs):
+        plateau = keras.callbacks.ReduceLROnPlateau("val_accuracy", 0.5, patience=1)
+        return train(recipe, data, epochs=epochs, progress=False, callbacks=plateau, out=tmp_path)
+    assert trained(1).epochs == 1 and trained(2).epochs == 2
+
+
+def test_keras_early_stopping_is_the_recipes(data, tmp_path):
+    "It is resumed, its end is an early one, and what cannot be a field stays a callback."
+    recipe = RECIPE.replace(early_stopping=None, epochs=6)
+    def stopping(**options): return keras.callbacks.EarlyStopping(**{"patience": 2, "min_delta": 1e6} | options)
+    train(recipe, data, epochs=2, out=tmp_path, progress=False, callbacks=[stopping()])
+    run = train(recipe, data, out=tmp_path, progress=False, callbacks=stopping())
+    assert run.stopped == "early" and run.epochs == 3 and run.recipe.early_stopping["patience"] == 2
+    assert train(recipe, data, out=tmp_path, progress=False, callbacks=[stopping()]).epochs == 3
+    with pytest.raises(ValueError, match="holds another experiment.*early_stopping"):
+        train(recipe, data, out=tmp_path, progress=False, callbacks=[stopping(patience=5)])
+    with pytest.raises(ValueError, match="a callback does so differently"):
+        train(recipe.replace(early_stopping={"patience": 9}), data, progress=False, callbacks=[stopping()])
+    best, _ = stopping_as_field(recipe.replace(keep="last"), [stopping(monitor="val_accuracy", restore_best_weights=True)])
+    assert (best.keep, best.monitor) == ("best", "val_accuracy")
+    for other in (stopping(monitor="loss"), stopping(baseline=0.5), stopping(start_from_epoch=2), stopping(mode="max")):
+        assert stopping_as_field(recipe, [other]) == (recipe, [other])
+
+
+@pytest.mark.parametrize("schedule", [False, True])
+def test_options_of_an_optimizer_that_would_be_lost_are_refused(schedule, data):
+    recipe = RECIPE.replace(schedule=None)
+    rate = keras.optimizers.schedules.CosineDecay(0.01, 100) if schedule else 0.01
+    with pytest.raises(ValueError, match="averages of use_ema"):
+        train(recipe, data, progress=False, optimizer=keras.optimizers.Adam(rate, use_ema=True))
+    decaying = keras.optimizers.AdamW(rate, weight_decay=0.1)
+    decaying.exclude_from_weight_decay(var_names=["bias"])
+    with pytest.raises(ValueError, match="exclude_from_weight_decay in the __init__"):
+        train(recipe, data, progress=False, optimizer=decaying)
+    with pytest.raises(ValueError, match="averages of use_ema"): recipe.replace(optimizer_options={"use_ema": True})
+    assert recipe.replace(optimizer_options={"use_ema": True, "ema_overwrite_frequency": 5})
 
 
 def test_early_stopping_resumes_in_the_same_state(data, tmp_path):
