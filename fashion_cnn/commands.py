@@ -135,9 +135,10 @@ def demo(arguments):
     name, data = demo_data(arguments.data, arguments.limit, **load_options(arguments))
     print(f"{data}\n", flush=True)
     recipe = recipes.get("deeper").replace(
-        name="demo", data=name, split="stratified", epochs=arguments.epochs, keep="best",
-        reported={})
-    run = trainer()(recipe, data, seed=arguments.seed, out=arguments.out, resume=False)
+        name="demo", data=absolute_source(name), split="stratified", epochs=arguments.epochs,
+        keep="best", reported={})
+    run = trainer()(recipe, data, seed=arguments.seed, limit=arguments.limit, out=arguments.out,
+                    resume=False)
     show_summary(run)
     write_report(run, data, Path(arguments.out) / "report.html")
     return 130 if run.stopped == "interrupted" else 0

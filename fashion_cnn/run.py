@@ -200,13 +200,18 @@ def model_in_folder(run):   # a saved Run
 def network_with_weights(run):   # a recorded Run, whose weights lie beside the record
     "The network of a recorded run, compiled; its weights are rounded to half precision."
     import fashion_cnn.transfer   # for its networks
-    from fashion_cnn.models import build, read_half_precision
+    from fashion_cnn.models import build, read_half_precision, weights_note
     from fashion_cnn.models.inference import counted_weights
     from fashion_cnn.optimizers import compile_model
     shape, recipe = tuple(run.data["input_shape"]), run.recipe
     with counted_weights(Path(run.files["weights"]).stat().st_size):
         model = build(recipe.network, shape, run.data["classes"], **recipe.network_options)
     read_half_precision(model, run.files["weights"])
+    note = weights_note(run.files["weights"])
+    if note.get("weights_hash", run.weights_hash) != run.weights_hash:
+        warnings.warn(f"the weights beside the record of {run.name!r}, seed {recipe.seed}, are of "
+                      "another training of the same recipe: its figures are in `weights_note`, of "
+                      "fashion_cnn.models", stacklevel=3)
     return compile_model(model, recipe, steps_per_epoch=1)
 
 # %% ../nbs/run.ipynb #cell-030
@@ -460,6 +465,7 @@ def record_run(run: Run,                         # with its model, if its weight
         from fashion_cnn.models import half_precision
         note = {name: getattr(run, name) for name in ("metrics", "weights_hash", "environment")}
         write_atomically(path.with_suffix(".npz"), half_precision(run.model, note))
+    else: path.with_suffix(".npz").unlink(missing_ok=True)    # of an earlier record
     return write_atomically(path, content.encode())
 
 # %% ../nbs/run.ipynb #cell-040b

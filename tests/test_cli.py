@@ -220,6 +220,12 @@ def test_demo_without_data_says_that_it_draws(demo):
     assert "sketches" in page and not re.search(r'(src|href)="(?!data:|#)', page)
 
 
+def test_the_demos_run_can_be_reported_with_its_images(demo, capsys):
+    folder = demo[1].parent
+    assert Run.load(folder).data["limit"] == 500
+    assert main(["report", str(folder), "--images", "--out", str(folder / "again.html")]) == 0
+
+
 def test_report_opens_offline_in_a_browser(demo, browser):
     page = browser.new_context(offline=True).new_page()
     problems = []

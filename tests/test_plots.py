@@ -60,7 +60,7 @@ from fashion_cnn.plots import (
     validation_curves,
 )
 from fashion_cnn.recipe import Recipe
-from fashion_cnn.report import report
+from fashion_cnn.report import recipe_rows, report
 from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, combinations, recorded_sweep, with_settings
 
@@ -598,6 +598,16 @@ class Checked(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] != "style":
             self.text.append(data)
+
+
+def test_report_says_what_was_handed_over_in_python():
+    recipe = Recipe("mine", own={
+        "optimizer": {"class_name": "SGD", "config": {"name": "sgd", "momentum": 0.9, "learning_rate": {"class_name": "CosineDecay", "config": {}}}},
+        "loss": {"class_name": "function", "config": "categorical_hinge"}, "model": {"only in Python": "MyNet"}, "callbacks": ["CSVLogger"]})
+    rows = dict(recipe_rows(recipe))
+    assert rows["own optimizer"] == "SGD (momentum 0.9, learning_rate CosineDecay)" and not {"optimizer", "learning rate"} & set(rows)
+    assert rows["own loss"] == "categorical_hinge" and rows["own model"] == "MyNet (only in Python)" and rows["own callbacks"] == "CSVLogger"
+    assert dict(recipe_rows(Recipe("plain")))["optimizer"] == "adam"
 
 
 def test_report_stands_alone():
