@@ -47,14 +47,32 @@ class Steps(keras.utils.PyDataset):
         return self.batch
 
 
+class Clock(keras.callbacks.Callback):
+    "Seconds of wall clock and of processor from the end of the first step to that of the last: `fit` begins and ends with waits of its own."
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.perf_counter(), time.process_time()
+        if batch == 0: self.began = now
+        self.seconds = tuple(end - start for start, end in zip(self.began, now))
+
+
+def fitted(model, batch):
+    "A function that trains a model for a number of steps, and gives their seconds."
+    def train(count):
+        clock = Clock()
+        model.fit(Steps(batch, count + 1), verbose=0, callbacks=[clock])
+        return clock.seconds
+    return train
+
+
 def stepper(layer):
-    "A function that trains for a number of steps."
+    "The same with a layer in front of the network."
     network, image = build("deeper", SHAPE, CLASSES), keras.Input(SHAPE, dtype="uint8", name="images")
     if layer is not None and mixes_labels(layer):
         return mixing_stepper(layer, network, image)
     model = network if layer is None else keras.Model(image, network(layer(image)))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return lambda count: model.fit(Steps((IMAGES, LABELS), count), verbose=0)
+    return fitted(model, (IMAGES, LABELS))
 
 
 def mixing_stepper(layer, network, image):
@@ -77,19 +95,20 @@ def mixing_stepper(layer, network, image):
     outer = Mixed()
     outer.compile("adam", metrics=[])
     batch = ({"images": IMAGES, "labels": np.eye(CLASSES, dtype="float32")[LABELS]}, LABELS)
-    return lambda count: outer.fit(Steps(batch, count), verbose=0)
+    return fitted(outer, batch)
 
 
 def in_turns(functions, repeats, steps):
-    "Seconds of wall clock and of processor per step: {name: [(wall, processor), ...]}; everybody once per repeat."
+    "Seconds of wall clock and of processor per step: {name: [(wall, processor), ...]}; everybody once per repeat. A function may measure itself."
     times = {name: [] for name in functions}
     for function in functions.values():
         function(WARM_UP)
     for _ in range(repeats):
         for name, function in functions.items():
             wall, processor = time.perf_counter(), time.process_time()
-            function(steps)
-            times[name].append(((time.perf_counter() - wall) / steps, (time.process_time() - processor) / steps))
+            own = function(steps)
+            seconds = own if isinstance(own, tuple) else (time.perf_counter() - wall, time.process_time() - processor)
+            times[name].append(tuple(each / steps for each in seconds))
     return times
 
 
