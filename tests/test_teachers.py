@@ -22,8 +22,8 @@ from fashion_cnn.grading import assignment, collect, grade, handout, load_key, m
 from fashion_cnn.grading.certificate import verify, write_records
 from fashion_cnn.grading.forms import gradescope_results, marks_of, write_forms
 from fashion_cnn.grading.key import Key, register
-from fashion_cnn.grading.pages import misconceptions, write_pages
-from fashion_cnn.grading.roster import owner_of, read_roster
+from fashion_cnn.grading.pages import class_figure, counted, misconceptions, write_pages
+from fashion_cnn.grading.roster import Student, owner_of, read_roster
 from fashion_cnn.grading.variants import class_values, exercise_for, with_values
 
 LESSON = [("markdown", "# Kernels\n\nRead the question twice."),
@@ -359,6 +359,21 @@ def test_the_class_page_counts_misconceptions_and_links_to_lessons(tmp_path):
     assert "<b>Cy" not in page and "&lt;b&gt;Cy" in page
     assert len(list(tmp_path.glob("student-*.html"))) == 4
     assert "Read again" in (tmp_path / "student-a.html").read_text()
+
+
+def test_anyone_who_hands_in_twice_is_counted_once(tmp_path, monkeypatch):
+    first = row("a", "Ada", 0, submission="first.ipynb")
+    grades = pd.DataFrame([first, row("a", "Ada", 1), row("b", "Ben", 0), row("", "", 0, submission="x.ipynb"), row("", "", 1, submission="y.ipynb")])
+    assert [(each["count"], each["of"]) for each in misconceptions(grades)] == [(2, 4)]
+    figure = class_figure(grades)
+    assert figure.axes[0].get_xlabel() == "students, of 4"
+    assert sum(bar.get_width() for bar in figure.axes[0].patches) == 4
+    means = []
+    monkeypatch.setattr("fashion_cnn.grading.pages.student_page", lambda mark, mean, title: means.append(mean) or "")
+    page = write_pages(grades, tmp_path, title="Lesson 2").read_text()
+    assert "4 students, 0 of them" in page and "2 of 4" in page and means == [{"2.1": 0.5}] * 4
+    alone = counted(grades[:2])
+    assert alone.to_dict("records") == [grades.iloc[1].to_dict()] and list(alone) == list(grades)
 
 
 def test_every_exercise_says_where_to_read():
