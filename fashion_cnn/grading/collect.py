@@ -48,7 +48,7 @@ def submissions_of(paths) -> list[Submission]:   # files, folders and patterns; 
                   lambda file, inside: file):
         names = [printable_line(short(*pair)) for pair in files]
         if len(set(names)) == len(names): break
-    return [Submission(file, name) for (file, _), name in zip(files, names)]
+    return [Submission(file, name, inside=inside) for (file, inside), name in zip(files, names)]
 
 # %% ../../nbs/grading/collect.ipynb #class-of
 def class_of(key: Key | None) -> list[Student]:
@@ -83,7 +83,7 @@ def read_all(submissions: list[Submission],
         reply = judge.request(do="read", seconds=JUDGING, names=known, student="", cells=False,
                               path=os.path.abspath(submission.path))
         claimed = reply.get("claimed", "")
-        owner = owner_of(submission.path, roster, claimed)
+        owner = owner_of(submission.inside or submission.path, roster, claimed)
         submission.identifier = owner.identifier if owner else claimed
         submission.student = owner.name if owner else ""
         if claimed and claimed != submission.identifier:

@@ -179,6 +179,7 @@ class Submission:
     guards: list = field(default_factory=list)     # the walls around its process
     disturbed: bool = False                        # by something that was not its own doing
     info: dict = field(default_factory=dict)       # what the judge has read in it
+    inside: Path | None = None                     # its path below the folder that was named
 
     def remarks(self) -> str:
         "What happened while it ran, in one line."

@@ -159,7 +159,7 @@ def run_all(submissions: list[Submission], terms: Terms, judges: Judges,
 
 def fresh(submission: Submission) -> Submission:
     "A submission as it was before it was run; the same object, so that its place is known."
-    kept = ("path", "name", "identifier", "student", "notes")
+    kept = ("path", "name", "identifier", "student", "notes", "inside")
     vars(submission).update(vars(Submission(**{name: getattr(submission, name) for name in kept})))
     return submission
 
