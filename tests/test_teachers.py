@@ -6,6 +6,8 @@ import os
 import re
 import time
 from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -427,7 +429,6 @@ def test_a_record_is_no_other_records_and_no_other_keys(tmp_path):
 def test_whose_file_it_is(tmp_path):
     (tmp_path / "class.csv").write_text(CLASS)
     roster = read_roster(tmp_path / "class.csv")
-    from pathlib import Path
     for path, claimed, who in (("Ada Lovelace_1234_assignsubmission_file_kernels.ipynb", "", "1234"),
                                ("ben@x.edu/kernels.ipynb", "", "1235"), ("kernels-1236.ipynb", "1234", "1236"),
                                ("x.ipynb", "1235", "1235"), ("12345.ipynb", "", None), ("x.ipynb", "9", None)):
@@ -440,6 +441,44 @@ def test_whose_file_it_is(tmp_path):
         found = owner_of(Path(path), roster, claimed)
         assert (found.identifier if found else None) == who, path
     assert collect.timing(tmp_path / "none.ipynb", None) == ""
+
+
+def owner(path, claimed="", **names):
+    "Whose file it is, in a class of these: identifier -> name."
+    found = owner_of(Path(path), [Student(identifier.strip("_"), name) for identifier, name in names.items()], claimed)
+    return found and found.name
+
+
+def test_a_short_number_is_the_weakest_sign_of_whose_it_is(tmp_path):
+    people = {"_1": "Ada Lovelace", "_2": "Ben Bitdiddle", "_3": "Cy Dee Long", "_4": "Maria Muster"}
+    for path, claimed in (("Maria Muster/lesson-2 (1).ipynb", ""), ("lesson-2-4 (1).ipynb", "4"), ("Maria Muster/week-3.ipynb", ""),
+                          ("week-3/submissions/Maria Muster/lesson-2.ipynb", ""), ("week-3.ipynb", "4"), ("4/lesson-2 (1).ipynb", ""),
+                          ("kernels-4 (3).ipynb", ""), ("mariamuster_77_4711_lesson-2-1.ipynb", "")):
+        assert owner(path, claimed, **people) == "Maria Muster", path
+    assert owner("lesson-2-4 (1).ipynb", **people) is None    # of lessons 2 and 4, or of number 4: the file itself has to say
+    assert owner("kernels-1234.ipynb", "4", **people, _1234="Di Doe") == "Di Doe"    # a long one is no number of a week
+
+
+def test_folders_above_the_one_that_was_named_say_nothing(tmp_path):
+    folder = tmp_path / "Ada Lovelace" / "week-3"
+    for name in ("1235", "Cy"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "lesson-2.ipynb").write_text("{}")
+    roster = [Student("1234", "Ada Lovelace"), Student("1235", "Ben Bitdiddle"), Student("3", "Cy Dee Long")]
+    papers = collect.submissions_of(folder)
+    collect.read_all(papers, [], roster, SimpleNamespace(request=lambda **_: {}))
+    assert [paper.student for paper in papers] == ["Ben Bitdiddle", ""]
+    assert marks.fresh(papers[0]).inside == Path("1235", "lesson-2.ipynb")
+
+
+def test_a_name_within_another_name_is_not_meant():
+    people = {"u1": "Tina Hansen", "u2": "Christina Hansen", "u3": "Eva Berg", "u4": "Eva Bergmann", "u5": "Li Na", "u6": "Li Nan", "u7": "Eva Berg Olsen"}
+    for name in people.values():
+        for path in (f"{name}_9_assignsubmission_file/lesson-2.ipynb", f"{name}/notebook.ipynb", f"9_{name.replace(' ', '')}_x.ipynb"):
+            assert owner(path, **people) == name, path
+    assert owner("Tina Hansen/with Christina Hansen.ipynb", **people) is None and owner("Eva Berg, Li Nan.ipynb", "u3", **people) == "Eva Berg"
+    assert owner("Li Na (2)/x (1).ipynb", _5="Li Na", _6="Li Na (2)") == "Li Na (2)"
+    assert owner("Li Na.ipynb", u5="Li Na", u6="Li Na") is None and owner("Li Na.ipynb", "u6", u5="Li Na", u6="Li Na") == "Li Na"
 
 
 def test_an_hour_is_compared_in_its_own_zone_and_a_day_is_none(tmp_path):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IDENTIFIERS', 'NAMES', 'EMAILS', 'Student', 'first_of', 'student_of', 'read_roster',
-           'letters', 'owner_of']
+           'letters', 'words', 'named_in', 'is_short', 'owner_of']
 
 # %% ../../nbs/grading/roster.ipynb #exported-imports
 import csv
@@ -70,17 +70,47 @@ def letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
 
 
+def words(text: str) -> str:
+    "The words and numbers of a text, in small, each between blanks."
+    found = re.findall(r"[^\W\d_]+|\d+", text.lower())
+    return f" {' '.join(found)} "
+
+# %% ../../nbs/grading/roster.ipynb #named-in
+def named_in(text: str,
+             roster: list[Student],
+             part: str,           # 'name' or 'email'
+             read=letters,        # or `words`: not within a longer word
+            ) -> list[Student]:
+    "Whose name or address stands in a text; one that is part of a longer one is not meant."
+    text, known, found = read(text), {}, []
+    for one in roster: known.setdefault(read(getattr(one, part)), []).append(one)
+    for said in sorted(known, key=len, reverse=True):
+        if len(letters(said)) < 4 or said not in text: continue
+        text = text.replace(said, " | ")
+        found += known[said]
+    return found
+
+# %% ../../nbs/grading/roster.ipynb #owner-of
+def is_short(identifier: str) -> bool:
+    "Whether it is a number that may stand in a path for something else."
+    return identifier.isdigit() and len(identifier) < 4
+
+
 def owner_of(path: Path,         # of a submission, below the folder that was downloaded
              roster: list[Student],
              claimed: str = "",  # the identifier that stands in the file itself
             ) -> Student | None:
-    "Whose submission it is; the path counts more than what the file says about itself."
-    text = re.sub(r"(?<![^\W_])lesson(-\d)+(?!\d)", "", str(path.with_suffix("")))
+    "Whose submission it is: by the path, then by the file itself, then by a short number."
+    text = re.sub(r"(\s*\(\d+\))+$", "", str(path.with_suffix("")))   # a second download
+    text = re.sub(r"(?<![^\W_])lesson(-\d)+(?!\d)", "", text)
     parts = set(re.split(r"[^\w.@+]|_|-", text)) | set(path.parts[:-1]) | {path.stem}
-    for of in (lambda one: one.identifier in parts,
-               lambda one: len(letters(one.name)) > 3 and letters(one.name) in letters(text),
-               lambda one: one.email and letters(one.email) in letters(text),
-               lambda one: claimed and one.identifier == claimed):
-        found = [one for one in roster if of(one)]
+    own = [one for one in roster if one.identifier in parts]
+    for signs in (lambda: [one for one in own if not is_short(one.identifier)],
+                  lambda: named_in(text, roster, "name", words),
+                  lambda: named_in(text, roster, "name"),
+                  lambda: named_in(text, roster, "email"),
+                  lambda: [one for one in roster if claimed and one.identifier == claimed],
+                  lambda: own):
+        found = signs()
         if len(found) == 1: return found[0]
     return None
