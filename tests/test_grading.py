@@ -602,6 +602,13 @@ def test_totals():
     assert found["flags"]["a"] == "copied" and found["identifier"]["u3"] == "u3"
 
 
+def test_every_known_mistake_is_counted_under_its_own_name():
+    "Also where its sentence is the beginning of another one's."
+    for name in names():
+        for mistake, words in get(name).words.items(): assert judge.mistake_of(get(name), words) == mistake
+        assert judge.mistake_of(get(name), "Something else.") == ""
+
+
 def test_an_answer_that_nothing_here_can_decide_is_not_the_students_fault(monkeypatch):
     monkeypatch.setattr("fashion_cnn.run.recorded", lambda *_: [])
     here = judge.Judge(None, None)

@@ -88,8 +88,9 @@ def raise_again(kind: str, text: str):
 
 # %% ../../nbs/grading/judge.ipynb #mistake-of
 def mistake_of(exercise, text: str) -> str:   # name of the mistake, or ''
-    "Which known mistake a verdict speaks of."
-    return next((name for name, words in exercise.words.items() if words and words in text), "")
+    "Which known mistake a verdict speaks of; a sentence may be the beginning of another one's."
+    found = [name for name, words in exercise.words.items() if words and words in text]
+    return max(found, key=lambda name: len(exercise.words[name]), default="")
 
 
 def verdict_on(exercise, plain, channel: Channel) -> dict:   # state, text, mistake
