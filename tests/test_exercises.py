@@ -21,7 +21,7 @@ from keras import Input, Model, Sequential, layers, losses, ops, optimizers
 from keras.applications import vgg16
 from scipy.signal import correlate2d
 from scipy.special import softmax
-from scipy.stats import binomtest, chi2_contingency
+from scipy.stats import binom, binomtest, chi2_contingency
 from sklearn.decomposition import PCA
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
@@ -587,9 +587,13 @@ def pairs(y, d): return [list(pair) for pair in combinations(d, 2) if same(d, *p
 def picked(y, p): return p[np.arange(len(y)), y]
 
 
+def smaller_tail_twice(a, b): return 2 * binom.cdf(min((a & ~b).sum(), (b & ~a).sum()), (a ^ b).sum(), 0.5)
+
+
 # Many were found by reading the exercises with fresh eyes: right answers that were refused, wrong
 # ones that passed or were told something false. A function without arguments makes an answer.
 ALSO_RIGHT = [
+    ("7.3", lambda a, b: min(1, smaller_tail_twice(a, b))),
     ("1.3", lambda image, kernel: correlate2d(image, kernel, "valid").tolist()),
     ("1.6", normalised_network), ("1.6", listed_network), ("1.6", parallel_convolutions), ("1.7", compiled_and_returned),
     ("2.4", dropout), ("3.3", window_of_padded), ("3.6", subclassed), ("4.4", normalised_block),
@@ -775,6 +779,7 @@ USUAL_SLIPS = [
     ("6.5", lambda images, noise: ((images + noise).clip(0, 255) / 255, images), "target_on_255"),
     ("7.2", 38_416, "at_ninety_percent"),
     ("7.3", lambda a, b: binomtest(int((b & ~a).sum()), int((a ^ b).sum())), "whole_result"),
+    ("7.3", smaller_tail_twice, "above_one"),
     ("7.7", lambda ids, p: pd.DataFrame({"id": ids, "target": p.argmax(1) + 1}).sort_values("id"),
      "rows_sorted"),
     ("7.7", lambda ids, p: pd.DataFrame({"id": ids, "target": [str(c + 1) for c in p.argmax(1)]}),

@@ -6,11 +6,12 @@
 __all__ = ['half_width', 'whole_width', 'images_needed', 'two_networks', 'only_one_right',
            'coin_test', 'mcnemar', 'p_value', 'mcnemar_test', 'one_sided', 'whole_result',
            'as_if_independent', 'chi_squared', 'first_better', 'second_better',
-           'share_of_wins', 'unsure', 'tempered', 'with_temperature', 'disagreeing_seeds',
-           'p_values', 'multiplied', 'in_place', 'holm', 'factors_reversed', 'unsorted',
-           'order_taken_twice', 'ids_and_probabilities', 'columns_of', 'table_of',
-           'contest_table', 'unequal_classes', 'weights_of_scikit_learn', 'images_alike',
-           'balanced_weights', 'absent_counted', 'one_for_each_class', 'square_root']
+           'share_of_wins', 'above_one', 'unsure', 'tempered', 'with_temperature',
+           'disagreeing_seeds', 'p_values', 'multiplied', 'in_place', 'holm',
+           'factors_reversed', 'unsorted', 'order_taken_twice', 'ids_and_probabilities',
+           'columns_of', 'table_of', 'contest_table', 'unequal_classes',
+           'weights_of_scikit_learn', 'images_alike', 'balanced_weights',
+           'absent_counted', 'one_for_each_class', 'square_root']
 
 # %% ../../nbs/exercises/lesson7.ipynb #imports
 import numpy as np
@@ -44,9 +45,11 @@ images_needed.mistake(for_half=2_500 * 4, twice=2_500 * 2, fewer=2_500 // 4, add
 
 # %% ../../nbs/exercises/lesson7.ipynb #mcnemar-inputs
 def two_networks(rng):
-    "Which of 300 images two networks name correctly; both find the same images hard."
+    "Which of 300 images two networks name correctly: both find the same ones hard, or they tie."
     hard = rng.random(300)
-    return tuple(rng.random(300) > share * hard for share in (0.5, rng.uniform(0.4, 0.7)))
+    first, second = (rng.random(300) > share * hard for share in (0.5, rng.uniform(0.4, 0.7)))
+    if rng.random() < 0.4: second = rng.permutation(first)
+    return first, second
 
 def only_one_right(first, second) -> tuple:
     "On how many images only the first is right, and on how many only the second."
@@ -110,6 +113,11 @@ def second_better(first, second):
 def share_of_wins(first, second):
     counts = only_one_right(first, second)
     return counts[0] / sum(counts)
+
+@mcnemar_test.mistake
+def above_one(first, second):
+    counts = only_one_right(first, second)
+    return 2 * coin_test(min(counts), sum(counts), alternative="less")
 
 mcnemar_test.mistake(
     among_all_images=lambda first, second: coin_test((first & ~second).sum(), len(first)),
