@@ -226,6 +226,20 @@ def test_an_explorer_of_given_runs_can_grow():
     assert picture(code_of(panel)["figure"]) == panel.image.value
 
 
+def test_a_run_that_joins_is_drawn_to_its_end_where_the_others_were():
+    for before, start in (([], (1, 2)), ([a_run(epochs=5)], (1, 5)), ([a_run(epochs=5)], (3, 5))):
+        panel = CurveExplorer(before)
+        panel.knobs["epochs"].value = start
+        panel.add(a_run("long", epochs=8))
+        assert panel.knobs["epochs"].value == (start[0], 8)
+        assert panel.options()["epochs"] == (None if start[0] == 1 else (3, 8))
+        assert panel.figure().axes[0].lines[-1].get_xdata()[-1] == 8
+    panel = CurveExplorer([a_run(epochs=5)])
+    panel.knobs["epochs"].value = (1, 4)
+    panel.add(a_run("long", epochs=8))
+    assert panel.knobs["epochs"].value == (1, 4), "a part that was chosen stays"
+
+
 def test_nothing_chosen_is_a_sentence_and_not_the_end():
     panel = CurveExplorer()
     panel.knobs["runs"].value = ()

@@ -428,10 +428,13 @@ class CurveExplorer(Panel):
 
     def add(self, run: Run):
         "One more run to choose from, chosen at once."
-        chosen = self.knobs["runs"].value
+        chosen, epochs = self.knobs["runs"].value, self.knobs["epochs"]
+        first, last = epochs.value
+        to_the_end = last == epochs.max
         with self.together():
             self.source.add(run)
-            self.knobs["epochs"].max = max(self.knobs["epochs"].max, run.epochs)
+            epochs.max = max(epochs.max, run.epochs)
+            if to_the_end: epochs.value = first, epochs.max
             self.offer((*chosen, len(self.runs) - 1))
             self.changed()
 
