@@ -670,6 +670,11 @@ def test_augmentation_panel(data, panel):
     changes.buttons["use"].click()
     recipe = panel.train().recipe
     assert recipe.augmentation == "garments" and recipe.augmentation_options == options
+    assert panel.knobs["strength"].disabled, "its amounts are those of the other panel"
+    panel.knobs["augmentation"].value = "garments"
+    assert not panel.knobs["strength"].disabled
+    panel.reset()
+    assert panel.knobs["strength"].disabled and TrainPanel(data).knobs["strength"].disabled
     changes.reset()
     assert changes.image.value == before and AugmentPanel(data.train).buttons["use"].disabled
 

@@ -114,7 +114,9 @@ class RecipeForm:
                        "Optimiser and augmentation": method_controls()}
         self.knobs = {name: each for group in self.groups.values() for name, each in group.items()}
         self.knobs["network"].observe(lambda _: self.follow_network(), "value")
+        self.knobs["augmentation"].observe(lambda _: self.follow_augmentation(), "value")
         self.follow_network()
+        self.follow_augmentation()
         self.start = self.values()
 
     def values(self) -> dict: return {name: control.value for name, control in self.knobs.items()}
@@ -127,6 +129,11 @@ class RecipeForm:
             for name, value in network_knobs(network).items():
                 self.knobs[name].disabled = value is None
                 if value is not None: self.knobs[name].value = value
+
+    def follow_augmentation(self):
+        "Lock the strength where there is nothing to multiply, or the amounts were set elsewhere."
+        locked = self.knobs["augmentation"].value in (NO_AUGMENTATION, OWN)
+        self.knobs["strength"].disabled = locked
 
     def reset(self):
         "All knobs as at the beginning."
