@@ -639,6 +639,12 @@ def test_an_estimate_is_shown_until_a_knob_changes_it(panel, monkeypatch):
     assert "not estimated yet" in panel.plan.value
 
 
+def test_an_estimate_can_be_interrupted(panel, monkeypatch):
+    monkeypatch.setattr("fashion_cnn.panels.training.seconds_per_epoch", lambda *_: interrupt())
+    assert panel.estimate() is None and "Interrupted; nothing was timed" in panel.message.value
+    assert panel.train().epochs == 2
+
+
 def test_named_data_and_what_is_missing():
     pytest.importorskip("keras")
     panel = TrainPanel(train=Pretended())

@@ -154,6 +154,7 @@ class TrainPanel(Panel):
         try:
             data = self.data().limited(self.limit()) if self.limit() else self.data()
             seconds = seconds_per_epoch(self.recipe(), data)
+        except KeyboardInterrupt: return self.say("Interrupted; nothing was timed.")
         except Exception as error: return self.say(sentence(error), wrong=True)
         self.form.seconds[self.form.timed_as()] = seconds
         self.changed()
