@@ -86,7 +86,7 @@ class Tab:
         before = int(self.page.locator("figure.live").get_attribute("data-answered"))
         act()
         self.page.wait_for_function("n => Number(document.querySelector('figure.live').dataset.answered) > n", arg=before)
-        if stroke: self.page.wait_for_function(RESTS)
+        if stroke: self.rest()
         return self.page.evaluate("""() => { const {seen, probabilities, unlike, nearest} = document.querySelector("figure.live").answer;
           return {seen: [...seen.data], probabilities: [...probabilities], unlike, nearest}; }""")
 
@@ -97,7 +97,14 @@ class Tab:
             own = {(task / "comm").read_text().strip(): int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks}
             if "DedicatedWorker" in own: return {"page": int(Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()[0]) / 1e9, "worker": own["DedicatedWorker"]}
 
-    def source(self, name): self.page.locator(f"input[name=source][value={name}]").check()
+    def source(self, name):
+        "Choose a source; what was asked there last is answered again."
+        self.page.locator(f"input[name=source][value={name}]").check()
+        self.rest()
+
+    def rest(self):
+        self.page.evaluate("() => { window.lastCount = null; }")
+        self.page.wait_for_function(RESTS)
 
     def said(self):
         self.page.wait_for_timeout(450)
@@ -244,6 +251,23 @@ def test_drawing_with_the_mouse_changes_the_answer(tab):
     assert "A drawing has neither folds" in tab.said() or "unlike everything" in tab.said()
     tab.answered(lambda: tab.page.get_by_role("button", name="undo").click())
     assert tab.problems == []
+
+
+def test_another_source_shows_its_own_answer_again(tab):
+    tab.source("sketch")
+    boot = tab.answered(lambda: tab.page.get_by_role("button", name="drawn Ankle boot, 1 of 4").click())
+    tab.source("draw")
+    bag = tab.answered(lambda: tab.page.locator("select[name=silhouette]").select_option(label="Bag"))
+    assert bag["seen"] != boot["seen"]
+    again = tab.answered(lambda: tab.source("sketch"))
+    assert tab.page.get_by_role("button", name="drawn Ankle boot, 1 of 4").get_attribute("aria-pressed") == "true"
+    assert again == boot and "Ankle boot" in tab.said()
+    content = io.BytesIO()
+    Image.fromarray(np.random.default_rng(2).integers(0, 100, (28, 28), np.uint8)).save(content, "PNG")
+    tab.source("upload")
+    noise = tab.answered(lambda: tab.page.locator("input[name=file]").set_input_files({"name": "noise.png", "mimeType": "image/png", "buffer": content.getvalue()}))
+    assert tab.answered(lambda: tab.source("sketch")) == boot and tab.answered(lambda: tab.source("upload")) == noise != boot
+    assert tab.answered(lambda: tab.source("draw")) == bag and tab.problems == []
 
 
 def test_the_keyboard_draws_too(tab):

@@ -186,6 +186,7 @@ function build(figure, worker, plan, garments, mistakes) {
   const compact = "compact" in figure.dataset, voice = speaker();
   const seen = seenView(), answers = answersView(), maps = mapsView();
   const recorded = compact ? [] : [classView(plan), nearestView(plan, mistakes), confusionView(plan, mistakes)];    // about the recorded network only
+  const chosen = {};    // the last question of each source
   let source = "sketch", asked = 0, names, latest;
   function begin(own) {
     names = own?.names ?? plan.class_names;
@@ -204,22 +205,23 @@ function build(figure, worker, plan, garments, mistakes) {
     figure.answer = answer;
     figure.dataset.ready ??= Math.round(performance.now());    // milliseconds from opening the page
   });
-  function put(question) {
+  function look(question) {
     latest = question;
     ask({kind: "look", number: ++asked, ...question});
   }
+  const put = question => look(chosen[source] = question);
   const model = ownModel(file => worker.postMessage({kind: "model", file}));
   worker.addEventListener("message", ({data}) => {
     if (data.kind !== "model") return;
     model.show(data);
     if (data.problem) return;
     begin(data.name ? data : null);
-    put(latest);
+    look(latest);
   });
 
-  const sketches = shelf(plan, garments, (chosen, label, pressed) => {
+  const sketches = shelf(plan, garments, (picture, label, pressed) => {
     sketches.querySelectorAll("button").forEach(each => each.setAttribute("aria-pressed", each === pressed));
-    put({pixels: chosen.data});
+    put({pixels: picture.data});
   });
   const drawing = pad(plan.class_names, number => cut(garments, plan.garments.indexOf(number)), () => put({drawing: drawing.image()}));
   const photograph = upload(file => put({file}));
@@ -228,6 +230,7 @@ function build(figure, worker, plan, garments, mistakes) {
     source = kind;
     for (const [name, node] of Object.entries(sources)) node.hidden = name !== kind;
     if (kind === "draw") put({drawing: drawing.image()});
+    else if (chosen[kind]) look(chosen[kind]);
   }
   const panel = element("div", {className: "live-panel"},
     radios("Picture", "source", [["sketch", "one of these"], ["draw", "draw one"], ["upload", "your own picture"]], show),
