@@ -212,6 +212,24 @@ def test_a_knob_begins_anew_and_the_page_says_what_changed(page):
     knob(page, "learning_rate", 0.003)
 
 
+def test_start_anew_stands_still_with_new_weights(page):
+    press(page, "train")
+    until(page, "state.running && state.steps > 3")
+    page.evaluate("() => { delete document.querySelector('figure.live').dataset.steps; }")
+    press(page, "start anew")
+    page.wait_for_function("() => document.querySelector('figure.live').dataset.steps !== undefined", timeout=60_000)
+    page.wait_for_timeout(300)
+    state = page.evaluate(STATE)
+    assert state["steps"] == 0 and not state["running"] and state["history"] == []
+    press(page, "train")
+    until(page, "state.running && state.steps > 3")
+    knob(page, "learning_rate", 0.01)    # a knob begins anew too, and goes on
+    until(page, "state.running && state.steps > 3")
+    press(page, "pause")
+    until(page, "!state.running")
+    knob(page, "learning_rate", 0.003)
+
+
 def test_steps_that_are_too_long_are_said_in_words(page):
     knob(page, "optimizer", "sgd")
     knob(page, "activation", "linear")

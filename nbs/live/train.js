@@ -163,7 +163,7 @@ function build(figure, worker, plan, garments) {
     if (now?.history.length) before = now;
     now = {settings: settings(), history: []};
     awaited++;    // states that arrive before "begun" belong to the run before
-    ask({kind: "begin", settings: now.settings});
+    ask({kind: "begin", settings: now.settings, go});
     voice.say("The garments are drawn, and the network gets new weights ...");
     running = go;
     if (go) ask({kind: "go"});

@@ -117,6 +117,7 @@ const ASKED = {
   load({ranges}) { table = ranges; },
   begin(asked) {
     settings = asked.settings;
+    running = running && asked.go;    // a knob goes on with new weights, "start anew" stands still
     begin();
     self.postMessage(told());
   },
