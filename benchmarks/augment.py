@@ -1,4 +1,4 @@
-"""What augmentation costs: python benchmarks/augment.py [--repeats 7] [--steps 10] [--only elastic b-affine]
+"""What augmentation costs: python benchmarks/augment.py [--repeats 15] [--steps 10] [--only elastic b-affine]
 
 A training step of `deeper` at batch 128 alone, then with each layer and each pipeline compiled in front of it, and with
 Keras' own elastic layer; all in one process, taken in turns, so that whatever else the machine does hits all alike. Each
@@ -193,7 +193,7 @@ def before_the_network(times):
 
 
 def main():
-    parser = results.arguments(__doc__, repeats=7)
+    parser = results.arguments(__doc__, repeats=15)
     parser.add_argument("--steps", type=int, default=10, help="training steps in a turn")
     parser.add_argument("--only", nargs="*", help="these layers only, such as: elastic b-affine")
     asked = parser.parse_args()

@@ -1,9 +1,11 @@
 "Panels: everything they show, by their traits and methods; and once through a kernel."
 import base64
+import contextlib
 import html
 import io
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -831,6 +833,13 @@ class Kernel:
         self.manager, self.client = start_new_kernel(
             kernel_name="python3", env={**os.environ, "PYTHONPATH": path}, startup_timeout=120)
         self.states, self.buffers = {}, {}
+        self.connect()
+
+    def connect(self):
+        "Ask for nothing, until an answer comes: what a kernel says before it is listened to is lost."
+        for _ in range(30):
+            with contextlib.suppress(queue.Empty, TimeoutError):
+                return self.collect(self.client.execute("", allow_stdin=False), 2)
 
     def collect(self, identity, seconds=60):
         "Messages until the kernel is done with a request."
