@@ -67,7 +67,7 @@ def fitted(model, batch):
 
 def stepper(layer):
     "The same with a layer in front of the network."
-    network, image = build("deeper", SHAPE, CLASSES), keras.Input(SHAPE, dtype="uint8", name="images")
+    network, image = build("deeper", SHAPE, CLASSES), keras.Input(SHAPE, BATCH, dtype="uint8", name="images")
     if layer is not None and mixes_labels(layer):
         return mixing_stepper(layer, network, image)
     model = network if layer is None else keras.Model(image, network(layer(image)))
