@@ -58,7 +58,7 @@ GAPS = {-0.5: "validation is the better one, as happens when dropout or augmenta
 # %% ../nbs/diagnose.ipynb #about-gap-final
 def about_gap(train: float, validation: float) -> str:
     "What the gap between training and validation accuracy means, in a sentence."
-    gap = 100 * (train - validation)
+    gap = round(100 * train, 1) - round(100 * validation, 1)   # of the numbers that are shown
     meaning = next(words for end, words in GAPS.items() if gap < end)
     return (f"Accuracy is {percent(train)} in training and {percent(validation)} in validation, "
             f"a gap of {gap:.1f} points: {meaning}")

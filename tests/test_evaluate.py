@@ -987,6 +987,7 @@ MEASURED = {"train": {"accuracy": 0.9}, "validation": {"accuracy": 0.89}}
         (curves([2.3, 2.31, 2.3], [2.3, 2.3, 2.3]), None, ["hardly fell"]),
         (curves([2.3], [2.2]), None, ["One epoch only"]),
         (curves(*SHORT, [0.6, 0.9], [0.6, 0.8]), None, ["a gap of 10.0 points: large"]),
+        (curves(*SHORT, [0.6, 0.985], [0.6, 0.8285]), None, ["98.5 %", "82.8 %", "a gap of 15.7 points"]),
         (curves(*SHORT, [0.6, 0.8], [0.6, 0.85]), None, ["validation is the better one"]),
         (curves(*SHORT, metrics=MEASURED), None, ["small", "underfitting"]),
     ],

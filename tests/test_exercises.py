@@ -476,8 +476,8 @@ def listed_network():
     return Model(x, layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling2D()(Listed()(x))))
 
 
-def nested_path(x, filters):
-    return Sequential([conv(filters, activation="relu"), conv(filters)])(x)
+def nested_path(x, filters, **kind):
+    return Sequential([conv(filters, activation="relu", **kind), conv(filters, **kind)])(x)
 
 
 def nested_block(x, filters): return layers.ReLU()(nested_path(x, filters) + x)
@@ -651,6 +651,12 @@ ALSO_WRONG = [
     ("4.4", normalised_block_with("tanh"), "is not a ReLU"),
     ("4.4", block_with(inner=16), "these are others"),
     ("4.4", block_with(filters=8), "(14, 14, 4)"),
+    ("4.4", lambda x, filters: layers.ReLU()(layers.BatchNormalization()(layers.Add()([nested_path(x, filters), x]))),
+     "normalisation stands in the shortcut or after the sum"),
+    ("4.4", lambda x, filters: layers.ReLU()(layers.Add()([nested_path(x, filters), layers.BatchNormalization()(x)])),
+     "normalisation stands in the shortcut or after the sum"),
+    ("4.4", lambda x, filters: layers.ReLU()(layers.Add()([nested_path(x, filters, dilation_rate=2), x])),
+     "these are others"),
     ("5.4", lambda base, classes: base, "one number for each class"),
     ("5.4", relu_before_softmax, "Something else happens"),
     ("5.5", frozen_by_alphabet, "Other layers"),
