@@ -52,7 +52,7 @@ docs: install-dev address  ## the site with Quarto into _docs, or without it a r
 	  echo 'Its explorers move when it is served: python -m http.server -d _preview, then http://localhost:8000'; \
 	fi
 
-BENCHMARKS := start loading sketch judging panels augment normalisation transfer step operators growth photographs accuracy
+BENCHMARKS := start loading sketch judging panels augment normalisation transfer step operators growth photographs accuracy minutes
 
 bench: install-dev  ## the measurements in benchmarks/, side by side, written to RESULTS.md (hours; QUICK=1 for a try)
 	@failed=; for name in $(BENCHMARKS); do printf '\n== benchmarks/%s.py\n' "$$name"; \

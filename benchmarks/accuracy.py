@@ -93,6 +93,12 @@ def key(name, seed, asked):
     return {"name": name, "seed": seed, "machine": results.machine(), "recipe": recipe, "limit": asked.limit, "at most": asked.seconds, "targets": list(TARGETS)}
 
 
+def agrees(found, wanted):
+    "Whether a line's key is the wanted one; fields of a recipe that are newer than the line have their defaults there."
+    from fashion_cnn.recipe import Recipe
+    return {**found, "recipe": {**json.loads(Recipe("", "").to_json()), **found["recipe"]}} == wanted
+
+
 def measure(asked, names):
     "Whatever is still missing, seed after seed; {name: lines}."
     pythons = {name: turns.python_of("torch")[0] if name == TORCH else sys.executable for name in names}
@@ -102,14 +108,14 @@ def measure(asked, names):
         for seed in asked.seeds:
             for name in names:
                 wanted = key(name, seed, asked)
-                if pythons[name] is None or any(line["key"] == wanted for line in results.lines(path)): continue
+                if pythons[name] is None or any(agrees(line["key"], wanted) for line in results.lines(path)): continue
                 contender = turns.Contender(words(name, seed, asked, pythons[name], folder))
                 try: facts = contender.heard()
                 finally: contender.end()
                 results.append(path, {"key": wanted, "day": str(datetime.date.today()), **facts})
                 print(f"{name}, seed {seed}: {len(facts['seconds'])} epochs in {facts['seconds'][-1]:.0f} s, best test accuracy {max(facts['test']):.4f}", flush=True)
     keys = {name: [key(name, seed, asked) for seed in asked.seeds] for name in names}
-    return {name: [line for line in results.lines(path) if line["key"] in keys[name]] for name in names}
+    return {name: [line for line in results.lines(path) if any(agrees(line["key"], each) for each in keys[name])] for name in names}
 
 
 def spread(values, digits):

@@ -52,6 +52,7 @@ class Turns(keras.callbacks.Callback):
 def fit(network, options, arrays, batch_size, turns):
     "Keras alone: layers of its own, arrays in, `fit`."
     models.NORMALIZATIONS["batch"] = keras.layers.BatchNormalization
+    models.speed.MOST_PIXELS = 0    # no convolution learns by matrix products
     same(network, options, arrays, batch_size, turns)
 
 

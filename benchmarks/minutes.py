@@ -7,18 +7,21 @@ CONTENDER is a Python file, such as benchmarks/contenders/plain_keras.py, that d
         return classes    # integers 0 to 9, (10000,)
 
 The page `A minute on two cores` has the rules. The clock runs from the start of the process until its answers lie in a file: imports,
-reading the images, compiling, training and answering all count. The process is bound to two cores, and is refused if it took more
-processor time than these have. It is not given the test labels. Before and after each seed a fixed training in plain Keras runs on the
-same two cores; seconds are also given as multiples of the mean of these two, which travel from machine to machine as seconds do not. It
-has a process of its own, since a contender could leave the one it ran in slower than it found it.
+reading the images, compiling, training and answering all count. The process is bound to two cores, sees no graphics processor, and is
+refused if it and all that it started took more processor time than two cores have; what it leaves running is ended. It is given neither
+the test labels nor the folder they lie in, and each seed has a folder of its own. Before and after each seed a fixed training in plain
+Keras runs on the same two cores; seconds are also given as multiples of the lesser of these two, which compare processors roughly. It has
+a process of its own, since a contender could leave the one it ran in slower than it found it.
 
-A finished seed is one line of minutes.jsonl in --out: started again, on the same kind of machine, what is there is not run again. Without
-a contender all lines are put into one table. Needs a system that binds a process to cores (Linux), and FASHION_CNN_DATA or a connection.
+A finished seed is one line of minutes.jsonl in --out: started again, on the same kind of machine, what is there is not run again. A seed
+that ended otherwise has a line, too, and counts as an attempt. Without a contender all lines are put into one table. Needs a system that binds a process to cores (Linux), and FASHION_CNN_DATA or a connection.
 """
+import ctypes
 import hashlib
 import importlib.util
 import os
 import resource
+import shutil
 import signal
 import statistics
 import subprocess
@@ -35,6 +38,7 @@ HERE, CORES, SEEDS = Path(__file__).parent, 2, (0, 1, 2, 3, 4)
 AS_IT_CAME = dict(os.environ)    # importing the package changes what TensorFlow is asked for, which is no business of a contender's
 GRACE = 3    # a contender is stopped when it has taken so many times its minutes
 PLAIN = str(HERE / "contenders" / "plain_keras.py")
+ADOPT = 36    # Linux' PR_SET_CHILD_SUBREAPER: whoever loses its parent becomes a child of this process
 ALIKE = 0.985    # correlation of pixels from which a test image counts as a near-duplicate of a training image
 
 
@@ -81,37 +85,61 @@ def two_cores():
     return there[:CORES]
 
 
-def bound(words, cores, **options):
-    "A Python process on these cores, leader of its own group."
-    environment = {**AS_IT_CAME, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])}
-    return subprocess.Popen([sys.executable, __file__, *map(str, words)], env=environment, start_new_session=True,
+def bound(words, cores, folder, **options):
+    "A Python process on these cores and in this folder, leader of its own group, without graphics processors and without the data's folder."
+    environment = {**AS_IT_CAME, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)]),
+                   "CUDA_VISIBLE_DEVICES": "-1", "TMPDIR": str(folder)}
+    environment.pop("FASHION_CNN_DATA", None)
+    return subprocess.Popen([sys.executable, __file__, *map(str, words)], env=environment, start_new_session=True, cwd=folder,
                             preexec_fn=lambda: os.sched_setaffinity(0, cores), **options)
 
 
 def plain_seconds(folder, cores):
     "How long the fixed training takes now."
-    process = bound(["--plain", folder], cores, stdout=subprocess.PIPE, text=True)
+    process = bound(["--plain", folder], cores, folder, stdout=subprocess.PIPE, text=True)
     said = process.communicate()[0]
     if process.returncode: raise SystemExit(f"The fixed training in plain Keras ended with exit code {process.returncode}; is Keras installed?")
     return float(said.rpartition("@")[2])
 
 
+def children():
+    "The processes that are children of this one."
+    return {int(number) for thread in Path("/proc/self/task").iterdir() for number in (thread / "children").read_text().split()}
+
+
+def end_all_but(there):
+    "End all children but these, and whoever they leave behind."
+    while left := children() - there:
+        for number in left:
+            os.kill(number, signal.SIGKILL)
+            os.waitpid(number, 0)
+
+
+def processor_seconds():
+    "What all processes took that this one has waited for."
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def one_seed(contender, folder, seed, cores, minutes):
     "Seconds and processor seconds of one training, and its answers; or why there are none."
-    path = Path(folder) / "answers.npy"
-    path.unlink(missing_ok=True)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    process = bound(["--child", contender, folder, seed], cores)
-    try: code = process.wait(timeout=GRACE * 60 * minutes)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise SystemExit(f"{contender}, seed {seed}: stopped after {GRACE} times {minutes:g} minutes.") from None
-    seconds = time.perf_counter() - began
-    if code or not path.is_file(): raise SystemExit(f"{contender}, seed {seed}: it ended with exit code {code} and {'no' if not path.is_file() else 'some'} answers.")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return seconds, after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime, np.load(path)
+    ctypes.CDLL(None).prctl(ADOPT, 1)
+    there, used = children(), processor_seconds()
+    with tempfile.TemporaryDirectory() as own:
+        for file in Path(folder).glob("*.npy"): shutil.copy(file, own)
+        began = time.perf_counter()
+        process = bound(["--child", Path(contender).resolve(), own, seed], cores, own)
+        try: code = process.wait(timeout=GRACE * 60 * minutes)
+        except subprocess.TimeoutExpired:
+            raise SystemExit(f"{contender}, seed {seed}: stopped after {GRACE} times {minutes:g} minutes.") from None
+        finally:
+            seconds = time.perf_counter() - began
+            process.kill()
+            process.wait()
+            end_all_but(there)
+        path = Path(own) / "answers.npy"
+        if code or not path.is_file(): raise SystemExit(f"{contender}, seed {seed}: it ended with exit code {code} and {'no' if not path.is_file() else 'some'} answers.")
+        return seconds, processor_seconds() - used, np.load(path)
 
 
 def checked_answers(found, images, classes):
@@ -142,11 +170,15 @@ def measure(contender, data, asked):
         for seed in asked.seeds:
             key = {"contender": Path(contender).name, "is": fingerprint(contender), "seed": seed, "minutes": asked.minutes, "machine": results.machine(),
                    "data": data.test.fingerprint}
-            if any(line["key"] == key for line in results.lines(path)): continue
+            if any(line["key"] == key and "answers" in line for line in results.lines(path)): continue
             before = plain or plain_seconds(folder, cores)
-            seconds, used, found = one_seed(contender, folder, seed, cores, asked.minutes)
-            checked_processor_time(used, seconds)
-            found = checked_answers(found, len(data.test), data.classes)
+            try:
+                seconds, used, found = one_seed(contender, folder, seed, cores, asked.minutes)
+                checked_processor_time(used, seconds)
+                found = checked_answers(found, len(data.test), data.classes)
+            except SystemExit as reason:
+                results.append(path, {"key": key, "ended": str(reason)})
+                raise
             plain = plain_seconds(folder, cores)
             line = {"key": key, "seconds": round(seconds, 2), "processor seconds": round(used, 1), "plain": [round(before, 3), round(plain, 3)],
                     "accuracy": float((found == data.test.y).mean()), "versions": results.versions("fashion_cnn", "keras", "tensorflow"), "answers": pack(found)}
@@ -170,19 +202,28 @@ def shown_accuracy(lines, data, kept):
     return f"{100 * statistics.mean(each.accuracy for each in found):.2f} ({100 * low:.2f} to {100 * high:.2f})"
 
 
+def shown_seeds(group, attempts):
+    "How many seeds, which if they are not those of the rules, and how often it was tried if not each ended well."
+    seeds = sorted(line["key"]["seed"] for line in group)
+    text = str(len(seeds)) if seeds == list(SEEDS) else ", ".join(map(str, seeds)) + f" only, not 0 to {SEEDS[-1]}"
+    return text + f", in {len(attempts)} attempts" * (len(attempts) > len(group))
+
+
 def rows(lines, data, near):
     "The table: a row for each contender and kind of machine."
     groups = {}
     for line in lines:
         key = line["key"]
         if key["data"] == data.test.fingerprint: groups.setdefault((key["minutes"], key["contender"], key["is"], key["machine"]), []).append(line)
-    for (minutes, contender, _, machine), group in sorted(groups.items()):
+    for (minutes, contender, _, machine), attempts in sorted(groups.items()):
+        group = [line for line in attempts if "answers" in line]
+        if not group: continue
         seconds = [line["seconds"] for line in group]
         within = sum(each <= 60 * minutes for each in seconds)
-        yield {"contender": contender, "minutes": f"{minutes:g}", "machine": machine, "seeds": str(len(group)),
+        yield {"contender": contender, "minutes": f"{minutes:g}", "machine": machine, "seeds": shown_seeds(group, attempts),
                "test accuracy % (95 %)": shown_accuracy(group, data, np.full(len(data.test), True)),
                "without near-duplicates": shown_accuracy(group, data, ~near), "seconds": f"{statistics.mean(seconds):.1f} (at most {max(seconds):.1f})",
-               "plain Keras = 1": f"{statistics.mean(line['seconds'] / statistics.mean(line['plain']) for line in group):.2f}",
+               "plain Keras = 1": f"{statistics.mean(line['seconds'] / min(line['plain']) for line in group):.2f}",
                "in time": "all" if within == len(group) else f"{within} of {len(group)}"}
 
 

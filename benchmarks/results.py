@@ -20,8 +20,9 @@ ORDER = ("step_brief", "step_deeper", "step_hw2_cnn", "step_cm6_resnet", "operat
 WIDEST = {"avx512_vnni": "AVX-512 VNNI", "avx512f": "AVX-512", "avx2": "AVX2"}
 TOP = """# Measurements
 
-Every section is written by the command under its heading, in one run on one machine; nothing here was typed by hand. Seconds
-depend on the machine, ratios much less. `make bench` runs all of it anew.
+Every section is written by the command under its heading; nothing here was typed by hand. The sections `accuracy` and `minutes` collect
+trainings of several days, each with its machine; all others are of one run on one machine. Seconds depend on the machine, ratios much less.
+`make bench` runs all of it anew, and the page *Speed* shows it with figures.
 """
 
 

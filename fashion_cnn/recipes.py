@@ -245,7 +245,8 @@ def table_row(recipe: Recipe, runs: list) -> dict:
     import numpy as np
     values, first = [run.metrics[split][metric] for run in runs], runs[0]
     spread = round(float(np.std(values, ddof=1)), 4) if len(runs) > 1 else None
-    seconds = round(float(np.median([run.seconds for run in runs])))
+    alike = [run for run in runs if "accelerators" not in run.environment] or runs
+    seconds = round(float(np.median([run.seconds for run in alike])))
     return {**row, "recorded": round(float(np.mean(values)), 4), "seeds": len(runs),
             "sd of seeds": spread, "interval, first seed": interval(first.metrics[split]),
             "images": first.metrics[split]["images"], "data": first.data["source"],

@@ -87,6 +87,8 @@ def test_seconds_of_two_kinds_of_machines_are_not_mixed(monkeypatch):
     asked = argparse.Namespace(data="sketch", limit=None, seconds=600)
     here = accuracy.key("deeper", 0, asked)
     assert accuracy.key("deeper", 0, asked) == here and here["machine"] == results.machine()
+    older = {**here, "recipe": {name: value for name, value in here["recipe"].items() if name != "balance"}}
+    assert accuracy.agrees(older, here) and not accuracy.agrees({**older, "seed": 1}, here)
     monkeypatch.setattr(results, "processor", lambda: "Abacus with 10 beads")
     assert accuracy.key("deeper", 0, asked) != here
     assert accuracy.days({"deeper": [{"day": "2026-11-27"}], "fast": [{"day": "2026-11-26"}]}) == "Measured: 2026-11-26 to 2026-11-27."
@@ -94,6 +96,21 @@ def test_seconds_of_two_kinds_of_machines_are_not_mixed(monkeypatch):
     assert accuracy.days({accuracy.TORCH: []}) == ""
 
 
+ORPHANS = """
+import os, time
+import numpy as np
+
+def answers(images, labels, unlabelled, seed):
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1" and "FASHION_CNN_DATA" not in os.environ
+    if not os.fork():
+        os.setsid()
+        if os.fork(): os._exit(0)
+        while time.process_time() < 1: pass
+        open("computed", "w")
+        time.sleep(600)
+    while not os.path.exists("computed"): time.sleep(0.1)
+    return np.zeros(len(unlabelled), int)
+"""
 CONSTANT = "import numpy as np\n\ndef answers(images, labels, unlabelled, seed):\n    return np.full(len(unlabelled), labels[seed])\n"
 
 
@@ -121,6 +138,10 @@ def test_a_contender_that_fails_or_answers_something_else_is_refused(contest):
     minutes, folder, cores = contest
     (folder / "own.py").write_text("def answers(*given): raise MemoryError\n")
     with pytest.raises(SystemExit, match="seed 0: it ended with exit code 1 and no answers"): minutes.one_seed(str(folder / "own.py"), folder, 0, cores, 1)
+    (folder / "own.py").write_text(ORPHANS)
+    there = minutes.children()
+    _, used, _ = minutes.one_seed(str(folder / "own.py"), folder, 0, cores, 1)
+    assert used > 1 and minutes.children() == there    # an orphan's time counts, and it is ended
     (folder / "own.py").write_text("import time\ntime.sleep(60)\n")
     with pytest.raises(SystemExit, match="stopped after 3 times 0.01 minutes"): minutes.one_seed(str(folder / "own.py"), folder, 0, cores, 0.01)
     for wrong in (np.zeros(3, int), np.zeros(4), np.array([0, 1, 2, 10])):
@@ -141,4 +162,9 @@ def test_the_table_of_minutes_leaves_near_duplicates_out(contest):
     lines = [{"key": {**key, "seed": seed}, "seconds": seconds, "plain": [1.0, 3.0], "answers": pack(answers)} for seed, seconds in ((0, 50.0), (1, 62.0))]
     row, = minutes.rows([*lines, {"key": {**key, "data": "other images"}}], data, near)
     assert row["test accuracy % (95 %)"].startswith("52.50 (") and row["without near-duplicates"].startswith("5.00 (")
-    assert (row["seconds"], row["plain Keras = 1"], row["in time"], row["seeds"]) == ("56.0 (at most 62.0)", "28.00", "1 of 2", "2")
+    assert (row["seconds"], row["plain Keras = 1"], row["in time"]) == ("56.0 (at most 62.0)", "56.00", "1 of 2")
+    assert row["seeds"] == "0, 1 only, not 0 to 4"
+    failed = {"key": {**key, "seed": 2}, "ended": "own.py, seed 2: it ended with exit code 1 and no answers."}
+    assert [row["seeds"] for row in minutes.rows([*lines, failed], data, near)] == ["0, 1 only, not 0 to 4, in 3 attempts"]
+    whole = [{**lines[0], "key": {**key, "seed": seed}} for seed in range(5)]
+    assert [row["seeds"] for row in minutes.rows(whole, data, near)] == ["5"]

@@ -2,11 +2,13 @@
 import json
 import subprocess
 import sys
+from copy import copy
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from fashion_cnn import recipes
 from fashion_cnn.files import write_atomically
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import JSON_FIELDS, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack
@@ -253,3 +255,12 @@ def test_a_run_notes_the_version_of_the_library_that_ran_installed_or_not(monkey
     assert environment()["fashion_cnn"] == fashion_cnn.__version__
     monkeypatch.setattr("importlib.metadata.version", lambda package: "0.0.1" if package == "fashion_cnn" else "9.9")
     assert environment()["fashion_cnn"] == fashion_cnn.__version__ and environment()["numpy"] == "9.9"
+
+
+def test_the_time_of_a_recipe_is_that_of_processors():
+    runs = recorded("deeper")[:1] * 2
+    fast = copy(runs[0])
+    fast.environment = {**fast.environment, "accelerators": "a graphics processor"}
+    fast.history = {**fast.history, "seconds": [0.1] * fast.epochs}
+    of_both, alone = (recipes.table_row(recipes.get("deeper"), each)["seconds"] for each in ([fast, runs[0]], runs))
+    assert of_both == alone > 100 > recipes.table_row(recipes.get("deeper"), [fast])["seconds"]
