@@ -61,7 +61,7 @@ def find_learning_rate(recipe: Recipe,               # what to train; only its s
     data = resolve_data(data, recipe, limit)
     with random_states(): recipe, parts = own_parts(recipe, data, **own)
     nothing = data.train.take(slice(0))    # no split is evaluated here
-    plan = recipe.replace(schedule=None, learning_rate=lowest)
+    plan = recipe.replace(schedule=None, learning_rate=lowest, own=recipe.own)
     images_only = replace(data, validation=nothing, test=nothing)
     with random_states():
         _, fitted, batches, _ = assemble(plan, images_only, start, parts.at_rate(lowest))

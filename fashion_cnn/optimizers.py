@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOVING', 'OPTIMIZERS', 'OneCycle', 'learning_rate', 'learning_rates', 'mode',
-           'recipe_callbacks', 'checked_callbacks', 'stopping_options',
+           'recipe_callbacks', 'refuse_setters', 'checked_callbacks', 'stopping_options',
            'stopping_as_field', 'orthogonal', 'Muon', 'training_model', 'with_noise',
            'model_with_labels', 'mixed_cross_entropy', 'mixed_accuracy', 'on_one_device',
            'optimizer', 'copied_optimizer', 'compile_model']
@@ -103,6 +103,16 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     return callbacks
 
 # %% ../nbs/optimizers.ipynb #own-callbacks
+def refuse_setters(callbacks, schedule: str):   # what sets the learning rate of every step
+    "Refuse callbacks that would set the learning rate, too."
+    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+    setting = [type(callback).__name__ for callback in callbacks if isinstance(callback, setters)]
+    if not setting: return
+    raise ValueError(f"{schedule} sets the learning rate of every step, and a callback cannot. "
+                     "Take no schedule, schedule=None in the recipe or a number as learning rate "
+                     f"of the optimizer, or leave the callback out. Received: {setting[0]}")
+
+
 def checked_callbacks(callbacks,        # Keras' callbacks: one, several, or None
                       recipe: Recipe,   # whose schedule may leave the learning rate to them
                      ) -> list[keras.callbacks.Callback]:
@@ -115,13 +125,8 @@ def checked_callbacks(callbacks,        # Keras' callbacks: one, several, or Non
         hint = "an object, made by calling the class" if isinstance(callback, type) else \
                "such as keras.callbacks.LambdaCallback(on_epoch_end=...)"
         raise TypeError(f"callbacks must be Keras callbacks, {hint}. Received: {callback!r}")
-    plan, setters = (recipe.schedule or {}).get("name"), (known.LearningRateScheduler,
-                                                          known.ReduceLROnPlateau)
-    setting = [type(callback).__name__ for callback in own if isinstance(callback, setters)]
-    if setting and plan not in (None, "plateau"):
-        raise ValueError(f"the schedule {plan!r} of the recipe sets the learning rate of every "
-                         "step, and a callback cannot. Take schedule=None, or leave the callback "
-                         f"out. Received: {setting[0]}")
+    plan = (recipe.schedule or {}).get("name")
+    if plan not in (None, "plateau"): refuse_setters(own, f"the schedule {plan!r} of the recipe")
     return own
 
 # %% ../nbs/optimizers.ipynb #stopping-as-field

@@ -7,8 +7,8 @@ __all__ = ['ONLY_NAME', 'SCALING', 'NO_COPY', 'from_description', 'description',
            'as_graph', 'layer_names', 'renamed', 'numbered_anew', 'check_input',
            'brings_weights', 'own_network', 'unbuilt_copy', 'copies', 'per_image',
            'failure', 'wants_rows', 'loss_for', 'plain_rate', 'as_fields', 'excluded',
-           'check_optimizer', 'OwnParts', 'with_network', 'with_loss', 'with_optimizer',
-           'with_callbacks', 'check_loss', 'own_parts']
+           'has_schedule', 'check_optimizer', 'OwnParts', 'with_network', 'with_loss',
+           'with_optimizer', 'with_callbacks', 'check_loss', 'own_parts']
 
 # %% ../nbs/own.ipynb #exports-imports
 import copy, json, re, warnings
@@ -22,7 +22,7 @@ from .checkpoint import weights_hash
 from .data import Dataset
 from .files import suggest
 from .models.inference import is_graph
-from .optimizers import OPTIMIZERS, Muon
+from .optimizers import OPTIMIZERS, Muon, refuse_setters
 from .recipe import Recipe
 import keras   # after fashion_cnn, which asks TensorFlow for its faster convolutions
 
@@ -233,14 +233,17 @@ def excluded(optimizer) -> dict:
     "What Keras notes in an optimizer of the weights that shall not decay."
     return {name: value for name, value in vars(optimizer).items() if "exclude" in name and value}
 
+def has_schedule(optimizer) -> bool:
+    "Whether an optimizer changes its learning rate by itself."
+    return not isinstance(optimizer.get_config().get("learning_rate"), (int, float))
+
 def check_optimizer(optimizer, recipe: Recipe):
     "Refuse what is no optimizer, two schedules at once, and what a copy would lose."
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         hint = "an object, made by calling the class" if isinstance(optimizer, type) else \
                "such as keras.optimizers.SGD(0.1), or the name of one"
         raise TypeError(f"optimizer must be a Keras optimizer, {hint}. Received: {optimizer!r}")
-    rate = optimizer.get_config().get("learning_rate")
-    if recipe.schedule and not isinstance(rate, (int, float)):
+    if recipe.schedule and has_schedule(optimizer):
         raise ValueError("the optimizer has a schedule for its learning rate, and the recipe has "
                          "one too: take schedule=None in the recipe, or a number as learning rate. "
                          f"Received: schedule {recipe.schedule['name']!r}")
@@ -322,7 +325,8 @@ def with_optimizer(recipe: Recipe, optimizer):   # its name, or an object
 # %% ../nbs/own.ipynb #with-callbacks
 def with_callbacks(recipe: Recipe, callbacks: list) -> Recipe:
     "The recipe with the names of its callbacks; a warning if it once had some and now has none."
-    names = [type(callback).__name__ for callback in callbacks]
+    names = [type(callback).__name__ for callback in callbacks
+             if not getattr(callback, "only_watches", False)]
     if names: return recipe.replace(own={**recipe.own, "callbacks": names})
     if known := recipe.own.get("callbacks"):
         warnings.warn(f"the recipe {recipe.name!r} was trained with the callbacks "
@@ -353,5 +357,7 @@ def own_parts(recipe: Recipe, data: Dataset, model=None, loss=None, optimizer=No
     recipe, loss = with_loss(recipe, loss)
     recipe, optimizer = with_optimizer(recipe, optimizer)
     recipe = with_callbacks(recipe, callbacks)
+    if optimizer is not None and has_schedule(optimizer):
+        refuse_setters(callbacks, f"the schedule of the optimizer {type(optimizer).__name__}")
     if loss is not None and recipe.task == "classify": check_loss(loss, recipe, data.classes)
     return recipe, OwnParts(network, loss, optimizer)

@@ -7,7 +7,8 @@ __all__ = ['SCHEDULES', 'TASKS', 'EARLY_STOPPING', 'MONITORS', 'BALANCES', 'FITT
            'PLAIN_FIELDS', 'TEXT_FIELDS', 'LEAST', 'RANGES', 'TEXT_EXAMPLES',
            'RECIPE_FIELDS', 'check_names', 'is_number', 'check_like', 'with_defaults',
            'plain_field', 'complete_schedule', 'whole_number', 'checked_numbers',
-           'check_texts', 'checked_fields', 'refusals', 'check_task', 'Recipe']
+           'check_texts', 'checked_fields', 'refusals', 'check_task', 'remaining_parts',
+           'check_seen', 'Recipe']
 
 # %% ../nbs/recipe.ipynb #exports-imports
 import dataclasses, json, math, numbers
@@ -211,6 +212,25 @@ def check_task(recipe):
         received = ", ".join(f"{name}={getattr(recipe, name)!r}" for name in names)
         raise ValueError(f"{message}. Received: {received}")
 
+# %% ../nbs/recipe.ipynb #own-parts
+def remaining_parts(own: dict, changes: dict) -> dict:
+    "What is left of the parts handed over in Python, when fields of the recipe are changed."
+    gone = ["model"] if changes.get("network", "own") != "own" else []
+    if "optimizer" in changes: gone.append("optimizer")
+    return {part: config for part, config in own.items() if part not in gone}
+
+def check_seen(before, after):   # two recipes
+    "Refuse a change of fields that a network or an optimizer of one's own would never see."
+    unseen = ["network_options"] if "model" in after.own else []
+    if "optimizer" in after.own: unseen.append("optimizer_options")
+    rate = after.own.get("optimizer", {}).get("config", {}).get("learning_rate")
+    if isinstance(rate, dict): unseen += ["learning_rate", "schedule"]
+    names = [name for name in unseen if getattr(before, name) != getattr(after, name)]
+    if not names: return
+    raise ValueError("this recipe has a network or an optimizer of your own, which decides that by "
+                     "itself: hand another one to train, or name one of the library's, too. "
+                     f"Received: {', '.join(f'{name}={getattr(after, name)!r}' for name in names)}")
+
 # %% ../nbs/recipe.ipynb #cell-016
 @dataclass(frozen=True)
 class Recipe:
@@ -251,7 +271,10 @@ class Recipe:
     def replace(self, **changes) -> "Recipe":
         "The same recipe with some fields changed; the original stays as it is."
         check_names(changes, RECIPE_FIELDS, "recipe field")
-        return dataclasses.replace(self, **changes)
+        if "own" in changes: return dataclasses.replace(self, **changes)
+        changed = dataclasses.replace(self, own=remaining_parts(self.own, changes), **changes)
+        check_seen(self, changed)
+        return changed
 
     def differences(self, other: "Recipe") -> dict:
         "The fields in which two recipes differ: {field: (own value, other's value)}."

@@ -58,7 +58,7 @@ def watcher(trial, figure: str):   # a Keras callback with an attribute `pruned`
         callback.pruned = callback.pruned or trial.should_prune()
         if callback.pruned and callback.model is not None: callback.model.stop_training = True
     callback = keras.callbacks.LambdaCallback(on_epoch_end=tell)
-    callback.pruned = False
+    callback.pruned, callback.only_watches = False, True    # no part of the recipe
     return callback
 
 # %% ../nbs/search.ipynb #reached

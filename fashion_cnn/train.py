@@ -65,7 +65,7 @@ def fit(model, recipe, batches, validation, checkpoints, saved, progress, callba
             for bar in shown: bar.close(f"{recipe.name}: stopped by {type(error).__name__}")
             raise
     whole = len(checkpoints.history["loss"]) == recipe.epochs
-    stopped = "finished" if whole else checkpoints.stopped or "interrupted"
+    stopped = checkpoints.stopped or ("finished" if whole else "interrupted")
     for bar in shown: bar.close(summary(recipe, checkpoints.history, stopped))
     return stopped
 

@@ -8,9 +8,13 @@ import pytest
 import keras
 from fashion_cnn.checkpoint import weights_hash
 from fashion_cnn.optimizers import copied_optimizer, optimizer
-from fashion_cnn.own import ONLY_NAME, description, loss_for, numbered_anew, own_network, wants_rows, with_optimizer
+from fashion_cnn.own import (ONLY_NAME, description, loss_for, numbered_anew, own_network, own_parts, wants_rows,
+                             with_callbacks, with_optimizer)
+from fashion_cnn.panels import trainer
+from fashion_cnn.panels.trainer import stop_after
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run
+from fashion_cnn.search import watcher
 from fashion_cnn.train import find_learning_rate, train, train_seeds
 from small import sketches
 
@@ -165,6 +169,22 @@ def test_what_was_cut_off_goes_on_in_the_same_process_and_callbacks_are_noted(da
     resumed = train(recipe, data, out=tmp_path / "run", **options)
     assert resumed.weights_hash == whole.weights_hash and resumed.epochs == 3
     with pytest.raises(ValueError, match="another experiment.*own"): train(recipe, data, out=tmp_path / "run", model=network, progress=False)
+
+
+def test_observers_of_the_library_are_no_part_of_a_recipe():
+    reporter, seen = watcher(None, "val_accuracy"), keras.callbacks.CSVLogger("log.csv")
+    assert with_callbacks(RECIPE, [stop_after(1), trainer.watcher(None), reporter]) == RECIPE
+    assert with_callbacks(RECIPE, [reporter, seen]).own == {"callbacks": ["CSVLogger"]}
+
+
+@pytest.mark.parametrize("setter", [keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)])
+def test_a_callback_cannot_set_the_rate_that_a_schedule_of_the_optimizer_sets(data, setter):
+    falling = keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 100))
+    described, _ = with_optimizer(Recipe("trial", "a3-small"), falling)
+    for recipe, own in ((Recipe("trial", "a3-small"), falling), (described, None)):
+        with pytest.raises(ValueError, match=f"schedule of the optimizer SGD sets.*Received: {type(setter).__name__}"):
+            own_parts(recipe, data, optimizer=own, callbacks=[setter])
+    assert own_parts(recipe, data, callbacks=[stop_after(1)])
 
 
 def test_the_finder_takes_them_too(data):

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
@@ -28,6 +29,7 @@ from fashion_cnn.panels import (
     TrainPanel, augmentation_options, augmented, best_epochs, coverage, coverage_curve, curves,
     descendants, field, in_and_out, knob, picture, recipe_differences, sentence, series, smooth,
     step, steppable, stretched, table)
+from fashion_cnn.panels.trainer import Trainer, seconds_per_epoch
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, recorded_sweep
@@ -538,6 +540,35 @@ def test_an_interrupt_keeps_finished_epochs_and_a_second_one_does_no_harm(panel)
     panel.trainer.train.at_the_end = lambda: None
     panel.trainer.on_epoch = panel.after_epoch
     assert panel.train(more=1).epochs == 3
+
+
+def test_an_interrupt_while_a_planned_training_is_judged_loses_nothing():
+    trainer = Trainer(train=Pretended())
+    trainer.train.at_the_end = interrupt
+    with pytest.raises(KeyboardInterrupt): trainer.begin(Recipe("trial", "a3-small", schedule="cosine", epochs=2), None)
+    trainer.train.at_the_end = lambda: None
+    assert trainer.finished == 2 and trainer.go_on(5).epochs == 2
+    with pytest.raises(ValueError, match="come to its end"): trainer.go_on(5)
+
+
+def test_a_training_under_way_names_its_images(data):
+    trainer = Trainer(train=Pretended())
+    for limit, images in ((60, data.limited(60)), (None, data)):
+        trainer.begin(Recipe("trial", "a3-small", epochs=1), data, limit)
+        trainer.run = None
+        about = trainer.current().data
+        assert about["fingerprint"] == images.fingerprint and about["images"]["train"] == len(images.train)
+
+
+def test_an_estimate_leaves_chance_as_it_was(data, monkeypatch):
+    def assembled(recipe, data):
+        np.random.seed(0)
+        network = SimpleNamespace(train_on_batch=np.random.rand, predict_on_batch=len)
+        return network, network, [()], None
+    monkeypatch.setattr("fashion_cnn.assemble.assemble", assembled)
+    before = np.random.get_state()[1].copy()
+    assert seconds_per_epoch(Recipe("trial", "a3-small"), data) >= 0
+    assert (np.random.get_state()[1] == before).all()
 
 
 def test_an_interrupt_before_the_first_epoch(panel):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PLANNED', 'in_foreground', 'one_interrupt', 'lengthened', 'watcher', 'stop_after',
-           'Trainer', 'seconds_per_epoch']
+           'Trainer', 'fastest', 'seconds_per_epoch']
 
 # %% ../../nbs/panels/trainer.ipynb #imports
 import contextlib, math, signal, sys, tempfile, threading, time
@@ -46,7 +46,7 @@ def lengthened(recipe, finished, more, stopped) -> Recipe:   # `stopped`: as a R
                          "epochs give it more patience and train anew")
     schedule = (recipe.schedule or {}).get("name")
     if schedule not in PLANNED: return recipe.replace(epochs=finished + more)
-    if finished < recipe.epochs: return recipe    # stopped: on, within the plan
+    if finished < recipe.epochs or stopped == "interrupted": return recipe    # on, as planned
     raise ValueError(f"the schedule {schedule!r} was planned for {recipe.epochs} epochs and has "
                      "come to its end. Choose more epochs and train anew")
 
@@ -55,6 +55,8 @@ def watcher(trainer):   # a `Trainer`; a keras.callbacks.Callback
     "A callback that notes and reports."
     import keras
     class Watcher(keras.callbacks.Callback):
+        only_watches = True    # no part of the recipe
+
         def on_train_batch_end(self, batch, logs=None):
             if trainer.stopping or trainer.finished >= trainer.until: raise KeyboardInterrupt
             done = trainer.finished + (batch + 1) / self.params["steps"]
@@ -71,6 +73,8 @@ def stop_after(epochs: int):   # a keras.callbacks.Callback, for `train(..., cal
     "Stop after this many epochs, however many are planned."
     import keras
     class StopAfter(keras.callbacks.Callback):
+        only_watches = True    # no part of the recipe
+
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = self.model.stop_training or epoch + 1 >= epochs
     return StopAfter()
@@ -131,10 +135,10 @@ class Trainer:
     def current(self) -> Run | None:
         "The run, or as much as there is of it; None before the first epoch is finished."
         if self.run is not None or not self.finished: return self.run
-        splits = self.data.splits().items()
-        images = {name: min(len(split), self.limit or math.inf) for name, split in splits}
-        about = {"source": self.data.source, "class_names": list(self.data.class_names),
-                 "images": images, "fingerprint": "", "limit": self.limit}
+        data = self.data if self.limit is None else self.data.limited(self.limit)
+        images = {name: len(split) for name, split in data.splits().items()}
+        about = {"source": data.source, "class_names": list(data.class_names),
+                 "images": images, "fingerprint": data.fingerprint, "limit": self.limit}
         return Run(self.recipe, self.history, {}, about, {}, "running", environment={})
 
     def outcome(self) -> str:
@@ -153,22 +157,28 @@ class Trainer:
         return f"{text}, on {self.run.data['source']}.{ended}"
 
 # %% ../../nbs/panels/trainer.ipynb #seconds
+def fastest(work,         # a function without arguments
+            times: int,   # how often to time it, after once without
+           ) -> float:    # seconds
+    "The least time that some work takes."
+    work()
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
 def seconds_per_epoch(recipe: Recipe,   # what is to be trained
                       data,             # Dataset, limited as in training
                       steps: int = 3,   # how many to time, after one that prepares
                      ) -> float:
     "What an epoch will take, validation included, from a few steps; nothing is kept."
-    from fashion_cnn.assemble import assemble
-    model, fitted, batches, _ = assemble(recipe, data)
+    from fashion_cnn.assemble import assemble, random_states
     images = data.validation.x[:500]
-    def fastest(work, times):
-        work()
-        seconds = []
-        for _ in range(times):
-            start = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - start)
-        return min(seconds)
-    step = fastest(lambda: fitted.train_on_batch(*batches[0]), steps)
-    check = fastest(lambda: model.predict_on_batch(images), 2)
+    with random_states():
+        model, fitted, batches, _ = assemble(recipe, data)
+        step = fastest(lambda: fitted.train_on_batch(*batches[0]), steps)
+        check = fastest(lambda: model.predict_on_batch(images), 2)
     return len(batches) * step + len(data.validation) / len(images) * check
