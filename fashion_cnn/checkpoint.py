@@ -83,7 +83,8 @@ def another_run(folder: Path,    # that was given
     differ = ["other images" if name == "images" else
               f"{name} {short(there, name)} there, {short(here, name)} here" for name in names]
     return (f"the folder {folder.name!r} holds another experiment ({'; '.join(differ)}). Choose "
-            "another folder, or pass resume=False (in a terminal: --restart) to replace it")
+            "another folder, remove this one, or replace it: train(..., resume=False), in a "
+            "terminal fashion-cnn train --restart")
 
 # %% ../nbs/checkpoint.ipynb #cell-027
 class Checkpoint:
@@ -244,8 +245,9 @@ def check_length(folder: Path, recipe: Recipe, epochs: int):
     "Refuse to go on to fewer epochs than there are."
     if epochs <= recipe.epochs: return
     raise ValueError(f"the folder {folder.name!r} holds {epochs} epochs of this experiment "
-                     "already. Choose another folder, or pass resume=False (in a terminal: "
-                     f"--restart). Received: epochs={recipe.epochs}")
+                     "already. Choose another folder, remove this one, or replace it: train(..., "
+                     "resume=False), in a terminal fashion-cnn train --restart. "
+                     f"Received: epochs={recipe.epochs}")
 
 # %% ../nbs/checkpoint.ipynb #finished-run
 def said_as_lost(folder: Path, checkpoint: Checkpoint, under_way: bool) -> bool:

@@ -226,7 +226,7 @@ def many_commands(command):   # `command(name, function, help, *shared)` adds on
     short = "where time is short"
     add("name", type=recordable, metavar="NAME",
         help="a recipe, as fashion-cnn recipes lists them, or sweep-deeper")
-    add("--seeds", type=seed_number, nargs="+", default=[0], help="one run each (default: 0)")
+    add("--seeds", type=seed_number, nargs="+", action="extend", help="one run each (default: 0)")
     add("--with-weights", action="store_true", help="record the weights too, in half precision")
     add("--epochs", type=positive, help=f"fewer than the recipe's, {short}")
     add("--limit", type=positive, help=f"at most this many images in each split, {short}")
@@ -293,7 +293,7 @@ def assignment_command(command):   # `command(name, function, help, *shared)` ad
         help="only these, such as 3.1 3.4 (default: all of the lesson)")
     add("--key", metavar="FOLDER", help="another folder, for the solutions and the key file")
     add("--students", metavar="FILE", help="class list (CSV): a copy for each student")
-    add("--files", metavar="PATH", nargs="+", default=[],
+    add("--files", metavar="PATH", nargs="+", action="extend", default=[],
         help="what goes with the lesson, such as a folder of pictures")
     add("--force", action="store_true", help="replace notebooks that are there already")
 
@@ -305,7 +305,7 @@ def grade_command(command):
         help="notebooks that were handed in, or folders of them")
     add("--out", metavar="FILE", default="grades.csv",
         help="CSV file to write or replace (default: grades.csv)")
-    add("--lesson", type=lesson_number, nargs="+",
+    add("--lesson", type=lesson_number, nargs="+", action="extend",
         help="whose exercises were asked for (default: those that half of the notebooks name)")
     add("--exercises", type=exercise_name, nargs="+", action="extend", metavar="NAME",
         help="which exercises were asked for")

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LOAD_OPTIONS', 'hushed', 'trainer', 'text_table', 'show_recipes', 'show_summary',
-           'load_options', 'refuse_unused', 'absolute_source', 'demo_data', 'demo',
-           'write_report', 'data_of', 'chosen_settings', 'settled', 'start_of',
+           'load_options', 'refuse', 'refuse_unused', 'absolute_source', 'demo_data',
+           'demo', 'write_report', 'data_of', 'chosen_settings', 'settled', 'start_of',
            'train_recipe', 'matched_labels', 'judge_other', 'evaluate_run',
            'describe_data', 'predict_files', 'write_figure', 'record', 'sweep_recipe',
            'record_sweep', 'runs_of', 'compare_runs', 'own_data', 'report_runs',
@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 
 from . import recipes
+from .files import file_stem
 from .recipe import Recipe
 from .run import Run
 
@@ -102,10 +103,15 @@ def load_options(arguments) -> dict:
     return {name: value for name, value in given.items() if value is not None}
 
 # %% ../nbs/commands.ipynb #absolute-source
+def refuse(arguments, why: str, *names: str):
+    "Refuse options that would be ignored."
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name, None)]
+    if given: raise ValueError(f"{why}. Received: {', '.join(given)}")
+
+
 def refuse_unused(arguments, needed: str, *names: str):
     "Refuse options that mean nothing without another one."
-    given = [f"--{name.replace('_', '-')}" for name in names if getattr(arguments, name, None)]
-    if given: raise ValueError(f"this needs {needed}, too. Received: {', '.join(given)}")
+    refuse(arguments, f"this needs {needed}, too", *names)
 
 
 def absolute_source(source: str) -> str:   # name of a data set, or a path
@@ -166,10 +172,13 @@ def data_of(arguments, recipe: Recipe, limit: int | None = None):
 def chosen_settings(arguments, changes: dict) -> dict:   # {field or 'field.option': value}
     "The fields of a recipe that --set names, each once, and none that has an option of its own."
     pairs = getattr(arguments, "set", None) or []
+    grid = [field for field, _ in getattr(arguments, "grid", [])]
     names = [*changes, *(field for field, _ in pairs)]
-    if getattr(arguments, "seeds", None): names.append("seed")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if hasattr(arguments, "seeds"): names.append("seed")
+    if arguments.weights: names.append("network_options.weights")
+    varied = [name for name in names if name in grid or name.partition(".")[0] in grid]
+    names += grid
+    if twice := sorted({*varied, *(name for name in names if names.count(name) > 1)}):
         raise ValueError(f"each field of a recipe is set once. Received twice: {', '.join(twice)}")
     return dict(pairs)
 
@@ -202,7 +211,7 @@ def start_of(arguments):
 def train_recipe(arguments):
     "Train a recipe, or go on with it, and save the run."
     recipe = settled(arguments)
-    out = Path(arguments.out or f"runs/{recipe.name}-seed{recipe.seed}")
+    out = Path(arguments.out or f"runs/{file_stem(recipe.name)}-seed{recipe.seed}")
     data = data_of(arguments, recipe, arguments.limit)
     print(data, flush=True)
     run = trainer()(
@@ -246,10 +255,9 @@ def evaluate_run(arguments):
     from fashion_cnn.evaluate import Evaluation
     run = Run.load(arguments.run)
     if run.recipe.task == "reconstruct":
-        if arguments.data:
-            raise ValueError(
-                f"a reconstruction is judged on its own images only. Received: --data "
-                f"{arguments.data}")
+        split = ["split"] if arguments.split != "test" else []    # which is the default
+        refuse(arguments, "a reconstruction is judged on its own images only, of all splits",
+               "data", "rename", *split, *LOAD_OPTIONS)
         return show_summary(run)
     print(run)
     if arguments.data:
@@ -306,10 +314,11 @@ def record(arguments):
     from fashion_cnn.sweep import SWEEPS
     if arguments.name in SWEEPS: return record_sweep(arguments)
     recipe, train = settled(arguments), trainer()
-    for seed in arguments.seeds:
+    for seed in arguments.seeds or [0]:
+        out = Path(arguments.out) / f"{file_stem(recipe.name)}-seed{seed}"
         run = train(
-            recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit,
-            out=Path(arguments.out) / f"{recipe.name}-seed{seed}", start=start_of(arguments))
+            recipe, data_of(arguments, recipe), seed=seed, limit=arguments.limit, out=out,
+            start=start_of(arguments))
         if run.stopped == "interrupted": return 130
         print(f"{run}\nrecorded in {run.record(weights=arguments.with_weights).name}", flush=True)
 
@@ -318,14 +327,10 @@ def sweep_recipe(arguments):
     """Train a recipe with every combination of settings, and print them,
     the best on the validation images first."""
     recipe, _, grid = settled(arguments), trainer(), dict(arguments.grid)
-    if len(grid) < len(arguments.grid):
-        raise ValueError(
-            f"each field of a grid is named once, with all its values. Received: "
-            f"{', '.join(field for field, _ in arguments.grid)}")
     from fashion_cnn.sweep import sweep
     found = sweep(
         recipe, grid, data_of(arguments, recipe), limit=arguments.limit, n_jobs=arguments.jobs,
-        out=arguments.out or f"runs/sweep-{recipe.name}")
+        out=arguments.out or f"runs/sweep-{file_stem(recipe.name)}")
     rows = found.table().astype(object).fillna("").astype(str).to_dict("records")
     print(f"{found}\n\n{text_table(rows)}")
     return _ended(found)
@@ -335,13 +340,9 @@ def record_sweep(arguments):
     "Train a planned sweep and record it with the package."
     from fashion_cnn.sweep import SWEEPS, sweep
     plan = SWEEPS[arguments.name]
-    options = ("epochs", "limit", "data", "weights", "with_weights", "start", "set", "split",
-               *LOAD_OPTIONS)
-    changed = [f"--{name.replace('_', '-')}" for name in options if getattr(arguments, name)]
-    if changed or arguments.seeds != [0]:
-        raise ValueError(
-            f"a sweep is recorded as it is planned; `fashion-cnn sweep` takes other settings. "
-            f"Received: {' '.join(changed or ['--seeds'])}")
+    refuse(arguments, "a sweep is recorded as it is planned; `fashion-cnn sweep` takes other "
+           "settings", "epochs", "limit", "data", "weights", "with_weights", "start", "set",
+           "split", "seeds", *LOAD_OPTIONS)
     trainer()
     found = sweep(
         plan["recipe"], plan["grid"], plan["recipe"].data, limit=plan["limit"],

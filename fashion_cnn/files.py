@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['PROVISIONAL', 'LOCK', 'DAMAGE', 'COMMANDS', 'this_host', 'provisional', 'is_abandoned',
-           'remove_leftovers', 'write_atomically', 'is_writable', 'owned', 'take',
-           'read_json', 'naming_damage', 'keras_home', 'check_clock', 'spare_folder',
-           'suggest', 'visible', 'no_formula']
+           'remove_leftovers', 'write_atomically', 'is_writable', 'owned', 'InUse',
+           'take', 'read_json', 'naming_damage', 'keras_home', 'check_clock',
+           'spare_folder', 'suggest', 'visible', 'file_stem', 'no_formula']
 
 # %% ../nbs/files.ipynb #exports-imports
-import contextlib, difflib, json, os, re, secrets, socket, tempfile, time, zipfile, zlib
+import contextlib, difflib, hashlib, json, os, re, secrets, socket, tempfile, time, zipfile, zlib
 from pathlib import Path
 
 from .limits import read_text
@@ -101,6 +101,10 @@ def owned(folder: str | Path):    # made if it is not there, and removed again i
             for path in made: path.rmdir()
 
 # %% ../nbs/files.ipynb #take
+class InUse(ValueError):
+    "A folder in which another process or thread is writing."
+
+
 def take(lock, folder: Path):
     "Acquire the lock of a folder at once, or refuse the folder by its name."
     from filelock import Timeout
@@ -108,8 +112,8 @@ def take(lock, folder: Path):
         lock.acquire()
         if (folder / LOCK).exists(): return
         lock.release()    # its owner has just removed it, and somebody may have made a new one
-    raise ValueError(f"another process is writing in the folder {folder.name!r}. Wait until it has "
-                     f"finished, or choose another folder. Received: {str(folder)!r}")
+    raise InUse(f"another process is writing in the folder {folder.name!r}. Wait until it has "
+                f"finished, or choose another folder. Received: {str(folder)!r}")
 
 # %% ../nbs/files.ipynb #read-json
 def read_json(path: Path) -> dict:
@@ -187,6 +191,12 @@ COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u
 def visible(text: str) -> str:
     "A text in which the characters that a terminal would obey are seen, and do nothing."
     return COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+def file_stem(name: str) -> str:
+    "A name as part of a file's: letters, digits and what is harmless; others stay different."
+    safe = re.sub(r"[^\w.@+-]+", ".", name)
+    if safe == name: return name
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"    # not that of another name
 
 def no_formula(value):   # of a cell
     "The same value, a text with an apostrophe before it if a spreadsheet would calculate it."

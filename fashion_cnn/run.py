@@ -22,8 +22,8 @@ import numpy as np
 
 from . import __version__
 from .data.pixels import as_pixels
-from .files import (check_clock, naming_damage, owned, read_json, spare_folder,
-                               write_atomically)
+from .files import (check_clock, file_stem, naming_damage, owned, read_json,
+                               spare_folder, write_atomically)
 from .limits import check_size, inflate, open_npz
 from .recipe import RECIPE_FIELDS, Recipe, check_names, whole_number
 from .saved import check_dictionary, check_predictions, check_run
@@ -457,10 +457,14 @@ def record_run(run: Run,                         # with its model, if its weight
                weights: bool = False,            # write them too, in half precision, as .npz
               ) -> Path:                         # the JSON file
     "Write a run as one small JSON file: everything but the weights."
+    if weights and run.recipe.network == "own":
+        raise ValueError("a record keeps weights for networks of the library, which it can build "
+                         "again: save a network of your own with run.save(folder), or leave "
+                         f"weights= out. Received: {run}")
     for levels, digits in FINENESS:
         content = record_text(run, levels, digits)
         if len(content) <= RECORD_BYTES: break
-    path = Path(folder) / f"{run.name}-seed{run.recipe.seed}.json"
+    path = Path(folder) / f"{file_stem(run.name)}-seed{run.recipe.seed}.json"
     if weights:
         from fashion_cnn.models import half_precision
         note = {name: getattr(run, name) for name in ("metrics", "weights_hash", "environment")}

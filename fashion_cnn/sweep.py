@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .data import Dataset, load
-from .files import naming_damage, read_json, suggest, write_atomically
+from .files import (InUse, file_stem, naming_damage, read_json, suggest,
+                               write_atomically)
 from .recipe import RECIPE_FIELDS, Recipe, check_names, plain_field
 from .run import RECORDED, Run
 from .saved import check_dictionary
@@ -46,6 +47,10 @@ def combinations(grid: dict,       # field of a recipe, or 'field.option' -> lis
         if isinstance(values, (str, dict)) or not hasattr(values, "__len__") or not len(values):
             raise ValueError("a grid gives a list of values for each field. "
                              f"Received: {field}={values!r}")
+        texts = [json.dumps(value, sort_keys=True, default=repr) for value in plain_values(values)]
+        if len(set(texts)) < len(texts):
+            raise ValueError("each value of a grid is given once, or its runs would count twice. "
+                             f"Received: {field}={', '.join(texts)}")
     count = math.prod(map(len, grid.values()))
     if count > 10_000:
         raise ValueError(f"a grid may have 10,000 combinations. Received: {count:,}")
@@ -94,6 +99,7 @@ def attempt(recipe: Recipe, settings: dict, data: Dataset, folder: Path, callbac
         run = train(changed, data, out=folder, progress=False, callbacks=callbacks)
     except Exception as error:
         note = {"settings": settings, "error": f"{type(error).__name__}: {error}"}
+        if isinstance(error, InUse): return note    # the folder is not ours to write in
         write_atomically(folder / "failed.json", json.dumps(note, indent=1).encode())
         return note
     finally: keras.utils.clear_session()
@@ -106,6 +112,11 @@ def without_test(recipe: Recipe, data, limit: int | None) -> Dataset:
     if not isinstance(recipe, Recipe):
         raise TypeError("recipe must be a Recipe, such as recipes.get('deeper'). "
                         f"Received: {recipe!r}")
+    if recipe.start:
+        raise ValueError("the settings of a sweep begin with new weights, and this recipe goes on "
+                         "from trained ones: take recipe.replace(start='') (in a terminal: --set "
+                         "start=), or train(..., start=run) for each setting. "
+                         f"Received: recipe.start={recipe.start!r}")
     if not isinstance(data, (Dataset, str, Path)):
         raise TypeError("data must be a Dataset, or the name or path of one; from_arrays of "
                         f"fashion_cnn.data makes one of arrays. Received: {type(data).__name__}")
@@ -155,7 +166,8 @@ class Sweep:
         content = {"recipe": dataclasses.asdict(self.recipe), "grid": self.grid, "data": first.data,
                    "environment": first.environment, "runs": runs, "failed": self.failed}
         text = json.dumps(content, separators=(",", ":"))
-        return write_atomically(Path(folder) / f"{self.recipe.name}.json", text.encode())
+        path = Path(folder) / f"{file_stem(self.recipe.name)}.json"
+        return write_atomically(path, text.encode())
 
     def __repr__(self):
         failed = f", {len(self.failed)} failed" if self.failed else ""
@@ -343,8 +355,9 @@ def recorded_sweep(name: str = "sweep-deeper",                 # one of `SWEEPS`
                   ) -> Sweep:                                  # with curves and validation figures
     "A sweep that came with the package."
     known = sorted(path.stem for path in Path(folder).glob("*.json"))
-    if name not in known: raise ValueError(suggest(name, known, "recorded sweep"))
-    content = read_json(Path(folder) / f"{name}.json")
+    stem = file_stem(name)
+    if stem not in known: raise ValueError(suggest(name, known, "recorded sweep"))
+    content = read_json(Path(folder) / f"{stem}.json")
     recipe, runs = Recipe(**content["recipe"]), []
     for each in content["runs"]:
         kept = {name: each[name] for name in KEPT}

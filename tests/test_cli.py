@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from fashion_cnn import recipes
-from fashion_cnn.cli import main
+from fashion_cnn.cli import main, parser
+from fashion_cnn.commands import settled
 from fashion_cnn.data import load
 from fashion_cnn.compare import compare
 from fashion_cnn.evaluate import Evaluation
@@ -254,8 +255,6 @@ def test_version(capsys):
 
 def chosen(*words):
     "The recipe that words mean."
-    from fashion_cnn.cli import parser
-    from fashion_cnn.commands import settled
     return settled(parser().parse_args(["train", "deeper", *words]))
 
 
@@ -348,6 +347,30 @@ def test_submit_does_not_number_classes_that_are_other_numbers():
         with pytest.raises(ValueError, match="names"): checked_numbering(run(*names), 0)
     for names in (("0", "1", "2"), ("Shirt", "Bag"), ()): checked_numbering(run(*names), 1)
     with pytest.raises(ValueError, match="names"): checked_numbering(run("1", "2"), 0)
+
+
+def test_an_option_that_takes_several_values_takes_them_in_parts():
+    for command in parser()._subparsers._group_actions[0].choices.values():
+        for action in command._actions:
+            if action.option_strings and action.nargs == "+": assert type(action) is argparse._ExtendAction, action
+    assert parser().parse_args(["record", "deeper", "--seeds", "1", "2", "--seeds", "3"]).seeds == [1, 2, 3]
+
+
+@pytest.mark.parametrize("words, twice", [
+    ("train lite-frozen --weights none --set network_options.weights=imagenet", "network_options.weights"),
+    ("sweep lite-frozen --weights none --grid network_options.weights=imagenet", "network_options.weights"),
+    ("sweep deeper --epochs 5 --seed 3 --set learning_rate=0.1 --grid epochs=1,2 seed=0,1 learning_rate=0.001", "epochs, learning_rate, seed"),
+    ("sweep deeper --set schedule.final=0.1 --grid schedule=cosine", "schedule.final"),
+    ("sweep deeper --grid seed=0 --grid seed=1", "seed"), ("record deeper --set seed=3", "seed")])
+def test_a_field_is_said_once(words, twice):
+    with pytest.raises(ValueError, match=f"set once. Received twice: {twice}$"): settled(parser().parse_args(words.split()))
+    assert settled(parser().parse_args("sweep deeper --set schedule=cosine --grid schedule.final=0,0.1".split())).schedule
+
+
+@pytest.mark.parametrize("option", [["--split", "validation"], ["--rename", "a=b"], ["--image-size", "28"], ["--data", "sketch"]])
+def test_what_a_reconstruction_would_ignore_is_refused(option, monkeypatch, capsys):
+    monkeypatch.setattr("fashion_cnn.commands.Run.load", lambda _: argparse.Namespace(recipe=recipes.get("a3-autoencoder")))
+    assert main(["evaluate", "x", *option]) == 1 and f"on its own images only, of all splits. Received: {option[0]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words, says", [

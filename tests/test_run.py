@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from fashion_cnn import recipes
 from fashion_cnn.files import write_atomically
 from fashion_cnn.recipe import Recipe
+from fashion_cnn.sweep import Sweep, recorded_sweep
 from fashion_cnn.run import JSON_FIELDS, Run, best_epoch, dequantize, from_record, pack, quantize, recorded, unpack
 
 options = st.dictionaries(st.text(min_size=1), st.integers() | st.lists(st.integers()) | st.text(), max_size=3)
@@ -46,6 +47,18 @@ def test_bad_recipes_are_refused_with_a_hint(change, says):
     with pytest.raises((ValueError, TypeError)) as caught:
         Recipe("a", "deeper").replace(**change)
     assert says in str(caught.value)
+
+
+def test_a_change_takes_the_place_of_what_was_handed_over_in_python_or_is_refused():
+    falling = {"class_name": "SGD", "config": {"learning_rate": {"class_name": "CosineDecay"}}}
+    recipe = Recipe("trial", own={"model": {"class_name": "Sequential"}, "optimizer": falling, "loss": {"only in Python": "mine"}})
+    assert set(recipe.replace(optimizer="adam", learning_rate=0.1).own) == {"model", "loss"}
+    assert set(recipe.replace(network="brief", network_options={"filters": 2}).own) == {"optimizer", "loss"}
+    assert recipe.replace(network="own", epochs=3).own == recipe.own == recipe.replace(schedule="cosine", own=recipe.own).own
+    for change in ({"network_options": {"filters": 2}}, {"optimizer_options": {"momentum": 0.9}}, {"learning_rate": 0.1}, {"schedule": "cosine"}):
+        with pytest.raises(ValueError, match=f"of your own, which decides that.*Received: {next(iter(change))}="): recipe.replace(**change)
+    falling["config"]["learning_rate"] = 0.1
+    assert Recipe("trial", own={"optimizer": falling}).replace(learning_rate=0.2, schedule="cosine").own
 
 
 def test_unknown_field_in_json_is_named():
@@ -137,6 +150,24 @@ def test_record_round_trip(tmp_path):
     assert recorded("another", tmp_path) == []
     with pytest.raises(ValueError, match="without its weights"):
         again.model
+
+
+def test_a_name_is_no_path(tmp_path):
+    run = made_up_run()
+    run.metrics["validation"] = run.metrics["test"]
+    for name in ("../escaped", "a/b", "a.b", "..", "C:\\x", "Größe 1"):
+        run.recipe = run.recipe.replace(name=name)
+        assert run.record(tmp_path / "runs").parent == tmp_path / "runs" and recorded(name, tmp_path / "runs")[0].recipe == run.recipe
+        assert Sweep(run.recipe, {"seed": [3]}, [run], []).record(tmp_path / "sweeps").parent == tmp_path / "sweeps"
+        assert recorded_sweep(name, tmp_path / "sweeps").recipe == run.recipe
+    assert len(list(tmp_path.iterdir())) == 2 and len(list((tmp_path / "runs").iterdir())) == 6
+
+
+def test_weights_that_no_record_could_give_back_are_refused(tmp_path):
+    run = made_up_run()
+    run.recipe = run.recipe.replace(network="own")
+    with pytest.raises(ValueError, match="save a network of your own with run.save"): run.record(tmp_path, weights=True)
+    assert not list(tmp_path.iterdir()) and run.record(tmp_path)
 
 
 def test_labels_of_many_classes_survive_a_record(tmp_path):

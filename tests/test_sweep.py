@@ -14,11 +14,14 @@ import pytest
 from joblib._parallel_backends import LokyBackend, ThreadingBackend
 
 from small import sketches   # noqa: E402
+from filelock import FileLock
+from fashion_cnn.checkpoint import another_run
 from fashion_cnn.cli import main
+from fashion_cnn.files import LOCK
 from fashion_cnn.recipes import get
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.search import objective
-from fashion_cnn.sweep import (SWEEPS, Sweep, combinations, load_sweep, recorded_sweep, sweep,
+from fashion_cnn.sweep import (SWEEPS, Sweep, attempt, combinations, load_sweep, recorded_sweep, sweep,
                                with_settings)
 
 RECIPE = Recipe("trial", network="a3-small", network_options={"filters": 2}, batch_size=32, epochs=1)
@@ -41,7 +44,9 @@ def test_combinations_are_a_product_with_the_last_field_fastest():
 
 
 @pytest.mark.parametrize("grid, words", [({}, "at least one field"), ({"learning_rte": [1]}, "Did you mean 'learning_rate'"),
-                                         ({"seed": 3}, "list of values"), ({"seed": []}, "list of values"), ({"network": "deeper"}, "list of values")])
+                                         ({"seed": 3}, "list of values"), ({"seed": []}, "list of values"), ({"network": "deeper"}, "list of values"),
+                                         ({"seed": [0, 1, 0]}, "given once"), ({"seed": np.array([1, 1])}, "given once"),
+                                         ({"schedule": [{"name": "cosine"}, {"name": "cosine"}]}, "given once")])
 def test_grids_that_cannot_be(grid, words):
     with pytest.raises(ValueError, match=words): combinations(grid)
 
@@ -68,6 +73,19 @@ def test_a_setting_that_fails_is_a_row_and_not_the_end(two):
     table = found.table()
     assert table["learning_rate"].tolist() == [0.001, -1.0] and table["error"].isna().tolist() == [True, False]
     assert found.table().equals(load_sweep(folder).table())
+
+
+def test_what_another_process_is_training_is_no_failure(data, tmp_path):
+    with FileLock(tmp_path / LOCK):    # not the one object that this process would share
+        assert "another process is writing" in attempt(RECIPE, {}, data, tmp_path)["error"]
+    assert not (tmp_path / "failed.json").exists()
+
+
+def test_messages_advise_what_there_is(data, tmp_path):
+    with pytest.raises(ValueError, match="begin with new weights.*--set start="):
+        sweep(RECIPE.replace(start="abc"), {"seed": [0]}, data, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert "remove this one, or replace it: train(" in another_run(tmp_path, {"seed": 0}, {"seed": 1})
 
 
 def test_the_test_images_are_not_there(two):
@@ -297,7 +315,7 @@ def test_on_the_command_line(tmp_path, capsys):
 def test_a_grid_may_be_given_in_parts_but_no_field_twice(tmp_path, capsys):
     words = ["sweep", "a3-small", "--data", "sketch", "--limit", "60", "--epochs", "1", "--out", str(tmp_path), "--grid", "batch_size=0"]
     assert main([*words, "--grid", "seed=0,1"]) == 1 and "2 failed" in capsys.readouterr().out
-    assert main([*words, "batch_size=32"]) == 1 and "named once" in capsys.readouterr().err
+    assert main([*words, "batch_size=32"]) == 1 and "set once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words, says", [(["sweep", "a3-small", "--grid", "batch_size"], "such as batch_size=32,128"),
