@@ -589,6 +589,17 @@ def test_which_files(tmp_path):
         with pytest.raises(ValueError, match="Received"): grade(one, out=None, **wrong)
 
 
+def test_a_flag_is_for_the_exercise_it_names_and_for_no_other():
+    paper = grader.Submission("a.ipynb", "a", flags=["code cell 1 asked for the solution of 10.10"])
+    assert grader.flags_of(paper, "10.10") and not grader.flags_of(paper, "10.1")
+
+
+def test_a_copy_is_known_beside_a_sum_that_is_too_deep_to_be_looked_at():
+    deep = f"total = {'1 + ' * 1500}1\n"
+    task = next(get(name) for name in names() if judge.is_copy(get(name).reference.replace("answer", variable(name)), get(name)))
+    assert not judge.is_copy(deep, task) and judge.is_copy(deep + task.reference.replace("answer", variable(task.name)), task)
+
+
 def test_totals():
     table = pd.DataFrame({"submission": ["a", "a", "b", "b", ""], "exercise": ["1.1", "1.3"] * 2 + ["1.1"],
                           "state": ["right", "wrong", "failed", "undecided", "not attempted"],

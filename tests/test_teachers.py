@@ -20,7 +20,7 @@ from fashion_cnn import exercises
 from fashion_cnn.cli import main
 from fashion_cnn.exercises.exercise import EXERCISES, QUESTIONS
 from fashion_cnn.exercises.question import read_questions
-from fashion_cnn.grading import assignment, collect, grade, handout, load_key, marks, read_lesson
+from fashion_cnn.grading import assignment, collect, grade, grader, handout, load_key, marks, read_lesson
 from fashion_cnn.grading.certificate import verify, write_records
 from fashion_cnn.grading.forms import gradescope_results, marks_of, write_forms
 from fashion_cnn.grading.key import Key, register
@@ -217,10 +217,22 @@ def test_slips_of_a_first_try_are_named(cells, words, tmp_path):
 def test_a_key_is_needed_and_kept_apart(tmp_path):
     path = written(tmp_path)
     with pytest.raises(ValueError, match="without its key"): assignment(path, tmp_path / "out")
-    with pytest.raises(ValueError, match="another folder"): assignment(path, tmp_path / "a", key=tmp_path / "a")
+    (tmp_path / "given").mkdir()
+    for key in ("a", "a/key", "given/key", "b/../a/deep/key"):
+        with pytest.raises(ValueError, match="another folder"):
+            assignment(path, tmp_path / "a", key=tmp_path / key, files=(tmp_path / "given",))
     (tmp_path / "other.key.json").write_text("[]")
     with pytest.raises(ValueError, match="a key is the file"): load_key(tmp_path / "other.key.json")
     with pytest.raises(FileNotFoundError, match="one key"): load_key(tmp_path / "nowhere")
+
+
+def test_no_paper_is_written_without_its_key(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="nowhere"): assignment(2, tmp_path / "out", key=tmp_path / "key", files=("nowhere",))
+    assert not list(tmp_path.iterdir())
+    def full(*_): raise OSError("no space left")
+    monkeypatch.setattr(handout, "copy_files", full)
+    with pytest.raises(OSError): assignment(written(tmp_path), tmp_path / "out", key=tmp_path / "key")
+    assert load_key(tmp_path / "key").secret
 
 
 def test_several_lessons_and_exercises_of_several(tmp_path, capsys):
@@ -406,6 +418,13 @@ def test_a_grading_that_was_interrupted_goes_on(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "grades.csv.unfinished").exists()
     grade(tmp_path, names=["2.1"], out=None, progress=False, seconds=20)
     assert len(ran) == len(first) + 2 + 3
+
+
+def test_the_folder_of_the_table_is_made(tmp_path):
+    (tmp_path / "a.ipynb").write_text("{}")
+    paper = grader.Submission(tmp_path / "a.ipynb", "a")
+    marks.Book([paper], grader.Terms(["2.1"]), tmp_path / "results" / "grades.csv", None, False).enter(paper)
+    assert (tmp_path / "results" / "grades.csv").exists()
 
 
 def test_every_student_has_a_file_of_their_own():

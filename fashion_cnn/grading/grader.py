@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import queue
+import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -331,7 +332,8 @@ def result_of(submission: Submission,
 # %% ../../nbs/grading/grader.ipynb #flags-of
 def flags_of(submission: Submission, name: str) -> str:   # of an exercise
     "What a teacher should look at in an answer."
-    flags = [flag for flag in submission.flags if f" of {name}" in flag]
+    meant = re.compile(rf" of {re.escape(name)}(?!\d)")    # 10.1, and not 10.10
+    flags = [flag for flag in submission.flags if meant.search(flag)]
     copied = name in submission.info.get("copied", [])
     if copied: flags.append("the same code as the published solution")
     return "; ".join(flags)

@@ -84,6 +84,7 @@ class Book:
         self.digests = {id(each): digest(each, terms) for each in submissions}
         self.rows = {}   # id of a submission -> its rows
         self.absent = []
+        if self.out is not None: self.out.parent.mkdir(parents=True, exist_ok=True)
 
     def known(self) -> dict:
         "Rows of an interrupted grading, by the digest of what they depend on."
