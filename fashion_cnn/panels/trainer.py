@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PLANNED', 'in_foreground', 'one_interrupt', 'lengthened', 'watcher', 'stop_after',
-           'Trainer', 'fastest', 'seconds_per_epoch']
+           'about_images', 'Trainer', 'fastest', 'seconds_per_epoch']
 
 # %% ../../nbs/panels/trainer.ipynb #imports
 import contextlib, math, signal, sys, tempfile, threading, time
@@ -80,6 +80,14 @@ def stop_after(epochs: int):   # a keras.callbacks.Callback, for `train(..., cal
     return StopAfter()
 
 # %% ../../nbs/panels/trainer.ipynb #trainer
+def about_images(data, limit) -> dict:
+    "What a run says of its images."
+    data = data if limit is None else data.limited(limit)
+    images = {name: len(split) for name, split in data.splits().items()}
+    return {"source": data.source, "class_names": list(data.class_names), "images": images,
+            "fingerprint": data.fingerprint, "limit": limit}
+
+
 class Trainer:
     "One training in the foreground; finished or interrupted, it can go on."
 
@@ -99,6 +107,7 @@ class Trainer:
         if self.folder: self.folder.cleanup()
         self.folder, self.run = None, None
         self.recipe, self.asked, self.data, self.limit = None, None, None, None
+        self.about = None        # the images, for `current`
         self.until = math.inf    # pause after this epoch
         self.history = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
 
@@ -135,11 +144,8 @@ class Trainer:
     def current(self) -> Run | None:
         "The run, or as much as there is of it; None before the first epoch is finished."
         if self.run is not None or not self.finished: return self.run
-        data = self.data if self.limit is None else self.data.limited(self.limit)
-        images = {name: len(split) for name, split in data.splits().items()}
-        about = {"source": data.source, "class_names": list(data.class_names),
-                 "images": images, "fingerprint": data.fingerprint, "limit": self.limit}
-        return Run(self.recipe, self.history, {}, about, {}, "running", environment={})
+        self.about = self.about or about_images(self.data, self.limit)
+        return Run(self.recipe, self.history, {}, self.about, {}, "running", environment={})
 
     def outcome(self) -> str:
         "How it went, in a sentence."
