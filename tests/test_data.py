@@ -510,6 +510,8 @@ def test_class_names_give_words_their_order(tmp_path):
     same(data.train, from_arrays(x, words, class_names=("coat", "boot", "bag")).train)
     translated = load(tmp_path / "w.npz", class_names=("sac", "botte", "manteau"))    # new names for bag, boot, coat
     assert np.array_equal(translated.train.y, load(tmp_path / "w.npz").train.y) and translated.class_names[2] == "manteau"
+    assert translated.test.class_names == translated.class_names == translated.limited(9).train.class_names
+    assert from_arrays(x, np.arange(60) % 3).test.class_names == ("class 0", "class 1", "class 2")
     with pytest.raises(ValueError, match="'coat'.*bag, boot, coat"):
         load(tmp_path / "w.npz", class_names=("coat", "boots", "bags"))
 

@@ -179,7 +179,8 @@ def split_parts(parts, class_names, source, validation_split=0.2, test_split=0.1
                 split="stratified", seed=0, limit=None, first=0):
     parts = check_parts(parts, source)
     names = checked_names(parts, class_names, source, first)
-    train, validation, test = split_pool(parts, validation_split, test_split, split, seed)
+    pieces = split_pool(parts, validation_split, test_split, split, seed)
+    train, validation, test = (replace(piece, class_names=names) for piece in pieces)
     if len(np.unique(train.y)) < len(names):
         few = np.setdiff1d(np.arange(len(names)), train.y)[0]
         raise ValueError(f"{source}: of class {names[few]!r} no image is left to train on. "

@@ -129,9 +129,10 @@ def kept(name: str):   # as the code of a panel says it
     if "images" in arrays: return arrays["images"]
     if "recipe" in about: return kept_run(about, arrays)
     if "probabilities" in arrays: return Evaluation(**arrays, **about)
-    splits = [Split(arrays[f"x_{name}"], arrays[f"y_{name}"])
+    names = tuple(about["class_names"])
+    splits = [Split(arrays[f"x_{name}"], arrays[f"y_{name}"], None, names)
               for name in ("train", "validation", "test")]
-    return Dataset(*splits, tuple(about["class_names"]), about["source"])
+    return Dataset(*splits, names, about["source"])
 
 # %% ../../nbs/panels/given.ipynb #named
 NAMES = {title: name for name, title in TITLES.items()}   # as `load` calls them
