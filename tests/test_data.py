@@ -476,6 +476,12 @@ def test_a_folder_of_arrays_as_numpy_writes_it(tmp_path):
     data = load(tmp_path / "plain", seed=1)
     assert data.fingerprint == from_arrays(x, y, x[:9], y[:9], seed=1).fingerprint and data.input_shape == (4, 4, 1)
     same(read(tmp_path / "plain", "test"), Split(x[:9, ..., None], y[:9]))
+    (tmp_path / "plain" / "coat").mkdir()
+    Image.fromarray(x[0]).save(tmp_path / "plain" / "coat" / "1.png")
+    for name in ("x_dev", "y_val", "more"):
+        np.save(tmp_path / "plain" / f"{name}.npy", y)
+    with pytest.warns(UserWarning, match=r"not read: more\.npy, x_dev\.npy, y_val\.npy, coat/$"):
+        load(tmp_path / "plain")
 
 
 def test_all_that_save_arrays_takes(tmp_path):
@@ -657,7 +663,9 @@ def half(path):
     (lambda f: np.save(f / "y.npy", np.full(40, 0.5)), r"y\.npy: labels must be whole numbers.*0\.5"),
     (lambda f: np.save(f / "y.npy", np.array([{}] * 40), allow_pickle=True), r"y\.npy: refused.*objects"),
     (lambda f: (f / "y.npy").unlink(), r"no labels"),
-    (lambda f: np.save(f / "x_train.npy", images(40)), r"not both. Received: x\.npy, x_train\.npy"),
+    (lambda f: np.save(f / "x_train.npy", images(40)), r"either x\.npy.*Received: x\.npy, x_train\.npy"),
+    (lambda f: [(f / "x.npy").rename(f / "x_val.npy"), np.save(f / "x_valid.npy", images(40))], r"x_val\.npy, x_valid\.npy"),
+    (lambda f: (f / "x.npy").rename(f / "x_extra.npy"), r"x_train\.npy, x_val\.npy.*Received: x_extra\.npy"),
     (lambda f: (f / "class_names.txt").write_text("a\nb\n"), r"label 3 .*out of range; 2 class names")])
 def test_a_wrong_folder_of_arrays_is_named(tmp_path, change, message):
     save_arrays((images(40), np.arange(40) % 4), tmp_path / "many")

@@ -6,8 +6,9 @@
 __all__ = ['TITLES', 'sources', 'refuse_image_size', 'any_picture', 'read_tar', 'in_memory',
            'zip_pictures', 'read_zip', 'is_npz', 'read_packed', 'files_below',
            'holds_set', 'read_set', 'data_files', 'part_of', 'files_by_part',
-           'read_data_files', 'what_it_holds', 'one_folder', 'read_folder', 'read_loose',
-           'reader_of', 'is_tar', 'reader_by_name', 'existing_path', 'read_parts', 'read']
+           'read_data_files', 'what_it_holds', 'one_folder', 'tell_beside', 'read_folder',
+           'read_loose', 'reader_of', 'is_tar', 'reader_by_name', 'existing_path',
+           'read_parts', 'read']
 
 # %% ../../nbs/data/reading.ipynb #imports
 import contextlib
@@ -26,7 +27,7 @@ from .arrays import (idx_sets, naming_file, read_idx, read_idx_folder, read_npz,
 from .dataset import Split
 from .decoding import picture_endings
 from .kinds import refuse_no_text, refuse_other_kinds
-from .mapped import read_array_folder
+from .mapped import ARRAY_ENDS, read_array_folder
 from .packed import (check_names, temporary_folder, unpack_one, unzip_into,
                                      write_into, zip_members)
 from .parquet import read_parquet
@@ -226,13 +227,29 @@ def one_folder(folders, top):
                          f"one of them by its path")
     return folders[0]
 
+# %% ../../nbs/data/reading.ipynb #tell-beside
+def tell_beside(folder, files):
+    "Warn of arrays, tables and folders of pictures that lie beside a set and are not read."
+    names = files[folder]
+    own = [name for name in names
+           if name[1:].removesuffix(".npy") in ARRAY_ENDS and f"x{name[1:]}" in names]
+    others = [path.name for path in data_files(folder / name for name in names if name not in own)]
+    others += sorted({f"{below.relative_to(folder).parts[0]}/" for below, inside in files.items()
+                      if folder in below.parents and any_picture(inside)})
+    if others:
+        warnings.warn(f"{folder.name}: beside the set of images that lies in it, these were not "
+                      f"read: {', '.join(others[:6])}", stacklevel=2)
+
 # %% ../../nbs/data/reading.ipynb #read-folder-code
 def read_folder(path, image_size=None, **options):
     files = files_below(path)
     sets = [folder for folder, names in files.items() if holds_set(folder, names)]
     if sets:
         refuse_image_size(image_size, path.name)
-        return read_set(one_folder(sets, path))
+        folder = one_folder(sets, path)
+        parts = read_set(folder)
+        tell_beside(folder, files)
+        return parts
     with naming_file(path):
         in_folders = any(any_picture(names) for folder, names in files.items() if folder != path)
         tables = {folder: data_files(folder / n for n in names) for folder, names in files.items()}
