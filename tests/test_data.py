@@ -397,7 +397,14 @@ def test_relabel_by_name_and_number():
     assert joined.train.y.tolist() == (data.train.y == 2).astype(int).tolist()
     dropped = relabel(data, {"bag": "bag", "boot": None, "coat": "coat"})
     assert sum(map(len, dropped.splits().values())) == 40 and dropped.classes == 2
+    assert joined.source == "arrays in 2 groups" and dropped.source == "arrays, 2 of 3 classes"
+    assert relabel(data, {"bag": "a", "boot": "a", "coat": None}).source == "arrays, 2 of 3 classes in 1 group"
+    assert relabel(data, {"bag": "sac", "coat": "manteau", "boot": "botte"}).source == "arrays"
     assert relabel(Split(images(3), np.array([0, 1, 2])), {0: "a", 1: "b", 2: "a"}).y.tolist() == [0, 1, 0]
+    assert relabel(Split(images(3), np.array([0, 1, 2]), ["p", "q", "r"]), {0: "a", 1: None, 2: "a"}).ids.tolist() == ["p", "r"]
+    for mapping in ({"bag": None, "boot": None, "coat": None}, {"bag": 1, "boot": "1", "coat": 2}):
+        with pytest.raises(ValueError, match="one class at least"):
+            relabel(data, mapping)
     for mapping in ({"bag": 1}, {"bag": 1, "boot": 2, "coat": 3, "shoe": 4}):
         with pytest.raises(ValueError, match="every class once"):
             relabel(data, mapping)

@@ -42,7 +42,8 @@ class Split:
         "The images at `indices` (whole numbers, a slice or a mask), with their labels and ids."
         x = self.x.only(indices) if hasattr(self.x, "only") else self.x[indices]
         y = None if self.y is None else self.y[indices]
-        return replace(self, x=x, y=y, ids=None if self.ids is None else self.ids[indices])
+        ids = None if self.ids is None else np.asarray(self.ids)[indices]
+        return replace(self, x=x, y=y, ids=ids)
 
 # %% ../../nbs/data/dataset.ipynb #cell-010
 def shape_text(x):
@@ -214,12 +215,26 @@ def relabel(data,     # a Dataset or a labelled Split
     if unknown:
         raise ValueError(f"the mapping must mention every class once: {', '.join(map(str, old))}. "
                          f"Received or left out: {unknown[0]!r}")
-    new = tuple(dict.fromkeys(n for n in mapping.values() if n is not None))
+    new = _new_names(mapping)
     table = np.array([-1 if n is None else new.index(n) for n in by_name.values()], np.int64)
     if isinstance(data, Split):
         return _relabelled(data, table, new)
     parts = {k: _relabelled(s, table, new) for k, s in data.splits().items()}
-    return replace(data, class_names=tuple(map(str, new)), **parts)
+    source = _regrouped(data.source, len(table), (table >= 0).sum(), len(new))
+    return replace(data, class_names=tuple(map(str, new)), source=source, **parts)
+
+# %% ../../nbs/data/dataset.ipynb #new-names
+def _new_names(mapping):  # each once, in the order of the mapping
+    new = tuple(dict.fromkeys(n for n in mapping.values() if n is not None))
+    if len(set(map(str, new))) < max(1, len(new)):
+        raise ValueError(f"the mapping must leave one class at least, and no two names that read "
+                         f"the same. Received: new names {list(new)}")
+    return new
+
+# %% ../../nbs/data/dataset.ipynb #regrouped
+def _regrouped(source, before, kept, groups):
+    if kept < before: source += f", {kept} of {before} classes"
+    return source if groups == kept else f"{source} in {groups} group{'s' * (groups != 1)}"
 
 # %% ../../nbs/data/dataset.ipynb #cell-105
 def _relabelled(split, table, names):
