@@ -27,14 +27,14 @@ def about_turn(val_losses,        # of each epoch
               ) -> str:
     "How the validation loss went, in a sentence or two."
     epochs, best = len(val_losses), int(np.argmin(val_losses)) + 1
-    if not turn and best >= epochs - epochs // 10:
-        return (f"The validation loss was lowest at the end, in epoch {best} of {epochs}: more "
-                "epochs may still help.")
     if not turn and val_losses[-1] > 1.03 * val_losses[best - 1]:
         return (f"The validation loss was lowest in epoch {best} of {epochs} "
                 f"({val_losses[best - 1]:.3f}) and is higher at the end ({val_losses[-1]:.3f}): a "
                 "bad epoch, overfitting that has only begun, or, if the training loss has risen "
                 "as well, a learning rate that is too large.")
+    if not turn and best >= epochs - epochs // 10:
+        return (f"The validation loss was lowest at the end, in epoch {best} of {epochs}: more "
+                "epochs may still help.")
     if not turn:
         return (f"The validation loss was lowest in epoch {best} of {epochs} and has stayed about "
                 "there: more epochs will hardly help.")

@@ -982,6 +982,7 @@ MEASURED = {"train": {"accuracy": 0.9}, "validation": {"accuracy": 0.89}}
         (SURE, 2, ["more confidence"]),
         (curves([1, 0.5, 0.3], [1, 0.6, 0.5]), None, ["in epoch 3 of 3", "may still help"]),
         (curves([1, 0.5, 0.4, 0.39], [1, 0.5, 0.502, 0.505]), None, ["has stayed about there"]),
+        (curves(np.linspace(1, 0.1, 10), [*np.linspace(1, 0.2, 9), 0.4]), None, ["epoch 9 of 10 (0.200) and is higher"]),
         (BOTH_RISE, None, ["in epoch 3 of 5", "higher at the end (0.800)"]),
         (curves([1, 0.5], [1, 3]), None, ["higher at the end (3.000)"]),
         (curves([2.3, 2.31, 2.3], [2.3, 2.3, 2.3]), None, ["hardly fell"]),
