@@ -9,6 +9,7 @@ __all__ = ['COLOURS', 'MARKERS', 'LINES', 'HATCHES', 'DPI', 'PAGE', 'DENSITY', '
            'sources_text', 'setting_text', 'sizes_text', 'ink_on']
 
 # %% ../../nbs/plots/style.ipynb #imports
+import bisect
 import io
 import sys
 import textwrap
@@ -138,11 +139,12 @@ def text_width(text,  # on one line
 # %% ../../nbs/plots/style.ipynb #fit-text-final
 def fit_text(text, points, size):
     "Text cut to a width in points, with an ellipsis; a dollar sign stays one."
-    whole = short = str(text)
-    while whole and text_width(short, size) > points:
-        whole = whole[:-1]
-        short = whole + "…"
-    return short.replace("$", r"\$")
+    whole = str(text)
+    if text_width(whole, size) > points:
+        width = lambda letters: text_width(whole[:letters] + "…", size)
+        fitting = bisect.bisect(range(len(whole)), points, key=width) - 1
+        whole = whole[:max(0, fitting)] + "…"
+    return whole.replace("$", r"\$")
 
 # %% ../../nbs/plots/style.ipynb #plural-final
 def plural(n, word):
