@@ -73,7 +73,8 @@ def redrawn_accuracies(evaluation: Evaluation,   # what was judged
     values = 100 * np.asarray(accuracies, float)
     if not values.size: refuse("A histogram needs at least one draw.", "none")
     caption = f"{evaluation.caption}; {plural(len(values), 'draw')} of as many images"
-    ax = axes_for(ax, "One network, test images drawn anew", caption, 7, 3)
+    title = " ".join(filter(None, ["One network,", evaluation.split, "images drawn anew"]))
+    ax = axes_for(ax, title, caption, 7, 3)
     ax.hist(values, bins=30, color=COLOURS[5], edgecolor="white")
     ax.axvline(100 * evaluation.accuracy, color=INK, label="measured")
     for end, label in zip(evaluation.interval, ("95 % interval", None)):

@@ -51,9 +51,10 @@ def sweep_field(sweep, place):
 def in_groups(numbers, labels, most=5):
     "The same with a label for every number: what has none is cut into groups of about equal size."
     if labels: return numbers, labels
-    edges = np.quantile(numbers, np.linspace(0, 1, most + 1))
-    groups = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, most - 1).astype(float)
-    return groups, {i: f"{edges[i]:.2g} to {edges[i + 1]:.2g}" for i in range(most)}
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, most + 1)))
+    last = len(edges) - 2
+    groups = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, last).astype(float)
+    return groups, {i: f"{edges[i]:.2g} to {edges[i + 1]:.2g}" for i in range(last + 1)}
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-scores
 def swept_fields(sweep, least=1):
