@@ -47,6 +47,7 @@ from fashion_cnn.plots import (
     per_class,
     png,
     precision_recall,
+    redrawn_accuracies,
     reliability,
     roc,
     sample_grid,
@@ -216,7 +217,15 @@ FIGURES = {
     "samples, the first in colour": lambda: first_images(a_split(5, channels=3), 9, NAMES),
     "counts": lambda: class_counts(DATA),
     "counts of one split": lambda: class_counts(DATA.test, NAMES),
+    "samples of many classes": lambda: sample_grid(
+        Split(np.resize(DATA.test.x, (200, 28, 28, 1)), np.arange(200) % 40), 10, class_names=[f"${i}" for i in range(40)]),
+    "rows in many words": lambda: image_rows(
+        {"W$" * 40: DATA.test.x[:9], "_$^": DATA.test.x[:9] / 255}, "Dots and nothing but dots " * 6, "images of random dots, " * 20),
+    "map of many classes": lambda: class_map(
+        DATA.test.x[:, :2, 0, 0], np.arange(200) % 40, ["W" * 9] * 40, "Two pixels", "random dots, 200 images"),
     "curves": lambda: learning_curves(RUN),
+    "curves of long names": lambda: learning_curves([RUN, *(a_run(DATA, 4, 1, f"${i} " + "long name " * 4) for i in range(15))]),
+    "curves of a long name": lambda: learning_curves(a_run(DATA, 4, 1, "W" * 60)),
     "curves of seeds": lambda: learning_curves(SEEDS),
     "some epochs": lambda: learning_curves(SEEDS, every=3),
     "loss against accuracy": lambda: loss_accuracy(RUN),
@@ -242,6 +251,7 @@ FIGURES = {
     "gallery of kernels and what they see": lambda: kernel_responses(DATA.test.x[0], KERNELS, "random dots"),
     "gallery of one kernel": lambda: kernel_responses(DATA.test.x[0], {"W" * 12: KERNELS["edge"]}),
     "gallery of numbers": lambda: kernel_numbers(KERNELS, "Kernels", "made by hand (no images)"),
+    "gallery of numbers in dollars": lambda: kernel_numbers({"a$_b^": KERNELS["edge"], "$" * 50: KERNELS["five"]}, "Kernels", "no images"),
     "gallery of windows": sliding_windows,
     "seeds": lambda: seed_dots({"dots": SEEDS, "W" * 40: SEEDS[:1]}, "Seeds", split="test"),
     "gallery of a cell": lambda: cell(EVALUATION, DATA.test, "Shirt", "Shirt"),
@@ -255,6 +265,7 @@ FIGURES = {
     "before and after": lambda: reliability(
         {"as trained": EVALUATION, "at a temperature of 0.3": SOFTER}, bins=15
     ),
+    "three reliabilities": lambda: reliability({"W" * 40: EVALUATION, "softer": SOFTER, "the same": EVALUATION}),
     "f1": lambda: per_class(EVALUATION),
     "all three": lambda: per_class(EVALUATION, None),
     "two networks": lambda: per_class({"W" * 40: EVALUATION, "softer": SOFTER}, "precision"),
@@ -323,6 +334,7 @@ def assert_nothing_clipped(figure):
         figure.get_suptitle(),
         figure.get_supxlabel(),
         *(axes.get_ylabel() for axes in figure.axes),
+        *(text.get_text() for legend in figure.legends for text in legend.get_texts()),
     }
     framing = list(
         {(text, *box.bounds): (text, box) for text, box in shown if text in around}.values()
@@ -392,7 +404,7 @@ def test_every_number_of_a_confusion_matrix_can_be_read(normalize):
     [
         name
         for name in FIGURES
-        if not name.startswith(("sample", "gallery")) and name not in ("three", "rows")
+        if not name.startswith(("sample", "gallery", "rows")) and name != "three"
     ],
 )
 def test_axes_are_labelled(name):
@@ -471,6 +483,8 @@ def test_curves_tell_more_than_by_colour():
     )
     two = learning_curves([RUN, a_run(DATA, 4, 1, "other")]).axes[0].lines
     assert len({(line.get_linestyle(), line.get_marker()) for line in two}) == 4
+    lines = figure_named("curves of long names").axes[0].lines
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines[:28]}) == 28
 
 
 def test_curves_of_a_diverged_run_and_without_validation():
@@ -551,6 +565,43 @@ def test_samples_show_each_class_in_its_row():
     )
     with pytest.raises(ValueError, match="Received: "):
         mosaic(split.x / 255, 3)
+    many = sample_grid(Split(split.x, np.arange(300) % 100))
+    assert "first 20 of 100 classes" in many.get_supxlabel().replace("\n", " ")
+    for columns in (-1, 2.5):
+        with pytest.raises(ValueError, match="columns"): sample_grid(split, columns)
+    for few in (lambda: sample_grid(split, class_names=NAMES[:9]), lambda: class_counts(split, NAMES[:9]),
+                lambda: class_map(np.zeros((300, 2)), split.y, NAMES[:9], "Map")):
+        with pytest.raises(ValueError, match="a name for each class. Received: 9 names, and label 9"): few()
+    with pytest.raises(ValueError, match="0 to 1; divide by 255.*Received: float64 from 0 to 180"):
+        image_rows({"grey": split.x.astype(float)}, "Grey")
+
+
+def test_nothing_lies_on_pictures_and_points():
+    for name, boxes in {"rows in many words": lambda figure: figure.texts, "rows": lambda figure: figure.texts,
+                        "three reliabilities": lambda figure: [figure.axes[0].get_legend()]}.items():
+        figure = figure_named(name)
+        FigureCanvasAgg(figure).draw()
+        assert not [box for box in boxes(figure) if box.get_window_extent().overlaps(figure.axes[0].bbox)], name
+    crowd = figure_named("map of many classes")
+    assert not crowd.axes[0].texts and crowd.axes[0].get_legend() is None and "40 classes, too many" in crowd.get_supxlabel()
+
+
+def test_groups_of_a_number_drawn_often_are_told_apart():
+    groups, labels = sys.modules["fashion_cnn.plots.sweeps"].in_groups(np.array([0.0] * 7 + [0.5, 0.6, 0.7]), {})
+    assert len(set(labels.values())) == len(labels) and set(groups) == set(labels)
+
+
+def test_redrawn_images_are_those_of_the_split():
+    for judged, title in ((EVALUATION, "One network, test images"), (Evaluation(DATA.test.y, EVALUATION.probabilities, NAMES), "One network, images")):
+        assert redrawn_accuracies(judged, [0.5, 0.6]).get_suptitle().startswith(title)
+
+
+def test_a_long_text_is_measured_a_few_times(monkeypatch):
+    style = sys.modules["fashion_cnn.plots.style"]
+    measured, widths = [], style.text_width
+    monkeypatch.setattr(style, "text_width", lambda text, size: measured.append(text) or widths(text, size))
+    assert style.fit_text("W$" * 2000, 40, 9) == r"W\$W\$…" and len(measured) < 20
+    assert style.fit_text("WWW", 1, 9) == "…" and style.fit_text("", 1, 9) == "" and style.fit_text("shirt", 99, 9) == "shirt"
 
 
 
@@ -922,6 +973,8 @@ def test_roc_of_many_or_absent_classes():
         DATA.test.y[DATA.test.y < 9], EVALUATION.probabilities[DATA.test.y < 9], NAMES
     )
     assert "Ankle boot  no images" in labels(roc(absent).axes[0])
+    alone = labels(roc(Evaluation(np.zeros(9, int), EVALUATION.probabilities[:9], NAMES)).axes[0])
+    assert alone[1:3] == ["macro average  not defined", f"{NAMES[0]}  no others"]
     assert_nothing_clipped(precision_recall(absent))
 
 

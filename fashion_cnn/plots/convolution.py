@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from ..evaluate import refuse
 from .images import as_rgb
 from .inside import checked_pixels, convolution_named, network_of
-from .style import COLOURS, INK, ink_on, plural, sheet
+from .style import COLOURS, INK, fit_text, ink_on, plural, sheet
 
 # %% ../../nbs/plots/convolution.ipynb #response
 def response(image: np.ndarray,   # grey, (H, W) or (H, W, 1)
@@ -46,7 +46,7 @@ def draw_kernel(ax, kernel, title=""):
         text = f"{value:.2f}".replace("-0.00", "0.00").removesuffix(".00")
         ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
     ax.set(xticks=[], yticks=[])
-    ax.set_title(title, fontsize=9.5)
+    ax.set_title(fit_text(title, 115, 9.5), fontsize=9.5)
 
 # %% ../../nbs/plots/convolution.ipynb #kernel-numbers
 def kernel_numbers(kernels: dict,       # name -> numbers (k, l)

@@ -23,7 +23,7 @@ from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, INK, add_legend, axes_for, curve_style, fit_text, plural, sheet,
 )
-from .images import as_rgb, gallery, named_split, tiles
+from .images import as_rgb, check_names, gallery, named_split, tiles
 
 # %% ../../nbs/plots/inside.ipynb #cell-088
 def move_apart(places, wide, high):
@@ -51,21 +51,24 @@ def class_map(points: np.ndarray,   # (N, 2): one position for each image
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(labels):
         refuse("A map needs one (x, y) for each label.",
                f"points {points.shape}, labels {labels.shape}")
+    check_names(class_names, labels)
+    present = np.unique(labels).tolist()
+    many = len(present) > 20    # their names would cover all points, and their colours repeat
+    if many: caption = f"{caption}; {len(present)} classes, too many to name".removeprefix("; ")
     ax = axes_for(ax, title, caption, 8, 5, grid=None)
-    present = [label for label in range(len(class_names)) if (labels == label).any()]
     for label in present:
         colour, _, marker = curve_style(label)
         ax.scatter(*points[labels == label].T, s=20, alpha=0.6, color=colour, marker=marker,
                    linewidths=0, label=fit_text(class_names[label], 110, 9))
     wide, high = np.ptp(points, axis=0) * (0.2, 0.06)
     middles = [np.median(points[labels == label], axis=0) for label in present]
-    for label, position in zip(present, move_apart(middles, wide, high)):
+    for label, position in () if many else zip(present, move_apart(middles, wide, high)):
         box = {"facecolor": "white", "alpha": 0.8, "edgecolor": COLOURS[label % 7],
                "boxstyle": "round,pad=0.2"}
         ax.text(*position, fit_text(class_names[label], 110, 9), ha="center", va="center",
                 fontsize=9, fontweight="bold", color=INK, bbox=box)
     ax.set(xlabel=axes[0], ylabel=axes[1], xticks=[], yticks=[])
-    add_legend(ax)
+    if not many: add_legend(ax)
     return ax.figure
 
 # %% ../../nbs/plots/inside.ipynb #cell-090

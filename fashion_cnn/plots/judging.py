@@ -171,17 +171,20 @@ def enlarge_corner(ax, side, falling):
 _AVERAGES = {"micro average": "-", "macro average": (0, (3, 1.5))}
 
 
-def draw_one_vs_rest(ax, curves, names, style):
-    "The averages thick and grey, and a curve for each class with its area."
+def draw_one_vs_rest(ax, curves, names, style, present):
+    "The averages thick and grey, and a curve for each class with its area; `present` have images."
+    def area(name, otherwise):
+        return f"{curves[name].area:.3f}" if len(curves[name].x) else otherwise
+
     for name, line in _AVERAGES.items():
         ax.plot(curves[name].x, curves[name].y, color="#9a9a9a", linestyle=line, linewidth=3.5,
-                drawstyle=style, label=f"{name}  {curves[name].area:.3f}")
+                drawstyle=style, label=f"{name}  {area(name, 'not defined')}")
     for i, name in enumerate(names):
         colour, line, marker = curve_style(i)
-        area = f"{curves[name].area:.3f}" if len(curves[name].x) else "no images"
+        empty = "no others" if name in present else "no images"
         ax.plot(curves[name].x, curves[name].y, line, color=colour, marker=marker, markersize=4,
                 linewidth=1.2, drawstyle=style, markevery=(0.03 * (i % 5), 0.16),
-                label=f"{fit_text(name, 110, 8.5)}  {area}")
+                label=f"{fit_text(name, 110, 8.5)}  {area(name, empty)}")
 
 # %% ../../nbs/plots/judging.ipynb #one-vs-rest-final
 def one_vs_rest(evaluation, kind, classes, ax, guessing=False):
@@ -192,8 +195,9 @@ def one_vs_rest(evaluation, kind, classes, ax, guessing=False):
                   "both")
     falling = style == "steps-pre"
     side = _corner([curves[name] for name in names], falling)
+    present = [evaluation.class_names[label] for label in np.unique(evaluation.labels)]
     for panel in [ax] if side == 1 else [ax, enlarge_corner(ax, side, falling)]:
-        draw_one_vs_rest(panel, curves, names, style)
+        draw_one_vs_rest(panel, curves, names, style, present)
     if guessing:
         ax.plot([0, 1], [0, 1], ":", color=INK, linewidth=1, label="guessing  0.500", zorder=0)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
@@ -241,7 +245,7 @@ def reliability(evaluations,        # an Evaluation, or a dict of name -> Evalua
                ) -> Figure:         # accuracy over confidence, and images per group
     "The reliability diagram, with the expected calibration error (ECE)."
     named = named_evaluations(evaluations)
-    figure = sheet("Reliability", _judged_on(named), 6.2, 5.2)
+    figure = sheet("Reliability", _judged_on(named), 6.2 if len(named) < 3 else 8, 5.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[5, 2])
     upper.plot([0, 1], [0, 1], ":", color=INK, linewidth=1.2, label="confidence kept")
     for i, (name, evaluation) in enumerate(named.items()):
@@ -252,5 +256,6 @@ def reliability(evaluations,        # an Evaluation, or a dict of name -> Evalua
                          ylim=(0, 1.5 * lower.dataLim.y1))
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     lower.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    upper.legend(loc="upper left", fontsize=8.5, frameon=False)
+    if len(named) < 3: upper.legend(loc="upper left", fontsize=8.5, frameon=False)
+    else: add_legend(upper)    # so many would cover points
     return figure

@@ -24,7 +24,8 @@ from ..compare import by_recipe
 from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, FAINT, INK, LINES, MARKERS, add_legend, axes_for, curve_style, fit_text,
-    percent_axis, plural, png, seeds_text, setting_text, sheet, sources_text, tidy_axes,
+    percent_axis, plural, png, seeds_text, setting_text, sheet, sources_text, text_width,
+    tidy_axes,
 )
 
 # %% ../../nbs/plots/learning.ipynb #cell-027
@@ -81,9 +82,10 @@ def curve_looks(names):
     alone = len(names) == 1
     for i, name in enumerate(names):
         for j, split in enumerate(("train", "validation")):
-            look = (j if alone else i) % 7
-            label = split if alone else f"{name}, {split}"
-            yield (name, label, ("", "val_")[j], COLOURS[look], ("-", "--")[j], MARKERS[look])
+            look = j if alone else i
+            label = split if alone else f"{fit_text(name, 130, 9)}, {split}"
+            yield (name, label, ("", "val_")[j], COLOURS[look % 7], ("-", "--")[j],
+                   MARKERS[look % 14])
 
 # %% ../../nbs/plots/learning.ipynb #shared-metrics-final
 def shared_metrics(runs):
@@ -124,8 +126,9 @@ def learning_curves(run,             # a `Run`, or a list of runs: seeds or reci
     runs = as_runs(run)
     groups, measures = by_recipe(runs), shared_metrics(runs)
     caption = runs_caption(runs, checked_count(every, "every"))
-    figure = sheet(f"Learning curves: {', '.join(groups)}", caption, 8.0,
-                   3.9 + 0.2 * (len(groups) > 1) * len(groups))
+    title = f"Learning curves: {', '.join(groups)}"
+    if len(groups) > 1 or text_width(title, 12) > 240: title = "Learning curves"    # as the legend
+    figure = sheet(title, caption, 8.0, 3.9 + 0.25 * (len(groups) > 1) * len(groups))
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     for ax, (metric, unit) in zip(panels, measures.items()):
         draw_curves(ax, groups, metric, every)
@@ -172,7 +175,7 @@ def draw_path(ax, group, prefix, label, colour, line, marker, every, numbered):
     at = shown_epochs(epochs, every)
     x, y = (stack[:, :epochs].mean(0)[at] for stack in stacks)
     ax.plot(x, y, line, color=colour, linewidth=1, marker=marker, markevery=[],
-            label=fit_text(label, 190, 8.5))
+            label=label)
     ax.scatter(x, y, np.linspace(6, 60, len(at)), color=colour, marker=marker, alpha=0.8,
                linewidths=0)
     for i in ({0, len(at) - 1} if epochs and numbered else ()):
