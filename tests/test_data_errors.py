@@ -514,6 +514,10 @@ def test_class_names_are_any_sequence_of_words():
     with pytest.raises(ValueError): from_arrays(X, LABELS, class_names=[0, 1, 2, 3])
 
 
+def test_a_limit_is_checked_before_anything_is_read():
+    with pytest.raises(ValueError, match="from 1 up"): load("no/such/folder", limit=0)
+
+
 def test_what_goes_together_is_asked_for_together():
     with pytest.raises(ValueError, match="labels of x_test"): from_arrays(X, Y, y_test=Y)
     with pytest.raises(ValueError, match="from_arrays"): load(X)
@@ -542,6 +546,12 @@ def test_ids_that_are_no_numbers(tmp_path):
     names = Split(as_pixels(X), Y.astype(np.int64), np.array([f"shirt, {i}.png" for i in range(40)]))
     with pytest.raises(ValueError, match="no comma.*shirt, 0.png"): save_csv(names, tmp_path / "names.csv")
     assert not (tmp_path / "names.csv").exists()
+    for odd in ("1.0", "a ", "'q'", "-0", "nan"):
+        ids = np.array([odd, *map(str, range(39))])
+        with pytest.raises(ValueError, match="another form than 17"):
+            save_csv(Split(as_pixels(X), None, ids), tmp_path / "names.csv")
+    save_csv(Split(as_pixels(X), None, np.array(["007", *map(str, range(38)), "ü x.png"])), tmp_path / "names.csv")
+    assert read(tmp_path / "names.csv").ids.tolist() == ["007", *map(str, range(38)), "ü x.png"]
 
 
 def test_ids_keep_their_zeros(tmp_path):
@@ -561,6 +571,11 @@ def test_names_of_classes_from_an_editor_that_adds_marks_and_lines(tmp_path):
     save_arrays(from_arrays(X, Y, class_names=["a", "b", "c", "d"]), folder=tmp_path / "folder")
     (tmp_path / "folder" / "class_names.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\r\nc\r\nd\r\n\r\n")
     assert load(tmp_path / "folder").class_names == ("a", "b", "c", "d")
+    names = "a\x0c1", "b\u2028", "c", "d"
+    save_arrays(from_arrays(X, Y, class_names=names), folder=tmp_path / "pages")
+    assert load(tmp_path / "pages").class_names == names
+    with pytest.raises(ValueError, match=r"one to a line.*Received: 'b\\nc'"):
+        save_arrays(from_arrays(X, Y, class_names=["a", "b\nc", "c", "d"]), folder=tmp_path / "lines")
 
 
 def test_a_piece_that_cannot_be_read_is_named(tmp_path):

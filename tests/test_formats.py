@@ -373,6 +373,15 @@ def test_headers(tmp_path, header):
         assert split.x.ravel().tolist() == [10, 20, 30, 40] and split.y.tolist() == [0]
 
 
+def test_second_columns_of_labels_and_ids(tmp_path):
+    (tmp_path / "a.csv").write_text("label,class,1,2,3,4\n0,1,10,20,30,40\n")
+    with pytest.raises(ValueError, match="several columns.*label, class"): read(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("index,id,image_id,label,1,2,3,4\n0,5,6,0,10,20,30,40\n")
+    with pytest.warns(UserWarning, match="not read: image_id$"): assert read(tmp_path / "a.csv").ids.tolist() == [5]
+    (tmp_path / "a.csv").write_text('label,1,2,3,4\n"a, b",10,20,30,40\n')
+    with pytest.raises(ValueError, match="has 6 cells.*inside quotation marks"): read(tmp_path / "a.csv")
+
+
 @SAID
 def test_what_excel_and_numpy_write(tmp_path):
     (tmp_path / "a.csv").write_text("sep=;\nlabel;1;2;3;4\n1;0,5;1,0;0;0\n0;0;0;0,25;1\n")

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['BLOCK_ROWS', 'FIVE_GROUPS', 'Split', 'shape_text', 'quick', 'in_blocks',
-           'images_digest', 'shares', 'stratified_draw', 'Dataset', 'relabel']
+           'images_digest', 'shares', 'stratified_draw', 'Dataset', 'check_count',
+           'relabel']
 
 # %% ../../nbs/data/dataset.ipynb #imports
 import functools
@@ -143,7 +144,7 @@ class Dataset:
 
     def limited(self, n, seed=0):
         "At most `n` images in each split, the classes in proportion, at least one of each."
-        _check_count(n)
+        check_count(n)
         return replace(self, **{k: s.take(stratified_draw(s.y, n, seed, least=1)) for k, s in
                                 self.splits().items() if len(s) > n})
 
@@ -167,7 +168,8 @@ def _split_named(data, name):
     return data.splits()[name]
 
 # %% ../../nbs/data/dataset.ipynb #check-count
-def _check_count(n):
+def check_count(n):
+    "Refuse a number of images that is none."
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"the number of images must be a whole number from 1 up. Received: {n!r}")
 

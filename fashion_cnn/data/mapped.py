@@ -119,7 +119,8 @@ def read_array_folder(folder):
 def names_in_file(path):  # class_names.txt
     "The names of the classes, one a line."
     try:
-        return tuple(path.read_text(encoding="utf-8-sig").rstrip("\n").splitlines())
+        text = path.read_text(encoding="utf-8-sig").rstrip("\n")
+        return tuple(text.split("\n")) if text else ()
     except UnicodeDecodeError as error:
         raise ValueError(f"the names of the classes must be UTF-8, one a line; save the text as "
                          f"UTF-8. Received: byte {error.object[error.start]:#x} at place "

@@ -297,7 +297,7 @@ def load(source,                  # a name of `sources()`, or the path of a file
          first=0,                 # the lowest label: 1 where the file's labels count from 1
          ) -> Dataset:            # uint8 images, int64 labels, three splits
     "A data set, checked and split; FileNotFoundError or ValueError if that cannot be done."
-    check_split_arguments(validation_split, test_split, split, seed, first)
+    check_split_arguments(validation_split, test_split, split, seed, first, limit)
     check_picture_options(image_size, fit, damaged)
     class_names = given_names(class_names)
     if not isinstance(source, (str, os.PathLike)):

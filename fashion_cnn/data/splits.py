@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .dataset import Dataset, shape_text, stratified_draw
+from .dataset import Dataset, check_count, shape_text, stratified_draw
 from .pixels import as_split, given_names, same_kind
 
 # %% ../../nbs/data/splits.ipynb #others
@@ -63,7 +63,7 @@ def stratified_split(y, validation_split, test_split, seed):
     return _rest(len(y), np.concatenate([test, validation]), seed), validation, test
 
 # %% ../../nbs/data/splits.ipynb #check-split-arguments
-def check_split_arguments(validation_split, test_split, split, seed, first=0):
+def check_split_arguments(validation_split, test_split, split, seed, first=0, limit=None):
     for name, value in (("validation_split", validation_split), ("test_split", test_split)):
         if not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
             raise ValueError(f"{name} is the fraction of images put aside, from 0 up to but not "
@@ -77,6 +77,7 @@ def check_split_arguments(validation_split, test_split, split, seed, first=0):
     for name, value in (("seed", seed), ("first", first)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
             raise ValueError(f"{name} must be a whole number from 0 up. Received: {value!r}")
+    if limit is not None: check_count(limit)
 
 # %% ../../nbs/data/splits.ipynb #cell-034
 def check_classes(y, class_names, what):
@@ -216,7 +217,7 @@ def from_arrays(x,                  # images in any form that as_pixels() takes
                 first=0,            # the lowest label: 1 where labels count from 1
                 ) -> Dataset:       # uint8 images, int64 labels
     "A data set from arrays in memory; ValueError where pixels, labels or shapes do not fit."
-    check_split_arguments(validation_split, test_split, split, seed, first)
+    check_split_arguments(validation_split, test_split, split, seed, first, limit)
     class_names = given_names(class_names)
     if x_test is None and y_test is not None:
         raise ValueError("y_test are the labels of x_test: give both, or neither. Received: y_test "

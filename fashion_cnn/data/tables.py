@@ -115,6 +115,7 @@ _LABEL = ("label", "labels", "target", "class", "category", "y")
 def header_columns(names, separator):
     lower = [name.lower() for name in names]
     find = lambda wanted: next((lower.index(w) for w in wanted if w in lower), None)
+    _check_others(lower, find(_ID))
     others = [name in _ID + _LABEL for name in lower]
     start = others.index(False) if False in others else len(names)
     end = len(names) - (others[::-1].index(False) if start < len(names) else 0)
@@ -126,6 +127,16 @@ def header_columns(names, separator):
                          f"{beginning_of(names)}")
     _check_numbers(numbers)
     return columns
+
+# %% ../../nbs/data/tables.ipynb #check-others
+def _check_others(names, chosen):  # chosen: where the Id stands, or None
+    labels = [name for name in names if name in _LABEL]
+    if len(labels) > 1:
+        raise ValueError(f"several columns could hold the labels: {', '.join(labels)}. Leave the "
+                         f"one that is meant")
+    unread = [name for i, name in enumerate(names) if i != chosen and name in _ID[:3]]
+    if unread:
+        warnings.warn(f"columns of the table that were not read: {', '.join(unread)}", stacklevel=2)
 
 # %% ../../nbs/data/tables.ipynb #pixel-numbers
 def _pixel_numbers(names):  # -> [1, 2, ...], or None where a name is none of a pixel
@@ -265,10 +276,11 @@ def patient_rows(block, columns, line):
     for line, text in enumerate(block.splitlines(), line):
         cells = _split_line(text, columns.separator)
         if len(cells) != len(columns.names):
-            raise ValueError(f"line {line} has {len(cells)} cells, the header names "
-                             f"{len(columns.names)} columns" if columns.first_line == 2 else
-                             f"line {line} has {len(cells)} cells, the first one "
-                             f"{len(columns.names)}")
+            wanted = (f"the header names {len(columns.names)} columns" if columns.first_line == 2
+                      else f"the first one {len(columns.names)}")
+            quoted = len(cells) > len(columns.names) and b'"' in text
+            raise ValueError(f"line {line} has {len(cells)} cells, {wanted}" + quoted *
+                             "; what separates cells must not stand inside quotation marks")
         for to, at in ((ids, columns.id), (labels, columns.label)):
             name = None if at is None else columns.names[at]
             to.append(at if at is None else plain_cell(cells[at], line, name, to is labels))

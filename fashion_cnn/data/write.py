@@ -16,6 +16,7 @@ import numpy as np
 
 from .dataset import Dataset, Split, in_blocks, shape_text
 from .pixels import as_split, given_names
+from .tables import plain_cell
 
 # %% ../../nbs/data/write.ipynb #cell-131
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def _grey(split):
 
 
 def _numbers(split):  # the ids, or 10000, 10001, ...
-    return np.arange(10000, 10000 + len(split)) if split.ids is None else split.ids
+    return np.arange(10000, 10000 + len(split)) if split.ids is None else np.asarray(split.ids)
 
 # %% ../../nbs/data/write.ipynb #save-npy
 def save_npy(split: Split,  # grey images; labels from 0, which are written from 1
@@ -61,6 +62,14 @@ def save_npy(split: Split,  # grey images; labels from 0, which are written from
     with whole_file(path) as file:
         np.save(file, np.array(content, dtype=object), allow_pickle=True)
 
+# %% ../../nbs/data/write.ipynb #comes-back
+def _comes_back(text):
+    try:
+        read = plain_cell(text.strip(" \"'").encode(), 0, "Id", is_label=False)
+        return str(read) == text and not set(text) & set(',"\r\n')
+    except ValueError:
+        return False
+
 # %% ../../nbs/data/write.ipynb #save-csv
 def save_csv(split: Split,  # square grey images; labels from 0 stay as they are
              path,          # where to; an existing file is replaced as a whole
@@ -71,10 +80,11 @@ def save_csv(split: Split,  # square grey images; labels from 0 stay as they are
         raise ValueError(f"the course table holds square images. Received: {shape_text(split.x)}")
     columns = range(1, x.shape[1] + 1) if split.y is not None else range(x.shape[1])
     starts = list(map(str, _numbers(split).tolist()))
-    odd = next((i for i in starts if set(i) & set(',"\r\n')), None)
+    odd = next((i for i in starts if not _comes_back(i)), None)
     if odd is not None:
-        raise ValueError(f"an Id of the course table has no comma, quotation mark or line end; "
-                         f"replace(split, ids=None) numbers the images. Received: {odd!r}")
+        raise ValueError(f"an Id of the course table has no comma, quotation mark or line end, and "
+                         f"is no number in another form than 17; replace(split, ids=None) numbers "
+                         f"the images. Received: {odd!r}")
     if split.y is not None:
         starts = (f"{i},{label}" for i, label in zip(starts, split.y.tolist()))
     with whole_file(path) as file:
@@ -193,6 +203,10 @@ def save_arrays(images,            # a Dataset, a Split, (uint8 images, labels),
         class_names = class_names or images.class_names
         images = images.train, images.validation
     class_names = class_names or (images.class_names if isinstance(images, Split) else None)
+    odd = [str(name) for name in class_names or () if set(str(name)) & set("\r\n")]
+    if odd:
+        raise ValueError(f"the names of the classes stand one to a line, so that none of them may "
+                         f"hold a line end. Received: {odd[0]!r}")
     parts = {"": images} if test is None else {"_train": images, "_test": test}
     with whole_folder(folder) as place:
         for end, pieces in parts.items():
