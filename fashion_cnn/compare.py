@@ -284,13 +284,14 @@ def warn_of_twins(evaluations, stacklevel: int = 2):
                       "model judged twice, under two names?", stacklevel=stacklevel)
 
 # %% ../nbs/compare.ipynb #compare-final
-def compare(runs: list,                 # `Run`s; those that differ in the seed only become one row
+def compare(runs,                       # `Run`s; those that differ in the seed only become one row
             split: str = "test",        # predictions to judge: 'test', or 'validation' to choose
             significance: bool = True,  # test rows against the first; False admits other images
             operations: bool = False,   # load or build networks to count MFLOPs (imports Keras)
            ):                           # pandas.DataFrame, one row per recipe, in the order given
     "Recipes side by side: cost, accuracy with its interval, F1, difference to the first row."
     import pandas as pd
+    if hasattr(runs, "recipe"): runs = [runs]
     if not len(runs): refuse("Comparing needs at least one run.", "none")
     if split not in ("test", "validation"):
         refuse("split must be 'test' or 'validation'.", repr(split))

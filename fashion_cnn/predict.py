@@ -71,7 +71,10 @@ def file_content(photograph) -> tuple[bytes, str]:   # content, and what to call
     if isinstance(photograph, (bytes, bytearray, memoryview)):
         return bytes(photograph), "the bytes"
     if hasattr(photograph, "read"):
-        return photograph.read(), str(getattr(photograph, "name", "the file"))
+        content = photograph.read()
+        if isinstance(content, str):
+            refuse("A photograph is read as bytes: open its file with open(path, 'rb').", "text")
+        return content, str(getattr(photograph, "name", "the file"))
     if "://" in str(photograph):
         refuse("A photograph is a file on this machine: download it, and give its path.",
                repr(str(photograph)))

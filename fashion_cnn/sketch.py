@@ -361,6 +361,10 @@ def render(labels,       # class numbers 0 to 9 (N,)
            noise=None,   # normal noise float32 (N, 30, 30) for grain and patterns; None: none
           ) -> np.ndarray: # uint8 (N, 28, 28, 1)
     "Draw every picture from its parameter values."
+    strange = np.setdiff1d(labels, range(len(CLASS_NAMES))).tolist()
+    if strange:
+        raise ValueError(f"labels are class numbers from 0 to {len(CLASS_NAMES) - 1}. Received: "
+                         f"{strange[0]!r}")
     noise = np.zeros((len(labels), 30, 30), np.float32) if noise is None else noise
     images = np.zeros((len(labels), 28, 28, 1), np.uint8)
     cuts = [_CUTS[CLASS_NAMES[label]] for label in labels]

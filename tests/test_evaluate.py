@@ -892,7 +892,7 @@ def test_compare_for_choosing_shows_no_test_figure():
     assert not [name for name in table if "test" in name]
     assert {"validation accuracy", "verdict"} <= set(table)
     alone = compare([run_of()])
-    assert "verdict" not in alone and len(alone) == 1
+    assert "verdict" not in alone and len(alone) == 1 and compare(run_of()).equals(alone)
 
 
 def test_compare_keeps_recipes_of_one_name_apart():

@@ -121,7 +121,7 @@ def test_arrays_images_and_open_files_are_photographs():
     (b"\0\0\0\x18ftypheic" + bytes(50), ValueError, "pillow-heif"),
     (as_file(shirt())[:200], ValueError, "damaged"), ("nowhere/shirt.jpg", FileNotFoundError, "no photograph"),
     (".", ValueError, "one file"), ("https://example.org/shirt.jpg", ValueError, "download"),
-    (None, TypeError, "NoneType"), (["a.jpg", "b.jpg"], TypeError, "one at a time"),
+    (io.StringIO("P2 1 1 1 0"), ValueError, "'rb'"), (None, TypeError, "NoneType"), (["a.jpg", "b.jpg"], TypeError, "one at a time"),
     (np.zeros((4, 28, 28, 1)), ValueError, "run.predict"), (np.full((28, 28), np.nan), ValueError, "pixels"),
     (np.zeros((0, 28)), ValueError, "shape"), (np.full((30, 30), -5), ValueError, "pixels"),
     (Image.new("RGB", (300, 200), "white"), ValueError, "No object"),

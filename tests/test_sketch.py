@@ -102,6 +102,11 @@ def test_wrong_labels(labels, error):
     with pytest.raises(error, match="Received"): draw(labels)
 
 
+@pytest.mark.parametrize("label", [-1, 12, 0.5])
+def test_only_classes_that_there_are_can_be_rendered(label):
+    with pytest.raises(ValueError, match=f"from 0 to 9. Received: {label}"): render([3, label], parameters([3, 3], 0.5))
+
+
 @pytest.mark.parametrize("images, error", [(-1, ValueError), (1.5, TypeError), ("9", TypeError), (None, TypeError), (True, TypeError)])
 def test_wrong_counts(images, error):
     with pytest.raises(error, match="Received"): sketch_set(images)
