@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import file_stem, suggest
+from .files import as_path, file_stem, suggest
 from .run import Run
 
 # %% ../nbs/export.ipynb #formats
@@ -90,7 +90,7 @@ def write_network(model, path: Path, format: str):
 def target_path(run: Run, format: str, path: str | Path | None) -> Path:   # with its ending
     "Where an export goes; a folder that holds something else is refused."
     ending = FORMATS[format][1]
-    path = Path(path or file_stem(run.name))
+    path = as_path(path or file_stem(run.name))
     if ending and path.suffix != ending: path = path.with_name(path.name + ending)
     if not path.is_dir() or format == "saved_model" and (path / "saved_model.pb").exists():
         return path
@@ -111,6 +111,6 @@ def export(run: Run,                        # with its model
         write_network(run.model, fresh, format)
         write_metadata(metadata(run), fresh, format)
         if path.is_dir(): os.replace(path, Path(folder) / ".replaced")
-        for file in Path(folder).glob("[!.]*"):    # OpenVINO writes its weights beside
-            os.replace(file, path.with_name(file.name))
+        for file in Path(folder).iterdir():    # OpenVINO writes its weights beside
+            if file.name != ".replaced": os.replace(file, path.with_name(file.name))
     return path

@@ -22,8 +22,8 @@ import numpy as np
 
 from . import __version__
 from .data.pixels import as_pixels
-from .files import (check_clock, file_stem, naming_damage, owned, read_json,
-                               spare_folder, write_atomically)
+from .files import (as_path, check_clock, file_stem, naming_damage, owned,
+                               read_json, spare_folder, write_atomically)
 from .limits import check_size, inflate, open_npz
 from .recipe import RECIPE_FIELDS, Recipe, check_names, whole_number
 from .saved import check_dictionary, check_predictions, check_run
@@ -358,7 +358,7 @@ def save_run(run: Run,             # with its model
              folder: str | Path,   # made if it is not there; an earlier run in it is replaced
             ) -> Path:             # the folder
     "Write a run to one folder, in such an order that a failure leaves what was there."
-    folder = Path(folder)
+    folder = as_path(folder)
     check_clock()
     contents = {"model": model_bytes(run.model), "predictions": prediction_bytes(run)}
     suffixes = {"model": ".keras", "predictions": ".npz"}
@@ -412,7 +412,7 @@ def file_of(folder: Path, name: str, way_out: str) -> Path:   # name: as run.jso
 # %% ../nbs/run.ipynb #load-run-function
 def load_run(folder: str | Path) -> Run:
     "The run that `save_run` wrote; its model follows when it is asked for."
-    folder = Path(folder)
+    folder = as_path(folder)
     content = read_run_json(folder)
     path = file_of(folder, content["files"]["predictions"],
                    "Train again with the same out=folder: what is lost is made anew")
@@ -464,7 +464,7 @@ def record_run(run: Run,                         # with its model, if its weight
     for levels, digits in FINENESS:
         content = record_text(run, levels, digits)
         if len(content) <= RECORD_BYTES: break
-    path = Path(folder) / f"{file_stem(run.name)}-seed{run.recipe.seed}.json"
+    path = as_path(folder) / f"{file_stem(run.name)}-seed{run.recipe.seed}.json"
     if weights:
         from fashion_cnn.models import half_precision
         note = {name: getattr(run, name) for name in ("metrics", "weights_hash", "environment")}
@@ -475,7 +475,7 @@ def record_run(run: Run,                         # with its model, if its weight
 # %% ../nbs/run.ipynb #cell-040b
 def from_record(path: str | Path) -> Run:
     "The run that `Run.record` wrote."
-    path = Path(path)
+    path = as_path(path)
     with naming_damage(path):
         content = read_json(path)
         history, packed = content["history"], content["packed"]
@@ -498,6 +498,6 @@ def recorded(name: str | None = None,         # a recipe's name, or None for all
              folder: str | Path = RECORDED,   # where records live
             ) -> list[Run]:                   # sorted by name and seed; empty where there are none
     "The runs that came with the package."
-    runs = [from_record(path) for path in sorted(Path(folder).glob("*.json"))]
+    runs = [from_record(path) for path in sorted(as_path(folder).glob("*.json"))]
     chosen = [run for run in runs if name in (None, run.name)]
     return sorted(chosen, key=lambda run: (run.name, run.recipe.seed))

@@ -11,6 +11,7 @@ import contextlib, threading
 from pathlib import Path
 
 from .data import Dataset
+from .files import as_path
 from .recipe import Recipe
 from .run import Run
 from .sweep import (attempt, check_fields, refuse_other_images, setting_folder,
@@ -123,7 +124,7 @@ def objective(recipe: Recipe,              # what all trials have in common
              ):                            # function of a trial: validation accuracy (or error)
     "What `Study.optimize` of Optuna takes: train with suggested settings, say how good they are."
     check_space(space)
-    out, data = Path(out).absolute(), without_test(recipe, data, limit)
+    out, data = as_path(out).absolute(), without_test(recipe, data, limit)
     figure, lock = "accuracy" if recipe.task == "classify" else "loss", threading.Lock()
     write_plan(recipe, {"space": list(space)}, data, out)
     def try_settings(trial):

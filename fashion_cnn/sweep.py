@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .data import Dataset, load
-from .files import (InUse, file_stem, naming_damage, read_json, suggest,
+from .files import (InUse, as_path, file_stem, naming_damage, read_json, suggest,
                                write_atomically)
 from .recipe import RECIPE_FIELDS, Recipe, check_names, plain_field
 from .run import RECORDED, Run
@@ -214,7 +214,7 @@ def read_plan(folder: Path) -> dict:   # with 'recipe', and 'grid' or 'space'
 def load_sweep(folder: str | Path,   # what `sweep` or a search with `objective` has written
               ) -> Sweep:            # with the runs that are finished by now
     "Read a sweep back, complete or not, without importing Keras."
-    folder = Path(folder)
+    folder = as_path(folder)
     plan = read_plan(folder)
     folders = sorted(path.name for path in folder.glob("*/"))
     if "grid" in plan: folders = map(setting_folder, combinations(plan["grid"]))
@@ -326,7 +326,7 @@ def sweep(recipe: Recipe,              # what all runs have in common
     "Train every combination of settings; with the same folder it goes on where it was."
     from joblib import parallel_config
     from tqdm import tqdm
-    settings, out = combinations(grid), Path(out).absolute()
+    settings, out = combinations(grid), as_path(out).absolute()
     refuse_other_images(grid)
     data = without_test(recipe, data, limit)
     plan = {"grid": {field: plain_values(values) for field, values in grid.items()}}

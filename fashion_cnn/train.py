@@ -21,7 +21,7 @@ from .checkpoint import (Checkpoint, CheckpointCallback, Diverged, dtype_policy,
 from .data import Dataset, quick
 from .devices import accelerators, strategy_scope
 from .features import without_retracing
-from .files import owned
+from .files import as_path, owned
 from .learning_rate_finder import find_learning_rate
 from .models import layer_table
 from .optimizers import (checked_callbacks, compile_model, mode, recipe_callbacks,
@@ -157,7 +157,7 @@ def carry_out(recipe, data, start, checkpoint, saved, progress, callbacks, limit
 def checked_folder(out) -> Path | None:
     "The folder of a run; None if there is none."
     if out is None: return None
-    if isinstance(out, (str, Path)): return Path(out)
+    if isinstance(out, (str, Path)): return as_path(out)
     raise TypeError("out must be a folder, such as 'runs/trial', or None to keep the run in memory "
                     f"only. Received: {out!r}")
 

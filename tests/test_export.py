@@ -229,3 +229,8 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
     if keras.backend.backend() != "torch":
         with pytest.raises(ValueError, match="KERAS_BACKEND=torch"): export(run, "torch", tmp_path / "net")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_may_begin_with_a_dot(run, tmp_path):
+    path = run.export("keras", tmp_path / ".net")
+    assert path.is_file() and load_model(path) and sorted(p.name for p in tmp_path.iterdir()) == [".net.keras", ".net.keras.json"]

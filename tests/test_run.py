@@ -170,6 +170,15 @@ def test_weights_that_no_record_could_give_back_are_refused(tmp_path):
     assert not list(tmp_path.iterdir()) and run.record(tmp_path)
 
 
+def test_the_home_folder_is_meant_by_its_sign(tmp_path, monkeypatch):
+    from fashion_cnn.export import target_path
+    from fashion_cnn.train import checked_folder
+    for name in ("HOME", "USERPROFILE"): monkeypatch.setenv(name, str(tmp_path))
+    assert made_up_run().record("~/records") == tmp_path / "records" / "made-up-seed3.json"
+    assert recorded("made-up", "~/records") and checked_folder("~/run") == tmp_path / "run"
+    assert target_path(made_up_run(), "keras", "~/net") == tmp_path / "net.keras"
+
+
 def test_labels_of_many_classes_survive_a_record(tmp_path):
     run = made_up_run(classes=300)
     run.labels, run.probabilities = {"test": np.arange(200) + 100}, {}
