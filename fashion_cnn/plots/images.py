@@ -97,7 +97,7 @@ def framed_rows(picture, names, title, caption, most=1150):
     total_height = above + height * zoom + below
     high = total_height / dpi
     figure.set_size_inches(total_width / dpi, high)
-    for text, y in zip(figure.texts, (max(0.98, 1 - 0.08 / high), min(0.01, 0.04 / high))):
+    for text, y in zip(figure.texts, (max(0.98, 1 - 0.16 / high), min(0.01, 0.1 / high))):
         text.set_y(y)
     ax = figure.add_axes((left / total_width, below / total_height,
                           width * zoom / total_width, height * zoom / total_height))
