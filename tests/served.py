@@ -13,10 +13,10 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_): pass
 
 
-def small_site(root, names):
+def small_site(root, names, folders=("live", "explorers")):
     "Pages with the folders that their scripts lie in; gives the folder of the site."
     (root / "nbs").mkdir()
-    for folder in ("live", "explorers"):
+    for folder in folders:
         shutil.copytree(pages.ROOT / "nbs" / folder, root / "nbs" / folder, ignore=shutil.ignore_patterns("vega.js"))
     for name in ("settings.ini", *(f"nbs/{name}" for name in names)): shutil.copy(pages.ROOT / name, root / name)
     (root / "_quarto.yml").write_text(

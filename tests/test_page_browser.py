@@ -3,12 +3,8 @@ and what the page computed is compared with Python.
 
 Screenshots are kept where FASHION_CNN_SCREENSHOTS says, else nowhere.
 """
-import functools
-import http.server
 import json
 import os
-import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +12,6 @@ import pytest
 
 pytest.importorskip("vl_convert")
 
-import pages
-import preview
 import vega
 from fashion_cnn.page import (
     FIRST_DISTORTION, distorted, garments, half_size, recipe_rows, setting_rows, setting_texts,
@@ -25,6 +19,7 @@ from fashion_cnn.page import (
 from fashion_cnn.run import recorded
 from fashion_cnn.sketch import CLASS_NAMES
 from fashion_cnn.sweep import recorded_sweep
+from served import served, small_site
 
 NAMES = ("runs", "sweep", "augmentation", "convolution")
 # The rows of a data set of the running chart, found by a field that only it has
@@ -40,31 +35,14 @@ FLAT = "name => document.querySelector(`figure[data-explorer='${name}.json'] svg
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     "The page as the preview makes it, alone, with its files, in a folder."
-    root = tmp_path_factory.mktemp("root")
-    shutil.copytree(
-        pages.ROOT / "nbs" / "explorers", root / "nbs" / "explorers",
-        ignore=shutil.ignore_patterns("vega.js"))
-    for name in ("settings.ini", "nbs/explorers.ipynb"): shutil.copy(pages.ROOT / name, root / name)
-    (root / "_quarto.yml").write_text(
-        "website:\n  sidebar:\n    contents:\n      - section: Start\n        contents: "
-        "[explorers.ipynb]\n")
-    preview.build(root / "site", root)
-    vega.write(root / "site" / "explorers")
-    return root / "site"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_): pass
+    folder = small_site(tmp_path_factory.mktemp("root"), ["explorers.ipynb"], ["explorers"])
+    vega.write(folder / "explorers")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def address(site):
-    "A plain server in front of that folder."
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/explorers.html"
-    server.shutdown()
+    with served(site) as address: yield f"{address}/explorers.html"
 
 
 class Page:
