@@ -12,7 +12,7 @@ from .augmentation import (
 from .convolution import (
     KERNELS, OWN_KERNEL, BLUE_ORANGE, PALE, half_size, convolution_chart, convolution_figure)
 from .live import (
-    drawing_ranges, embed_script, layer_list, packed, training_figure, try_figure)
+    drawing_ranges, embed_script, layer_list, packed, try_figure)
 
 __all__ = ["ALTAIR", "WIDE", "NARROW", "STILL", "altair", "slider", "checkbox", "choice",
            "constant", "computed", "rounded", "specification", "embed", "METRICS", "SCALE",
@@ -22,4 +22,4 @@ __all__ = ["ALTAIR", "WIDE", "NARROW", "STILL", "altair", "slider", "checkbox", 
            "unit_field", "distorted", "garments", "augment_chart", "augment_figure", "KERNELS",
            "OWN_KERNEL", "BLUE_ORANGE", "PALE", "half_size", "convolution_chart",
            "convolution_figure", "drawing_ranges", "embed_script",
-           "layer_list", "packed", "training_figure", "try_figure"]
+           "layer_list", "packed", "try_figure"]

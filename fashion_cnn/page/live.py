@@ -6,8 +6,7 @@
 __all__ = ['KINDS', 'ARRAYS', 'MIRROR', 'MISTAKES', 'KNOWN', 'COLUMNS', 'GARMENTS', 'layer_entry',
            'layer_list', 'pack_arrays', 'network_arrays', 'features_of',
            'spread_mistakes', 'class_spread', 'distance', 'contact_sheet', 'test_answers',
-           'packed', 'drawing_ranges', 'embed_script', 'try_figure', 'tiles',
-           'training_figure']
+           'packed', 'drawing_ranges', 'embed_script', 'try_figure', 'tiles']
 
 # %% ../../nbs/page/live.ipynb #exported-imports
 import base64, io, json
@@ -241,17 +240,3 @@ def tiles(maps,            # float (H, W, C)
     even = ((maps - low) / np.maximum(high - low, 1e-9)).transpose(2, 0, 1)
     rows = even.reshape(-1, columns, *maps.shape[:2]).swapaxes(1, 2)
     return rows.reshape(-1, columns * maps.shape[1])
-
-# %% ../../nbs/page/live.ipynb #training-figure
-def training_figure(runs: list,   # of `Run`, of one recipe
-                   ):             # gives a matplotlib Figure
-    "Loss and accuracy in training and validation by epoch, as means over the runs."
-    figure = sheet("", width=8.4, height=2.8)
-    for ax, key in zip(figure.subplots(1, 2), ("loss", "accuracy")):
-        for name, label, style in ((key, "training", "-"), (f"val_{key}", "held out", "--")):
-            values = np.mean([run.history[name] for run in runs], axis=0)
-            colour = COLOURS[0] if label == "training" else COLOURS[1]
-            ax.plot(range(1, len(values) + 1), values, style, color=colour, label=label)
-        ax.set(title=key, xlabel="epoch")
-        ax.legend(frameon=False)
-    return figure
