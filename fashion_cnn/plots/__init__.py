@@ -11,7 +11,7 @@ from fashion_cnn.plots.images import (
 from fashion_cnn.plots.learning import (
     Folded, as_runs, curve_grid, curves_together, learning_curves, learning_rate_search,
     loss_accuracy, schedule, seed_lines, shared_metrics, shown_epochs, side_by_side,
-    stack_histories, training_curves, validation_curves,
+    stack_histories, validation_curves,
 )
 from fashion_cnn.plots.judging import (
     confusion_matrix, per_class, precision_recall, reliability, roc,
@@ -41,6 +41,6 @@ __all__ = [
     "sweep_field", "in_groups", "swept_fields", "sweep_metric", "sweep_lines", "sweep_heatmap",
     "sweep_importance", "redrawn_accuracies", "first_images", "guesses", "MOVES",
     "channel_sums", "kernel_numbers", "kernel_responses", "output_size", "response",
-    "sliding_windows", "seed_dots", "Folded", "curves_together", "training_curves", "seed_lines",
+    "sliding_windows", "seed_dots", "Folded", "curves_together", "seed_lines",
     "gap_dots",
 ]

@@ -7,9 +7,8 @@ __all__ = ['stack_histories', 'shown_epochs', 'draw_curve', 'as_runs', 'runs_cap
            'curve_looks', 'shared_metrics', 'label_epochs', 'draw_curves',
            'learning_curves', 'draw_together', 'curves_together', 'draw_path',
            'draw_paths', 'label_paths', 'loss_accuracy', 'changes_text', 'side_by_side',
-           'shared_unit', 'split_curves', 'validation_curves', 'training_curves',
-           'curve_grid', 'planned_rates', 'noted_rates', 'schedule',
-           'learning_rate_search', 'seed_lines', 'Folded']
+           'shared_unit', 'validation_curves', 'curve_grid', 'planned_rates',
+           'noted_rates', 'schedule', 'learning_rate_search', 'seed_lines', 'Folded']
 
 # %% ../../nbs/plots/learning.ipynb #imports
 import base64
@@ -261,21 +260,6 @@ def shared_unit(runs, key):
     if lacking: refuse(f"Every run must have noted {key!r}.", f"none in {', '.join(lacking)}")
     return measures[metric]
 
-# %% ../../nbs/plots/learning.ipynb #validation-curves-final
-def split_curves(runs, split, prefix, metric, every, ax):
-    "One metric of one split, a curve for each recipe."
-    runs = as_runs(runs)
-    unit = shared_unit(runs, prefix + metric)
-    groups = by_recipe(runs)
-    ax = axes_for(ax, f"{split} {metric}", runs_caption(runs, checked_count(every, "every")),
-                  7.5, max(3.4, 1.4 + 0.2 * len(groups)))
-    for i, (title, group) in enumerate(groups.items()):
-        draw_curve(ax, stack_histories([run.history for run in group], prefix + metric),
-                   fit_text(title, 170, 8.5), *curve_style(i), every)
-    label_epochs(ax, runs, metric, unit)
-    add_legend(ax)
-    return ax.figure
-
 # %% ../../nbs/plots/learning.ipynb #validation-curves-2
 def validation_curves(runs,                      # a `Run`, or a list: seeds and recipes
                       metric: str = "accuracy",  # or 'loss'
@@ -283,16 +267,17 @@ def validation_curves(runs,                      # a `Run`, or a list: seeds and
                       ax=None,                   # draw into this Matplotlib axes
                      ) -> Figure:                # one curve per recipe
     "The validation curves of all recipes in one figure."
-    return split_curves(runs, "Validation", "val_", metric, every, ax)
-
-# %% ../../nbs/plots/learning.ipynb #training-curves
-def training_curves(runs,                        # a `Run`, or a list: seeds and recipes
-                    metric: str = "loss",        # or 'accuracy'
-                    every: int = 1,              # show every n-th epoch, the first and the last
-                    ax=None,                     # draw into this Matplotlib axes
-                   ) -> Figure:                  # one curve per recipe
-    "The training curves of all recipes in one figure."
-    return split_curves(runs, "Training", "", metric, every, ax)
+    runs = as_runs(runs)
+    unit = shared_unit(runs, f"val_{metric}")
+    groups = by_recipe(runs)
+    ax = axes_for(ax, f"Validation {metric}", runs_caption(runs, checked_count(every, "every")),
+                  7.5, max(3.4, 1.4 + 0.2 * len(groups)))
+    for i, (title, group) in enumerate(groups.items()):
+        draw_curve(ax, stack_histories([run.history for run in group], f"val_{metric}"),
+                   fit_text(title, 170, 8.5), *curve_style(i), every)
+    label_epochs(ax, runs, metric, unit)
+    add_legend(ax)
+    return ax.figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-045
 def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
