@@ -6,7 +6,7 @@
 __all__ = ['KINDS', 'ARRAYS', 'MIRROR', 'MISTAKES', 'KNOWN', 'COLUMNS', 'GARMENTS', 'layer_entry',
            'layer_list', 'pack_arrays', 'network_arrays', 'features_of',
            'spread_mistakes', 'class_spread', 'distance', 'contact_sheet', 'test_answers',
-           'packed', 'drawing_ranges', 'embed_script', 'try_figure', 'tiles']
+           'packed', 'drawing_ranges', 'embed_script', 'try_figure', 'map_sheet']
 
 # %% ../../nbs/page/live.ipynb #exported-imports
 import base64, io, json
@@ -17,6 +17,7 @@ import numpy as np
 
 from .charts import STILL
 from ..plots import COLOURS, png, sheet
+from ..plots.images import tiles
 
 # %% ../../nbs/page/live.ipynb #layer-entry
 KINDS = {"Rescaling": "scale", "Conv2D": "conv", "BatchNormalization": "norm", "Activation": "relu",
@@ -135,13 +136,9 @@ def contact_sheet(images,        # uint8 (N, H, W, 1)
                  ) -> bytes:     # content of a grey PNG file
     "Pictures side by side, row by row, without gaps; what is left of the last row is black."
     from PIL import Image
-    height, width = images.shape[1:3]
-    rows = -(-len(images) // columns)
-    cells = np.zeros((rows * columns, height, width), np.uint8)
-    cells[:len(images)] = images[..., 0]
-    cells = cells.reshape(rows, columns, height, width).swapaxes(1, 2)
     file = io.BytesIO()
-    Image.fromarray(cells.reshape(rows * height, columns * width)).save(file, "PNG", optimize=True)
+    picture = Image.fromarray(tiles(images[..., 0], columns, gap=0, blank=0))
+    picture.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 # %% ../../nbs/page/live.ipynb #test-answers
@@ -226,17 +223,14 @@ def try_figure(run,      # with a model that `layer_list` knows
     middle.bar_label(bars, [f"{share:.0%}" for share in shares], padding=2, fontsize=9)
     middle.set(xlim=(0, 1.25), xticks=[])
     middle.invert_yaxis()
-    right.imshow(tiles(maps), cmap="gray")
+    right.imshow(map_sheet(maps), cmap="gray")
     right.set_title(f"{maps.shape[-1]} feature maps", fontsize=10)
     for ax in (left, right): ax.set(xticks=[], yticks=[], anchor="N")
     return figure
 
 # %% ../../nbs/page/live.ipynb #tiles
-def tiles(maps,            # float (H, W, C)
-          columns: int = 4,
-         ) -> np.ndarray:  # float (rows * H, columns * W), 0 to 1
+def map_sheet(maps) -> np.ndarray:   # float (H, W, C); gives float (rows * H, 4 * W)
     "Feature maps side by side, each from 0 to 1."
     low, high = maps.min((0, 1)), maps.max((0, 1))
-    even = ((maps - low) / np.maximum(high - low, 1e-9)).transpose(2, 0, 1)
-    rows = even.reshape(-1, columns, *maps.shape[:2]).swapaxes(1, 2)
-    return rows.reshape(-1, columns * maps.shape[1])
+    even = (maps - low) / np.maximum(high - low, 1e-9)
+    return tiles(even.transpose(2, 0, 1), 4, gap=0, blank=0)
