@@ -8,14 +8,12 @@ __all__ = ['STYLE', 'TEMPLATE', 'RECIPE_FIELDS', 'picture', 'table', 'part_text'
            'sections_of_one', 'sections_of_several', 'headline', 'report']
 
 # %% ../nbs/report.ipynb #imports
-import base64
-
 import numpy as np
 
 from . import __version__
 from .compare import compare, runs_by_recipe, styled, summary
 from .evaluate import Evaluation, refuse
-from .plots.style import plural, png, setting_text, sizes_text
+from .plots.style import data_url, plural, setting_text, sizes_text
 from .plots.images import class_counts, judged_images, most_wrong, sample_grid
 from .plots.learning import curve_grid, learning_curves, validation_curves
 from .plots.judging import confusion_matrix, per_class, reliability
@@ -94,9 +92,8 @@ def picture(figure,     # a Matplotlib figure
             alt: str,   # what it shows, for whoever cannot see it
            ) -> dict:   # with 1.5 times the dots of a plain screen: sharper on paper
     "A picture of the report."
-    data = base64.b64encode(png(figure, dpi=135)).decode()
     width = round(90 * figure.get_figwidth())
-    return {"source": f"data:image/png;base64,{data}", "alt": alt, "width": width}
+    return {"source": data_url(figure, dpi=135), "alt": alt, "width": width}
 
 # %% ../nbs/report.ipynb #table
 def table(rows,        # of cells: texts, whole numbers, and shares of 1 as floats

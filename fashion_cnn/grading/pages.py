@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['LOOKS', 'SITE', 'STYLE', 'HEAD', 'STUDENT_PAGE', 'CLASS_PAGE', 'counted',
-           'class_figure', 'student_figure', 'png_of', 'reading', 'misconceptions',
-           'render', 'student_page', 'looked_at', 'class_page', 'write_pages']
+           'class_figure', 'student_figure', 'reading', 'misconceptions', 'render',
+           'student_page', 'looked_at', 'class_page', 'write_pages']
 
 # %% ../../nbs/grading/pages.ipynb #exported-imports
-import base64
 import re
 from collections import Counter
 from pathlib import Path
@@ -73,12 +72,6 @@ def student_figure(mark: Mark, means: dict):   # exercise -> mean points of thos
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
-
-def png_of(figure) -> str:
-    "A figure as the text of a picture in a page."
-    from fashion_cnn.plots.style import png
-    return "data:image/png;base64," + base64.b64encode(png(figure)).decode()
-
 # %% ../../nbs/grading/pages.ipynb #link
 SITE = "https://fashion-cnn.github.io/fashion_cnn"
 
@@ -136,10 +129,12 @@ STUDENT_PAGE = HEAD + """
 {% endif %}</td></tr>{% endfor %}</table></main></body></html>"""
 
 
-def render(template: str, **values) -> str:
-    "A page from a template; every value is escaped."
+def render(template: str, figure, **values) -> str:
+    "A page from a template, with its figure inside it; every value is escaped."
     from jinja2 import Environment
-    return Environment(autoescape=True).from_string(template).render(style=STYLE, **values)
+    from fashion_cnn.plots.style import data_url
+    page = Environment(autoescape=True).from_string(template)
+    return page.render(style=STYLE, picture=data_url(figure), **values)
 
 
 def student_page(mark: Mark, means: dict, title: str) -> str:
@@ -150,8 +145,8 @@ def student_page(mark: Mark, means: dict, title: str) -> str:
         name, address = reading(exercise) if row["state"] == "wrong" else ("", "")
         rows.append({**row, "idea": exercise.idea, "title": name, "address": address})
     whose = mark.student.name or mark.student.identifier
-    return render(STUDENT_PAGE, title=f"{title}: {whose}", mark=mark, rows=rows,
-                  picture=png_of(student_figure(mark, means)))
+    return render(STUDENT_PAGE, student_figure(mark, means), title=f"{title}: {whose}", mark=mark,
+                  rows=rows)
 
 # %% ../../nbs/grading/pages.ipynb #class-page
 CLASS_PAGE = HEAD + """
@@ -183,9 +178,9 @@ def looked_at(mark: Mark) -> str:
 def class_page(grades, marks: list[Mark], pages: list[str], title: str) -> str:
     "The page of the class, as HTML, with links to the pages of its students."
     times = Counter(mark.time for mark in marks)
-    return render(CLASS_PAGE, title=title, marks=marks, pages=pages, missing=times["missing"],
-                  late=times["late"], mistakes=misconceptions(grades),
-                  flags=list(map(looked_at, marks)), picture=png_of(class_figure(grades)))
+    return render(CLASS_PAGE, class_figure(grades), title=title, marks=marks, pages=pages,
+                  missing=times["missing"], late=times["late"], mistakes=misconceptions(grades),
+                  flags=list(map(looked_at, marks)))
 
 # %% ../../nbs/grading/pages.ipynb #write-pages
 def write_pages(grades,              # what `grade` gives

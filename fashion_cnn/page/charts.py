@@ -7,14 +7,13 @@ __all__ = ['ALTAIR', 'WIDE', 'NARROW', 'STILL', 'altair', 'slider', 'checkbox', 
            'constant', 'computed', 'finish_chart', 'rounded', 'specification', 'embed']
 
 # %% ../../nbs/page/charts.ipynb #exported-imports
-import base64
 import json
 from html import escape
 from matplotlib.figure import Figure
 from pathlib import Path
 
 from ..files import write_atomically
-from ..plots import FAINT, INK, png
+from ..plots import FAINT, INK, data_url
 
 # %% ../../nbs/page/charts.ipynb #cell-005
 ALTAIR = "altair==6.3.0"
@@ -124,10 +123,9 @@ def embed(name: str,            # of the file, without .json
         specification(chart(width=WIDE), chart(width=NARROW), alt), separators=(",", ":"),
         sort_keys=True, ensure_ascii=False)
     write_atomically(Path(folder) / f"{name}.json", content.encode())
-    picture = base64.b64encode(png(figure)).decode()
     place = escape(Path(folder).name)
     return HTML(
         f'<figure class="explorer" data-explorer="{escape(name)}.json"><img alt="{escape(alt)}" '
-        f'src="data:image/png;base64,{picture}">'
+        f'src="{data_url(figure)}">'
         f'<figcaption>{STILL}</figcaption></figure>\n<script defer '
         f'src="{place}/explorers.js"></script>')

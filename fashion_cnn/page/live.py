@@ -9,14 +9,14 @@ __all__ = ['KINDS', 'ARRAYS', 'MIRROR', 'MISTAKES', 'KNOWN', 'COLUMNS', 'GARMENT
            'packed', 'drawing_ranges', 'embed_script', 'try_figure', 'map_sheet']
 
 # %% ../../nbs/page/live.ipynb #exported-imports
-import base64, io, json
+import io, json
 from html import escape
 from pathlib import Path
 
 import numpy as np
 
 from .charts import STILL
-from ..plots import COLOURS, png, sheet
+from ..plots import COLOURS, data_url, sheet
 from ..plots.images import tiles
 
 # %% ../../nbs/page/live.ipynb #layer-entry
@@ -188,20 +188,18 @@ def drawing_ranges() -> dict:   # plain JSON
     return {"class_names": list(CLASS_NAMES), "names": list(PARAMETERS), "ranges": ranges}
 
 # %% ../../nbs/page/live.ipynb #embed-script
-def embed_script(script: str,          # a file in `folder`, such as "try.js"
-          figure,               # the still picture, a matplotlib Figure
-          alt: str,             # what it shows, for those who do not see it
-          folder: str = "live", # beside the page
-          **options,            # for the script: data-... of the figure
-         ):                     # to be shown as the last line of a cell
+def embed_script(script: str,   # a file in live/ beside the page, such as "try.js"
+                 figure,        # the still picture, a matplotlib Figure
+                 alt: str,      # what it shows, for those who do not see it
+                 **options,     # for the script: data-... of the figure
+                ):              # to be shown as the last line of a cell
     "A still picture that a script of the page replaces."
     from IPython.display import HTML
     data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in options.items())
-    picture = base64.b64encode(png(figure)).decode()
-    source = f"{escape(folder)}/{escape(script)}"
+    source = f"live/{escape(script)}"
     return HTML(
         f'<figure class="live" data-live="{source}"{data}><img alt="{escape(alt)}" '
-        f'src="data:image/png;base64,{picture}"><figcaption>{STILL}</figcaption></figure>\n'
+        f'src="{data_url(figure)}"><figcaption>{STILL}</figcaption></figure>\n'
         f'<script type="module" src="{source}"></script>')
 
 # %% ../../nbs/page/live.ipynb #try-figure

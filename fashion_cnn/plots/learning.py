@@ -11,7 +11,6 @@ __all__ = ['stack_histories', 'shown_epochs', 'draw_curve', 'as_runs', 'runs_cap
            'noted_rates', 'schedule', 'learning_rate_search', 'seed_lines', 'Folded']
 
 # %% ../../nbs/plots/learning.ipynb #imports
-import base64
 import html
 
 import numpy as np
@@ -22,9 +21,8 @@ from ..evaluate import checked_count, refuse
 from ..compare import by_recipe
 from ..files import suggest
 from fashion_cnn.plots.style import (
-    COLOURS, FAINT, INK, LINES, MARKERS, add_legend, axes_for, curve_style, fit_text,
-    percent_axis, plural, png, seeds_text, setting_text, sheet, sources_text, text_width,
-    tidy_axes,
+    COLOURS, FAINT, INK, LINES, MARKERS, add_legend, axes_for, curve_style, data_url, fit_text,
+    percent_axis, plural, seeds_text, setting_text, sheet, sources_text, text_width, tidy_axes,
 )
 
 # %% ../../nbs/plots/learning.ipynb #cell-027
@@ -424,8 +422,7 @@ class Folded:
 
     def _repr_html_(self):
         if isinstance(self.content, Figure):
-            picture = base64.b64encode(png(self.content)).decode()
             alt = html.escape(self.alt)
-            inside = f'<img alt="{alt}" src="data:image/png;base64,{picture}"/>'
+            inside = f'<img alt="{alt}" src="{data_url(self.content)}"/>'
         else: inside = self.content._repr_html_()
         return f"<details><summary>{html.escape(self.summary)}</summary>{inside}</details>"

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'MARKERS', 'LINES', 'HATCHES', 'DPI', 'PAGE', 'DENSITY', 'HEAVY', 'INK',
-           'FAINT', 'Sheet', 'curve_style', 'sheet', 'png', 'tidy_axes', 'axes_for',
-           'add_legend', 'percent_axis', 'text_width', 'fit_text', 'plural', 'seeds_text',
-           'sources_text', 'setting_text', 'sizes_text', 'ink_on']
+           'FAINT', 'Sheet', 'curve_style', 'sheet', 'png', 'data_url', 'tidy_axes',
+           'axes_for', 'add_legend', 'percent_axis', 'text_width', 'fit_text', 'plural',
+           'seeds_text', 'sources_text', 'setting_text', 'sizes_text', 'ink_on']
 
 # %% ../../nbs/plots/style.ipynb #imports
+import base64
 import bisect
 import io
 import sys
@@ -98,6 +99,13 @@ def _with_few_colours(image, error):
         extrema = ImageChops.difference(reduced.convert("RGB"), image).getextrema()
         if max(high for _, high in extrema) <= error: break
     return reduced
+
+# %% ../../nbs/plots/style.ipynb #data-url
+def data_url(figure: Figure,   # any matplotlib figure
+             dpi: int = DPI,   # dots per inch
+            ) -> str:          # for `src` of an `img`
+    "A figure as the address of a picture, with the whole PNG in it."
+    return "data:image/png;base64," + base64.b64encode(png(figure, dpi)).decode()
 
 # %% ../../nbs/plots/style.ipynb #tidy
 def tidy_axes(ax, grid="y"):
