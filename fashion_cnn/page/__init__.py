@@ -5,8 +5,8 @@ from .charts import (
 from .runs import (
     METRICS, SCALE, SHOWN, DASHES, AXIS_LABEL, running_totals, recipe_rows, runs_chart, runs_figure)
 from .sweep import (
-    SWEEP_METRICS, option_label, knob_label, place_expression, setting_rows, setting_texts,
-    sweep_chart, sweep_figure)
+    SWEEP_METRICS, option_label, place_expression, setting_rows, setting_texts, sweep_chart,
+    sweep_figure)
 from .augmentation import (
     FIRST_DISTORTION, unit_field, distorted, garments, augment_chart, augment_figure)
 from .convolution import (
@@ -17,7 +17,7 @@ from .live import (
 __all__ = ["ALTAIR", "WIDE", "NARROW", "STILL", "altair", "slider", "checkbox", "choice",
            "constant", "computed", "rounded", "specification", "embed", "METRICS", "SCALE",
            "SHOWN", "DASHES", "AXIS_LABEL", "running_totals", "recipe_rows", "runs_chart",
-           "runs_figure", "SWEEP_METRICS", "option_label", "knob_label", "place_expression",
+           "runs_figure", "SWEEP_METRICS", "option_label", "place_expression",
            "setting_rows", "setting_texts", "sweep_chart", "sweep_figure", "FIRST_DISTORTION",
            "unit_field", "distorted", "garments", "augment_chart", "augment_figure", "KERNELS",
            "OWN_KERNEL", "BLUE_ORANGE", "PALE", "half_size", "convolution_chart",
