@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['NOTHING_FOR', 'BLUES', 'ORANGES', 'LABEL', 'NOT_AT_HAND', 'NO_EVIDENCE', 'coverage',
-           'coverage_curve', 'class_bars', 'one_image', 'cell_title', 'images_text',
-           'cell_gallery', 'shade', 'matrix_label', 'matrix_buttons', 'mistake_list',
-           'ErrorExplorer']
+           'coverage_curve', 'class_bars', 'one_image', 'cell_gallery', 'shade',
+           'matrix_label', 'matrix_buttons', 'mistake_list', 'ErrorExplorer']
 
 # %% ../../nbs/panels/errors.ipynb #imports
 import html, math
@@ -21,6 +20,8 @@ from .base import (
 from .given import evaluation_code, run_code, split_code, with_imports
 from ..plots import (
     BLANK, COLOURS, INK, as_rgb, fit_text, mosaic, overlay_heat, percent_axis, sheet, tidy_axes)
+from ..plots.images import cell_title
+from ..plots.style import plural
 
 # %% ../../nbs/panels/errors.ipynb #coverage
 def coverage(evaluation: Evaluation,   # what to look at
@@ -93,8 +94,8 @@ def one_image(evaluation: Evaluation,   # what to look at
             heat = grad_cam_maps(model, pixels, classes=taken)[0][0]
             title = f"{'for' if heat.any() else NOTHING_FOR} {fit_text(names[taken], 70, 8.5)}"
             pictures[title] = overlay_heat(pictures["the image"], heat)
-    decision = "recognised" if true == taken else f"taken for {names[taken]}"
-    figure = sheet(f"{names[true]}, {decision}", f"{evaluation.caption}; image {number}", 6.6, 2.7)
+    title = cell_title(evaluation, true, taken)
+    figure = sheet(title, f"{evaluation.caption}; image {number}", 6.6, 2.7)
     widths = [1] * len(pictures) + [1.6]
     axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     for ax, (title, image) in zip(axes, pictures.items()):
@@ -103,16 +104,6 @@ def one_image(evaluation: Evaluation,   # what to look at
         ax.axis("off")
     class_bars(axes[-1], evaluation, number)
     return figure
-
-# %% ../../nbs/panels/errors.ipynb #cell-title
-def cell_title(evaluation, truth, prediction):
-    "'Shirt, taken for Pullover'."
-    names = evaluation.class_names
-    if truth == prediction: return f"{names[truth]}, recognised"
-    return f"{names[truth]}, taken for {names[prediction]}"
-
-
-def images_text(count): return f"{count:,} image{'s' * (count != 1)}"
 
 # %% ../../nbs/panels/errors.ipynb #cell-gallery
 def cell_gallery(evaluation: Evaluation,   # what to look at
@@ -127,7 +118,7 @@ def cell_gallery(evaluation: Evaluation,   # what to look at
     shown = np.full((2 * columns, *x.shape[1:]), BLANK[x.shape[3]], np.uint8)
     shown[:len(cell)] = x[cell[:len(shown)]]
     gap = max(6, x.shape[1] // 4)
-    title = f"{cell_title(evaluation, truth, prediction)}: {images_text(len(cell))}"
+    title = f"{cell_title(evaluation, truth, prediction)}: {plural(len(cell), 'image')}"
     figure = sheet(title, f"{evaluation.caption}; the most confident first", 6.6, 2.5)
     ax = figure.subplots()
     ax.imshow(mosaic(shown, columns, gap), interpolation="nearest")
@@ -291,7 +282,7 @@ class ErrorExplorer(Panel):
         note = f" {NOT_AT_HAND}" if self.images is None else ""
         titles = [ax.get_title() for ax in figure.axes] if count else []
         if any(title.startswith(NOTHING_FOR) for title in titles): note += f" {NO_EVIDENCE}"
-        self.say(f"{cell}: {images_text(count)}.{note}")
+        self.say(f"{cell}: {plural(count, 'image')}.{note}")
 
     def forget_drawn(self):
         super().forget_drawn()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BLANK', 'as_rgb', 'tiles', 'mosaic', 'check_names', 'named_split', 'random_rows',
            'framed_rows', 'sample_grid', 'class_counts', 'judged_images', 'gallery',
-           'first_images', 'cell', 'most_wrong', 'guesses', 'image_rows']
+           'first_images', 'cell_title', 'cell', 'most_wrong', 'guesses', 'image_rows']
 
 # %% ../../nbs/plots/images.ipynb #imports
 import numpy as np
@@ -207,6 +207,13 @@ def first_images(data,               # Dataset (its training images) or labelled
     caption = ": ".join(filter(None, [source, f"first {len(y)} of {plural(len(chosen), 'image')}"]))
     return gallery(as_rgb(x), texts, 9, "Images and their labels", caption)
 
+# %% ../../nbs/plots/images.ipynb #cell-title
+def cell_title(evaluation, truth: int, prediction: int) -> str:
+    "'Shirt, taken for Pullover'."
+    names = evaluation.class_names
+    if truth == prediction: return f"{names[truth]}, recognised"
+    return f"{names[truth]}, taken for {names[prediction]}"
+
 # %% ../../nbs/plots/images.ipynb #cell-060
 def cell(evaluation: Evaluation,  # the judgement
          split,                   # the very images judged: a Split, or uint8 (N, H, W, C)
@@ -219,15 +226,15 @@ def cell(evaluation: Evaluation,  # the judgement
     positions = evaluation.cell(truth, prediction)
     first = positions[:checked_count(most, "most")]
     names = evaluation.class_names
-    true = names[class_number(truth, names)]
+    row = class_number(truth, names)
     column = class_number(prediction, names)
     taken = names[column]
-    title = f"{true}, recognised" if true == taken else f"{true}, taken for {taken}"
     count = (f"{len(first):,} of {plural(len(positions), 'image')}, the most confident first, "
              f"with the probability of {taken}")
     texts = [percent(each) for each in evaluation.probabilities[first, column]]
-    return gallery(as_rgb(images[first]) if len(first) else (), texts, 8, title,
-                   f"{evaluation.caption}: {count}", f"No {true} was taken for {taken}")
+    return gallery(as_rgb(images[first]) if len(first) else (), texts, 8,
+                   cell_title(evaluation, row, column), f"{evaluation.caption}: {count}",
+                   f"No {names[row]} was taken for {taken}")
 
 # %% ../../nbs/plots/images.ipynb #cell-063
 def most_wrong(evaluation: Evaluation,  # the judgement
