@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['PROVISIONAL', 'LOCK', 'DAMAGE', 'COMMANDS', 'as_path', 'this_host', 'provisional',
-           'is_abandoned', 'remove_leftovers', 'write_atomically', 'is_writable', 'owned',
-           'InUse', 'take', 'read_json', 'naming_damage', 'keras_home', 'check_clock',
-           'spare_folder', 'suggest', 'visible', 'file_stem', 'no_formula']
+           'is_abandoned', 'remove_leftovers', 'whole_file', 'write_atomically',
+           'is_writable', 'owned', 'InUse', 'take', 'read_json', 'naming_damage',
+           'keras_home', 'check_clock', 'spare_folder', 'suggest', 'visible', 'file_stem',
+           'no_formula']
 
 # %% ../nbs/files.ipynb #exports-imports
 import contextlib, difflib, hashlib, json, os, re, secrets, socket, tempfile, time, zipfile, zlib
@@ -51,27 +52,38 @@ def remove_leftovers(folder: Path, name: str | None = None):    # of this file; 
         with contextlib.suppress(OSError):    # it has just become whole
             if is_abandoned(path): path.unlink()
 
+# %% ../nbs/files.ipynb #whole-file
+@contextlib.contextmanager
+def whole_file(path: Path):
+    "An open binary file that becomes `path` when all is written, and vanishes if that fails."
+    unfinished = provisional(path)
+    try:
+        remove_leftovers(path.parent, path.name)
+        with open(unfinished, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError): unfinished.unlink(missing_ok=True)
+        if not isinstance(error, OSError): raise
+        raise type(error)(error.errno, f"{path.name} could not be written and was left as it "
+                                       f"was: {error.strerror}") from None
+
 # %% ../nbs/files.ipynb #cell-008
 def write_atomically(path: str | Path,  # file to write or replace
                      content: bytes,    # its whole new content
                     ) -> Path:          # `path`; after a failure it holds what it held before
     "Replace a file in one step: at every moment it holds either its old content or its new."
     path = as_path(path)
-    temporary = provisional(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent, path.name)
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError): temporary.unlink(missing_ok=True)
-        if not isinstance(error, OSError): raise
+        with whole_file(path) as file: file.write(content)
+    except OSError as error:
+        reason = error.errno and os.strerror(error.errno)
         raise OSError(error.errno, f"could not write {len(content) / 1e6:.1f} MB to {path.name!r} "
-                      f"({error.strerror}); what was saved there before is untouched. "
-                      "Free some room or choose another folder") from error
+                      f"({reason}); what was saved there before is untouched. "
+                      "Free some room or choose another folder") from None
     return path
 
 # %% ../nbs/files.ipynb #is-writable

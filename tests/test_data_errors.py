@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from fashion_cnn.data import Split, as_labels, as_pixels, from_arrays, load, read, save_csv, save_npy
+from fashion_cnn.files import this_host
 
 
 def idx(array, magic=None, cut=None):
@@ -463,6 +464,12 @@ def test_no_space_says_so(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="a.csv could not be written and was left as it was: No space left") as caught:
         save_csv(Split(X[..., None], Y), tmp_path / "a.csv")
     assert caught.value.errno == errno.ENOSPC and not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_goes_with_the_next_writing(tmp_path):
+    (tmp_path / f".a.csv.{this_host()}-999999999-0123abcd").touch()
+    save_csv(Split(X[..., None], Y), tmp_path / "a.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_a_missing_folder_is_named(tmp_path):
