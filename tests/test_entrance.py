@@ -151,7 +151,10 @@ def test_a_batch_larger_than_the_data_is_said(data):
     ({"callbacks": "EarlyStopping"}, "Received: 'EarlyStopping'"), ({"callbacks": 3}, "Received: 3"), ({"callbacks": [None]}, "Received: None"),
     ({"epochs": "3"}, "epochs must be a whole number"), ({"epochs": 0}, "epochs must be at least 1"), ({"seed": -1}, "seed must be at least 0"), ({"seed": 1.0}, "seed must be"),
     ({"limit": "100"}, "limit must be a whole number"), ({"limit": -5}, "limit must be at least 1"), ({"out": 3}, "out must be a folder"),
-    ({"start": "runs/first"}, "start must be a Run"), ({"strategy": "mirrored"}, "strategy must be"), ({"recipe": {"network": "brief"}}, "recipe must be a Recipe")])
+    ({"limit": 0}, "limit must be at least 1"),
+    ({"start": "runs/first"}, "start must be a Run"), ({"strategy": "mirrored"}, "strategy must be"), ({"recipe": {"network": "brief"}}, "recipe must be a Recipe"), ({"recipe": "deeper"}, "recipes.get"),
+    ({"recipe": RECIPE.replace(network="deper")}, "Did you mean 'deeper'"), ({"recipe": RECIPE.replace(optimizer="adm")}, "Did you mean 'adam'"),
+    ({"recipe": RECIPE.replace(network_options={"filter": 3})}, "no option 'filter'")])
 def test_wrong_arguments_of_train_are_refused_by_name(arguments, says, data, tmp_path):
     with pytest.raises((TypeError, ValueError), match=re.escape(says)):
         train(**{"recipe": RECIPE, "data": data, "out": tmp_path / "run", **arguments})

@@ -523,18 +523,6 @@ def test_learning_rate_finder_explains(arguments, says, data):
         find_learning_rate(Recipe("trial", network="deeper", batch_size=32), data, **{"steps": 20, **arguments})
 
 
-@pytest.mark.parametrize("arguments, error, says", [
-    (dict(recipe=RECIPE.replace(network="deper")), ValueError, "Did you mean 'deeper'"),
-    (dict(recipe=RECIPE.replace(optimizer="adm")), ValueError, "Did you mean 'adam'"),
-    (dict(recipe="deeper"), TypeError, "recipes.get"), (dict(epochs=0), ValueError, "epochs must be at least 1"),
-    (dict(epochs=-1), ValueError, "Received: -1"), (dict(seed=-1), ValueError, "seed"), (dict(limit=0), ValueError, "0"),
-    (dict(recipe=RECIPE.replace(network_options={"filter": 3})), ValueError, "no option 'filter'")])
-def test_bad_arguments_write_nothing(arguments, error, says, data, tmp_path):
-    with pytest.raises(error, match=says):
-        train(**{"recipe": RECIPE, "data": data, "out": tmp_path / "run", **arguments})
-    assert not (tmp_path / "run").exists()
-
-
 def test_divergence_is_explained(data, tmp_path):
     with pytest.raises(ValueError, match="diverged.*smaller learning_rate"):
         train(RECIPE.replace(optimizer="sgd", learning_rate=3e38, schedule=None), data, out=tmp_path / "run", progress=False)
