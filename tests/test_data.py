@@ -2,7 +2,6 @@
 import gzip
 import hashlib
 import importlib
-import io
 import os
 import pickle
 import subprocess
@@ -16,12 +15,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from fashion_cnn.data import dataset, pickles, tables
 from fashion_cnn.data.pixels import as_split
 from fashion_cnn.data import (FIVE_GROUPS, Mapped, Split, as_labels, as_pixels, describe, from_arrays, load, nearest_images,
                               read, relabel, save_arrays, save_csv, save_npy, sources)
+from small import idx, png
 
 describing = importlib.import_module("fashion_cnn.data.describe")
 room = importlib.import_module("fashion_cnn.data.sources")  # in the package, these names are functions
@@ -47,11 +46,6 @@ def same(a, b):
     assert np.array_equal(a.x, b.x) and a.x.dtype == b.x.dtype == np.uint8 and a.x.shape == b.x.shape
     assert (a.y is None) == (b.y is None) and (a.y is None or a.y.dtype == b.y.dtype == np.int64
                                                and a.y.tolist() == b.y.tolist())
-
-
-def idx(array):
-    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big")
-                                                   for n in array.shape) + array.astype(np.uint8).tobytes()
 
 
 def idx_folder(folder, train, test, end=".gz"):
@@ -221,19 +215,13 @@ def test_windows_paths_and_home(tmp_path, monkeypatch):
     assert load("sub\\a.csv").source == load(Path("sub/a.csv")).source == load("~/sub/a.csv").source == "a.csv"
 
 
-def picture(array):
-    file = io.BytesIO()
-    Image.fromarray(array.squeeze()).save(file, "PNG")
-    return file.getvalue()
-
-
 def class_folders(folder, n=30, colour=(), parts=("",)):
     for part in parts:
         for name in ("boots", "coats"):
             for i in range(n):
                 path = Path(folder, part, name, f"{i:03}.png")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(picture(images(1, 5, 3 if i in colour else 1, seed=i)[0]))
+                path.write_bytes(png(images(1, 5, 3 if i in colour else 1, seed=i)[0].squeeze()))
 
 
 @pytest.mark.parametrize("colour, channels", [((), 1), ((3,), 3)])
@@ -257,7 +245,7 @@ def test_tar_of_class_folders(tmp_path, mode):
 
 def test_pictures_of_two_sizes_need_a_size(tmp_path):
     class_folders(tmp_path)
-    (tmp_path / "boots" / "x.png").write_bytes(picture(images(1, 9)[0]))
+    (tmp_path / "boots" / "x.png").write_bytes(png(images(1, 9)[0].squeeze()))
     with pytest.raises(ValueError, match=r"boots/x.png.*9 x 9.*image_size"):
         load(tmp_path)
     assert load(tmp_path, image_size=(8, 6)).input_shape == (8, 6, 1)
@@ -383,7 +371,7 @@ def test_scheme_e_deals_out_what_comes_class_by_class(tmp_path):
     for name in ("bag", "boot", "coat"):
         (tmp_path / name).mkdir()
         for i in range(20):
-            (tmp_path / name / f"{i:03}.png").write_bytes(picture(images(1)[0]))
+            (tmp_path / name / f"{i:03}.png").write_bytes(png(images(1)[0].squeeze()))
     data = load(tmp_path, split="E")
     assert np.bincount(data.train.y).tolist() == [16] * 3 and np.bincount(data.validation.y).tolist() == [4] * 3
 

@@ -16,11 +16,7 @@ from PIL import Image
 
 from fashion_cnn.data import Split, as_labels, as_pixels, from_arrays, load, read, save_csv, save_npy
 from fashion_cnn.files import this_host
-
-
-def idx(array, magic=None, cut=None):
-    head = magic or bytes([0, 0, 8, array.ndim])
-    return (head + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.astype(np.uint8).tobytes())[:cut]
+from small import idx, png
 
 
 X, Y = np.random.default_rng(0).integers(0, 256, (40, 4, 4), dtype=np.uint8), np.arange(40) % 4
@@ -68,12 +64,6 @@ def raw(name, content):
         (folder / name).write_bytes(content)
         return folder / name
     return write
-
-
-def png(array):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 def tar(folder, *members, mode="w"):

@@ -20,7 +20,7 @@ from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, load_model, model_bytes
 from fashion_cnn.train import train
 import fashion_cnn.transfer
-from small import sketches
+from small import pixels, sketches
 
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)
 # What opens the files: Keras, and an import of this library would fail
@@ -42,10 +42,6 @@ np.savez(folder / "answers.npz", **answers)
 def data(): return sketches(96)
 
 
-def pixels(shape, count=6):
-    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
-
-
 def unlike_at_random(model):
     "Statistics as after a training: as they are made, batch normalisation does almost nothing."
     rng = np.random.default_rng(0)
@@ -60,7 +56,7 @@ def elsewhere(folder, networks):
     here = {}
     for name, (model, recipe) in networks.items():
         compile_model(unlike_at_random(model), recipe, 10)
-        x = pixels(model.input_shape[1:])
+        x = pixels(6, model.input_shape[1:])
         here[name] = np.array(model(x, training=False))
         (folder / f"{name}.keras").write_bytes(model_bytes(model))
         np.save(folder / f"{name}.npy", x)

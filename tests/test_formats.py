@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fashion_cnn.data import Split, from_arrays, load, read, save_arrays, save_csv
+from small import idx, png
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 3
@@ -37,10 +37,6 @@ def same_pair(path, x=X, y=Y, xt=XT, yt=YT):
     data = load(path)
     assert len(data.train) + len(data.validation) == len(x) and np.array_equal(data.test.x.squeeze(), xt)
     return data
-
-
-def idx(array):
-    return bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", n) for n in array.shape) + array.astype(np.uint8).tobytes()
 
 
 def idx_files(folder, before="", pack=None, xs=(X, Y, XT, YT)):
@@ -70,12 +66,6 @@ def packed(path, *files):
         for file in files:
             archive.write(file, file.name)
     return path
-
-
-def png(array):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
 
 
 def batch(x, **labels):

@@ -32,6 +32,7 @@ from fashion_cnn.files import (check_clock, is_abandoned, keras_home, no_formula
                                write_atomically)
 from fashion_cnn.run import Run, from_record
 from fashion_cnn.sweep import combinations, load_sweep
+from small import png
 from test_run import made_up_run
 
 LONG = os.environ.get("FASHION_CNN_LONG", "") not in ("", "0")   # more of everything that is drawn by chance
@@ -320,10 +321,7 @@ def test_a_grid_may_not_be_without_end():
 
 # B: damage is believed
 
-def picture(seed):
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (6, 6), dtype=np.uint8)).save(file, "PNG")
-    return file.getvalue()
+def picture(seed): return png(np.random.default_rng(seed).integers(0, 256, (6, 6), dtype=np.uint8))
 
 
 def pictures():

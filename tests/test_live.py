@@ -20,6 +20,7 @@ from fashion_cnn.predict import as_photograph, prepare
 from fashion_cnn.run import recorded
 from fashion_cnn.sketch import CLASS_NAMES, draw
 from served import served, small_site
+from small import png
 
 LIVE = pages.ROOT / "nbs" / "live"
 PLAN = json.loads((LIVE / "fast.json").read_text())
@@ -209,10 +210,9 @@ def test_a_file_that_shows_nothing_is_answered_in_words(tab):
 
 def test_noise_is_called_unlike_the_training_pictures(tab):
     tab.source("upload")
-    content = io.BytesIO()
-    Image.fromarray(np.random.default_rng(1).integers(0, 100, (28, 28), np.uint8)).save(content, "PNG")
+    content = png(np.random.default_rng(1).integers(0, 100, (28, 28), np.uint8))
     found = tab.answered(lambda: tab.page.locator("input[name=file]").set_input_files(
-        {"name": "noise.png", "mimeType": "image/png", "buffer": content.getvalue()}))
+        {"name": "noise.png", "mimeType": "image/png", "buffer": content}))
     assert found["unlike"] > PLAN["limit"] and "unlike everything" in tab.said()
 
 
@@ -262,10 +262,9 @@ def test_another_source_shows_its_own_answer_again(tab):
     again = tab.answered(lambda: tab.source("sketch"))
     assert tab.page.get_by_role("button", name="drawn Ankle boot, 1 of 4").get_attribute("aria-pressed") == "true"
     assert again == boot and "Ankle boot" in tab.said()
-    content = io.BytesIO()
-    Image.fromarray(np.random.default_rng(2).integers(0, 100, (28, 28), np.uint8)).save(content, "PNG")
+    content = png(np.random.default_rng(2).integers(0, 100, (28, 28), np.uint8))
     tab.source("upload")
-    noise = tab.answered(lambda: tab.page.locator("input[name=file]").set_input_files({"name": "noise.png", "mimeType": "image/png", "buffer": content.getvalue()}))
+    noise = tab.answered(lambda: tab.page.locator("input[name=file]").set_input_files({"name": "noise.png", "mimeType": "image/png", "buffer": content}))
     assert tab.answered(lambda: tab.source("sketch")) == boot and tab.answered(lambda: tab.source("upload")) == noise != boot
     assert tab.answered(lambda: tab.source("draw")) == bag and tab.problems == []
 

@@ -23,6 +23,7 @@ from fashion_cnn.models import (ORIGINALS, build, concatenation_block,       # n
                                 layer_table, names, residual_path, stack)
 from fashion_cnn.models import speed                                         # noqa: E402
 from fashion_cnn.models.costs import operations                              # noqa: E402
+from small import pixels                                                     # noqa: E402
 
 GREY, COLOUR = (28, 28, 1), (32, 32, 3)
 CLASSIFIERS = [name for name in ORIGINALS if name != "a3-autoencoder"]
@@ -57,10 +58,6 @@ def quiet_and_tidy():
         warnings.filterwarnings("ignore", message="cm6-resnet with depth=2")
         yield
     keras.utils.clear_session()
-
-
-def pixels(count, shape=GREY):
-    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("name, shape, classes, options, parameters, trainable", COUNTS,
