@@ -2,7 +2,6 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -232,16 +231,6 @@ def test_two_forms_with_other_data_are_refused():
 def test_without_altair_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "altair", None)
     with pytest.raises(ImportError, match="pip install altair=="): runs_chart(recorded())
-
-
-def test_importing_the_module_needs_no_altair_and_no_tensorflow():
-    import subprocess
-    code = "import sys, fashion_cnn.page; print(sorted({'altair', 'tensorflow', 'keras', 'vl_convert'} & set(sys.modules)))"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-        ).stdout
-        == "[]\n")
 
 
 # --- the files beside the site --------------------------------------------------------------------

@@ -146,6 +146,13 @@ for room in {rooms}:
 print("light")""") == "light"
 
 
+@pytest.mark.parametrize("room, heavy", [
+    ("data", "tensorflow keras pandas sklearn PIL matplotlib"), ("page", "tensorflow keras altair vl_convert"),
+    ("plots", "tensorflow keras pandas seaborn sklearn matplotlib.pyplot")])
+def test_a_room_brings_no_heavy_library(room, heavy):
+    assert python(f"import sys, fashion_cnn.{room}; print(set({heavy.split()}) & set(sys.modules))") == "set()"
+
+
 def test_modules_are_imported_when_first_used():
     assert python("import fashion_cnn; print(fashion_cnn.sketch.__name__)") == "fashion_cnn.sketch"
     assert "sketch" in python("import fashion_cnn; print(dir(fashion_cnn))")
