@@ -747,6 +747,12 @@ def test_every_step_is_what_keras_computed(data, network):
             assert np.isclose(after, expected, rtol=1e-3, atol=1e-3), (layer, row, column)
 
 
+def test_equal_runs_have_the_same_number_in_list_and_legend():
+    runs = [a_run("a", 9), a_run("b", 9), a_run("b", 9)]
+    [legend] = panels.curves(runs, bands=False).legends
+    assert set(panels.run_labels(runs)) <= {text.get_text() for text in legend.get_texts()}
+
+
 def test_arguments_of_the_curves_are_looked_at():
     runs = [a_run("a", 9)]
     for wrong, says in (({"every": 0}, "every"), ({"smoothing": 1.5}, "from 0 to below 1"), ({"smoothing": -0.1}, "below 1")):

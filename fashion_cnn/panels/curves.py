@@ -125,12 +125,7 @@ def one_colour(runs, bands, by) -> dict:   # title -> list of runs
     "What has one colour: the same value of field `by`, with `bands` a recipe, else each run."
     if by: return by_field(runs, by)
     if bands: return by_title(runs)
-    alone = {}
-    for title, group in by_title(runs).items():
-        for run in group:
-            name = f"{title}, seed {run.recipe.seed}"
-            alone[name if name not in alone else f"{name} #{len(alone) + 1}"] = [run]
-    return alone
+    return {label: [run] for label, run in zip(run_labels(runs), runs)}
 
 # %% ../../nbs/panels/curves.ipynb #part-style
 PARTS = {"training and validation": ("training", "validation"), "training": ("training",),
