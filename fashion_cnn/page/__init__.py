@@ -10,7 +10,7 @@ from .sweep import (
 from .augmentation import (
     FIRST_DISTORTION, unit_field, distorted, garments, augment_chart, augment_figure)
 from .convolution import (
-    KERNELS, OWN_KERNEL, BLUE_ORANGE, PALE, half_size, convolution_chart, convolution_figure)
+    KERNELS, BLUE_ORANGE, PALE, half_size, convolution_chart, convolution_figure)
 from .live import (
     drawing_ranges, embed_script, layer_list, packed, try_figure)
 
@@ -20,6 +20,6 @@ __all__ = ["ALTAIR", "WIDE", "NARROW", "STILL", "altair", "slider", "checkbox", 
            "runs_figure", "SWEEP_METRICS", "option_label", "place_expression",
            "setting_rows", "setting_texts", "sweep_chart", "sweep_figure", "FIRST_DISTORTION",
            "unit_field", "distorted", "garments", "augment_chart", "augment_figure", "KERNELS",
-           "OWN_KERNEL", "BLUE_ORANGE", "PALE", "half_size", "convolution_chart",
+           "BLUE_ORANGE", "PALE", "half_size", "convolution_chart",
            "convolution_figure", "drawing_ranges", "embed_script",
            "layer_list", "packed", "try_figure"]

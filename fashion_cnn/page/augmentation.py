@@ -17,14 +17,11 @@ from ..plots import FAINT, sheet
 from ..sketch import CLASS_NAMES, draw
 
 # %% ../../nbs/page/augmentation.ipynb #cell-035
-def unit_field(seed: int = 0,      # another seed, another field
-               size: int = 28,     # pixels
-               sigma: float = 4.0, # smoothness, pixels
-              ) -> np.ndarray:     # float (2, size, size), rows and columns, per unit of alpha
+def unit_field() -> np.ndarray:   # float (2, 28, 28), rows and columns, per unit of alpha
     "An elastic displacement of strength 1 (Simard et al., 2003)."
     from fashion_cnn.augment import displacement
-    noise = np.random.default_rng(seed).uniform(-1, 1, (2, 1, size, size))
-    return np.round(np.asarray(displacement(noise.astype("float32"), sigma, 1.0), float)[:, 0], 4)
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 1, 28, 28)).astype("float32")
+    return np.round(np.asarray(displacement(noise, 4.0, 1.0), float)[:, 0], 4)
 
 # %% ../../nbs/page/augmentation.ipynb #cell-036
 FIRST_DISTORTION = {
@@ -112,19 +109,15 @@ def pixel_chart(chart, side, cell, title, name):
     )
 
 # %% ../../nbs/page/augmentation.ipynb #garments
-def garments(seed: int = 3) -> np.ndarray:   # uint8 (10, 28, 28)
+def garments() -> np.ndarray:   # uint8 (10, 28, 28)
     "One drawn garment of each class."
-    return draw(range(10), seed=seed)[..., 0]
+    return draw(range(10), seed=3)[..., 0]
 
 # %% ../../nbs/page/augmentation.ipynb #augment-chart
-def augment_chart(images: np.ndarray = None,   # uint8 (10, 28, 28); None draws garments
-                  field: np.ndarray = None,    # from `unit_field`
-                  width: int = WIDE,           # pixels
-                 ):                            # an Altair chart
+def augment_chart(width: int = WIDE):   # pixels; gives an Altair chart
     "A garment before and after: rotation, shift, zoom, shear, mirror and elastic warp."
     alt = altair()
-    images = garments() if images is None else images
-    field = unit_field() if field is None else field
+    images, field = garments(), unit_field()
     knobs = [
         choice("garment", "garment", CLASS_NAMES, CLASS_NAMES[0]),
         slider("rotation", "rotation (degrees)", -45, 45, 1, FIRST_DISTORTION["rotation"]),
@@ -154,14 +147,13 @@ def augment_chart(images: np.ndarray = None,   # uint8 (10, 28, 28); None draws 
         [*knobs, *rest])
 
 # %% ../../nbs/page/augmentation.ipynb #cell-041
-def augment_figure(images: np.ndarray = None, field: np.ndarray = None) -> Figure:
+def augment_figure() -> Figure:
     "How `augment_chart` begins, as a still picture."
-    images = garments() if images is None else images
-    field = unit_field() if field is None else field
+    garment = garments()[0]
     figure = sheet(
         "Before and after", "one drawn garment of the sketch set: "
         + ", ".join(f"{name} {value}" for name, value in FIRST_DISTORTION.items() if value), 6, 3.5)
-    pictures = {"before": images[0], "after": distorted(images[0], field, **FIRST_DISTORTION)}
+    pictures = {"before": garment, "after": distorted(garment, unit_field(), **FIRST_DISTORTION)}
     for axis, (title, picture) in zip(figure.subplots(1, 2), pictures.items()):
         axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         axis.set(xticks=[], yticks=[], title=title)

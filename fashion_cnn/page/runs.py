@@ -154,17 +154,16 @@ def run_values(boxes: list[str],     # names of the check boxes
             computed("said", said)]
 
 # %% ../../nbs/page/runs.ipynb #cell-018
-def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
-               shown: tuple = SHOWN,  # recipes that are on at the beginning
-               width: int = WIDE,     # pixels
-              ):                      # an Altair chart
+def runs_chart(runs: list,          # of `Run`: seeds and recipes as you like
+               width: int = WIDE,   # pixels
+              ):                    # an Altair chart
     "Learning curves of recorded runs, with knobs for recipes, figure, smoothing, epochs and bands."
-    order = {name: number for number, name in enumerate(shown)}
-    rows = sorted(recipe_rows(runs), key=lambda row: order.get(row["name"], len(shown)))
+    order = {name: number for number, name in enumerate(SHOWN)}
+    rows = sorted(recipe_rows(runs), key=lambda row: order.get(row["name"], len(SHOWN)))
     if not rows: raise ValueError("there is no run with an accuracy and a loss to show. "
                                   f"Received: {len(runs)} runs")
     for number, row in enumerate(rows): row["r"] = number    # the first get the plainest lines
-    on = [row["name"] in shown for row in rows]
+    on = [row["name"] in SHOWN for row in rows]
     if not any(on): on[:4] = [True] * len(on[:4])
     boxes = [checkbox(f"recipe{i}", row["name"], on[i]) for i, row in enumerate(rows)]
     epochs = [len(row["e"]) for row in rows]
@@ -182,8 +181,8 @@ def runs_chart(runs: list,            # of `Run`: seeds and recipes as you like
                         {"recipes": names}, limits={"first": "longest", "last": "longest"})
 
 # %% ../../nbs/page/runs.ipynb #cell-020
-def runs_figure(runs: list, shown: tuple = SHOWN) -> Figure:
+def runs_figure(runs: list) -> Figure:
     "How `runs_chart` begins, as a still picture."
     groups = by_recipe([run for run in runs if set(METRICS.values()) <= set(run.history)])
-    on = [title for title in groups if title in shown] or list(groups)[:4]
+    on = [title for title in groups if title in SHOWN] or list(groups)[:4]
     return validation_curves([run for title in on for run in groups[title]])
