@@ -22,7 +22,7 @@ from fashion_cnn.exercises.exercise import EXERCISES, QUESTIONS
 from fashion_cnn.exercises.question import read_questions
 from fashion_cnn.grading import assignment, collect, grade, grader, handout, load_key, marks, read_lesson
 from fashion_cnn.grading.certificate import verify, write_records
-from fashion_cnn.grading.forms import gradescope_results, marks_of, write_forms
+from fashion_cnn.grading.forms import marks_of, write_forms
 from fashion_cnn.grading.key import Key, register
 from fashion_cnn.grading.pages import class_figure, counted, misconceptions, write_pages
 from fashion_cnn.grading.roster import Student, owner_of, read_roster
@@ -359,8 +359,6 @@ def test_the_import_files_have_the_columns_that_each_system_publishes(tmp_path):
                            "Status"] and heading[-1] == "2.1: where the parameters sit (1.0 pts)"
     assert [line[:3] + line[5:8] for line in lines][0] == ["Ada", "Lovelace", "1234", "1", "1", "Graded"]
     assert lines[2][7] == "Missing"
-    tests = gradescope_results(marks_of(grades)[0])["tests"]
-    assert tests == [{"name": "2.1", "score": 1, "max_score": 1, "output": "=So."}]
 
 
 def test_the_class_page_counts_misconceptions_and_links_to_lessons(tmp_path):

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['MOODLE', 'MOODLE_GRADEBOOK', 'CANVAS', 'GRADESCOPE', 'Mark', 'feedback_of', 'marks_of',
            'csv_of', 'grade_of', 'moodle_feedback', 'worksheet_row', 'gradebook_row',
-           'moodle', 'canvas_row', 'canvas', 'gradescope', 'gradescope_results',
-           'write_forms']
+           'moodle', 'canvas_row', 'canvas', 'gradescope', 'write_forms']
 
 # %% ../../nbs/grading/forms.ipynb #exported-imports
 import csv
@@ -145,12 +144,6 @@ def gradescope(marks: list[Mark], title: str) -> bytes:
             own[questions[row["exercise"]]] = row["points"]
         rows.append(own)
     return csv_of([*GRADESCOPE, *questions.values()], rows)
-
-
-def gradescope_results(mark: Mark) -> dict:
-    "What Gradescope's autograder reads as results.json."
-    return {"tests": [{"name": row["exercise"], "score": row["points"], "max_score": row["of"],
-                       "output": row["reason"]} for row in mark.rows]}
 
 # %% ../../nbs/grading/forms.ipynb #write-forms
 def write_forms(grades,              # what `grade` gives
