@@ -301,9 +301,9 @@ def test_starting_over_can_itself_be_cut_off(undisturbed, data, tmp_path, monkey
 
 def test_other_peoples_files_stay(data, tmp_path):
     (tmp_path / "model-final.keras").write_text("mine")
-    (tmp_path / ".checkpoint.npz.k3j2").write_text("left by a killed process")
+    (tmp_path / ".model-notes.txt").write_text("mine too")
     train(RECIPE.replace(epochs=1), data, out=tmp_path, progress=False)
-    assert (tmp_path / "model-final.keras").read_text() == "mine" and not (tmp_path / ".checkpoint.npz.k3j2").exists()
+    assert (tmp_path / "model-final.keras").read_text() == "mine" and (tmp_path / ".model-notes.txt").exists()
 
 
 def test_more_epochs_continue(data, tmp_path):
