@@ -157,15 +157,14 @@ def stopping_as_field(recipe: Recipe,    # what to do
     return recipe, others
 
 # %% ../nbs/optimizers.ipynb #cell-020b
-def orthogonal(matrix,            # (rows, columns)
-               rounds: int = 5,   # of the iteration
-              ):                  # its singular vectors, all singular values near 1 (0.7 to 1.2)
-    "Newton-Schulz iteration with the polynomial of Jordan et al. (2024)."
+def orthogonal(matrix,   # (rows, columns)
+              ):         # its singular vectors, all singular values near 1 (0.7 to 1.2)
+    "Five rounds of Newton-Schulz iteration with the polynomial of Jordan et al. (2024)."
     ops = keras.ops
     tall = matrix.shape[0] > matrix.shape[1]
     x = ops.transpose(matrix) if tall else matrix    # the small side first
     x = x / (ops.norm(x) + 1e-7)
-    for _ in range(rounds):
+    for _ in range(5):
         square = ops.matmul(x, ops.transpose(x))
         x = 3.4445 * x + ops.matmul(-4.7750 * square + 2.0315 * ops.matmul(square, square), x)
     return ops.transpose(x) if tall else x

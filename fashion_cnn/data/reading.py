@@ -110,12 +110,12 @@ def read_packed(path, image_size=None, **options):
         return read_parts(unpack_one(folder, path), image_size, **options)
 
 # %% ../../nbs/data/reading.ipynb #read-folder
-def files_below(top, levels=3):
+def files_below(top):
     "{folder: names of the files in it}, the folder itself first; hidden ones are passed over."
     files = {}
     for folder, folders, names in os.walk(top, followlinks=True):
         folder, depth = Path(folder), len(Path(folder).relative_to(top).parts)
-        folders[:] = sorted(n for n in folders if is_seen((n,))) if depth < levels else []
+        folders[:] = sorted(n for n in folders if is_seen((n,))) if depth < 3 else []
         files[folder] = names
     return files
 

@@ -329,7 +329,6 @@ def are_probabilities(outputs) -> bool:
     outputs = np.asarray(outputs)
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
 
-def noise_images(count: int = 8, seed: int = 5, size: int = 28) -> np.ndarray:
-    "Images of noise, uint8 (count, size, size, 1), raw pixels."
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (count, size, size, 1), dtype=np.uint8)
+def noise_images(seed: int = 5) -> np.ndarray:
+    "Eight images of noise, uint8 (8, 28, 28, 1), raw pixels."
+    return np.random.default_rng(seed).integers(0, 256, (8, 28, 28, 1), dtype=np.uint8)

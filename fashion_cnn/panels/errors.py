@@ -111,20 +111,19 @@ def cell_gallery(evaluation: Evaluation,   # what to look at
                  truth: int,               # number of the true class
                  prediction: int,          # what it was taken for
                  chosen: int = None,       # position of an image to frame
-                 columns: int = 8,         # of two rows
                 ) -> Figure:
-    "The most confident images of one cell of the confusion matrix."
+    "The most confident images of one cell of the confusion matrix, in two rows of eight."
     x, cell = getattr(images, "x", images), evaluation.cell(truth, prediction)
-    shown = np.full((2 * columns, *x.shape[1:]), BLANK[x.shape[3]], np.uint8)
+    shown = np.full((16, *x.shape[1:]), BLANK[x.shape[3]], np.uint8)
     shown[:len(cell)] = x[cell[:len(shown)]]
     gap = max(6, x.shape[1] // 4)
     title = f"{cell_title(evaluation, truth, prediction)}: {plural(len(cell), 'image')}"
     figure = sheet(title, f"{evaluation.caption}; the most confident first", 6.6, 2.5)
     ax = figure.subplots()
-    ax.imshow(mosaic(shown, columns, gap), interpolation="nearest")
+    ax.imshow(mosaic(shown, 8, gap), interpolation="nearest")
     ax.axis("off")
     for place, number in enumerate(cell[:len(shown)]):
-        row, column = divmod(place, columns)
+        row, column = divmod(place, 8)
         top, left = row * (x.shape[1] + gap), column * (x.shape[2] + gap)
         share = percent(float(evaluation.probabilities[number, prediction]), digits=0)
         ax.text(left + x.shape[2] / 2, top + x.shape[1] + gap / 2, share, ha="center", va="center",

@@ -178,13 +178,12 @@ def fastest(work,         # a function without arguments
 
 def seconds_per_epoch(recipe: Recipe,   # what is to be trained
                       data,             # Dataset, limited as in training
-                      steps: int = 3,   # how many to time, after one that prepares
                      ) -> float:
     "What an epoch will take, validation included, from a few steps; nothing is kept."
     from fashion_cnn.assemble import assemble, random_states
     images = data.validation.x[:500]
     with random_states():
         model, fitted, batches, _ = assemble(recipe, data)
-        step = fastest(lambda: fitted.train_on_batch(*batches[0]), steps)
+        step = fastest(lambda: fitted.train_on_batch(*batches[0]), 3)
         check = fastest(lambda: model.predict_on_batch(images), 2)
     return len(batches) * step + len(data.validation) / len(images) * check

@@ -368,14 +368,14 @@ def overlay_heat(picture, heat):
     return np.rint(pale + 0.95 * np.asarray(share)[..., None] * (orange - pale)).astype(np.uint8)
 
 # %% ../../nbs/plots/inside.ipynb #cell-117
-def image_over_map(pictures, maps, texts, columns=6):
-    "Pictures and texts of a gallery: a row of images, below it a row of their maps, and so on."
+def image_over_map(pictures, maps, texts):
+    "Pictures and texts of a gallery: six images, below them their maps, and so on."
     notes = ["" if heat.any() else "nothing found" for heat in maps]
     tiles = []
     titles = []
-    for start in range(0, len(pictures), columns):
-        row = slice(start, start + columns)
-        blank = [""] * (columns - len(texts[row]))
+    for start in range(0, len(pictures), 6):
+        row = slice(start, start + 6)
+        blank = [""] * (6 - len(texts[row]))
         white = [np.full_like(pictures[0], 255)] * len(blank)
         tiles += [*pictures[row], *white, *map(overlay_heat, pictures[row], maps[row]), *white]
         titles += [*texts[row], *blank, *notes[row], *blank]

@@ -389,9 +389,8 @@ def learning_rate_search(search,     # what `train.find_learning_rate` gave
 def seed_lines(values: dict,         # kind -> one sequence of numbers for each seed
                title: str,           # heading
                caption: str,         # which data, how many images, how many seeds
-               xlabel: str,          # what is counted below, from `first` on
+               xlabel: str,          # what is counted below, from 1 on
                ylabel: str,          # what the numbers are
-               first: int = 1,       # position of the first number
                log: bool = False,    # a logarithmic scale at the left
                ax=None,              # draw into this Matplotlib axes
               ) -> Figure:           # a line for each seed, a colour for each kind
@@ -400,7 +399,7 @@ def seed_lines(values: dict,         # kind -> one sequence of numbers for each 
     for i, (kind, seeds) in enumerate(values.items()):
         colour, marker = COLOURS[i % 7], MARKERS[i]
         for j, numbers in enumerate(seeds):
-            ax.plot(range(first, first + len(numbers)), numbers, LINES[i % 4], color=colour,
+            ax.plot(range(1, len(numbers) + 1), numbers, LINES[i % 4], color=colour,
                     marker=marker, markersize=4, linewidth=1, label=None if j else kind)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     ax.xaxis.set_major_locator(MaxNLocator(12, integer=True))

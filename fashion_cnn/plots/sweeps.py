@@ -252,15 +252,15 @@ def shaded_cells(ax, table, aim):
         text.set_color(ink_on(colour))
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-importance-parts
-def variance_shares(fields, scores, seed=0, shuffles=30):
-    "Shares of the variance, (fields + 1, shuffles), the last for noise; and the out-of-bag R2."
+def variance_shares(fields, scores):
+    "Shares of the variance, (fields + 1, 30), the last for noise; and the out-of-bag R2."
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
-    noise = np.random.default_rng(seed).permutation(len(scores))
+    noise = np.random.default_rng(0).permutation(len(scores))
     x = np.stack([*(numbers for numbers, _ in fields.values()), noise], axis=1)
-    forest = RandomForestRegressor(100, oob_score=True, random_state=seed).fit(x, scores)
-    shuffled = permutation_importance(forest, x, scores, scoring="r2", n_repeats=shuffles,
-                                      random_state=seed)
+    forest = RandomForestRegressor(100, oob_score=True, random_state=0).fit(x, scores)
+    shuffled = permutation_importance(forest, x, scores, scoring="r2", n_repeats=30,
+                                      random_state=0)
     return shuffled.importances / 2, forest.oob_score_
 
 # %% ../../nbs/plots/sweeps.ipynb #sweep-importance
