@@ -92,11 +92,10 @@ class Trainer:
     "One training in the foreground; finished or interrupted, it can go on."
 
     def __init__(self,
-                 train=None,                # instead of `fashion_cnn.train.train`, for a test
                  on_batch=lambda *_: None,  # called after a batch with epochs done, epochs planned
                  on_epoch=lambda *_: None,  # called after an epoch with the same
                 ):
-        if train is None: from fashion_cnn.train import train
+        from fashion_cnn.train import train
         self.train, self.on_batch, self.on_epoch = train, on_batch, on_epoch
         self.stopping = False    # set from elsewhere: end after this batch
         self.folder = None       # temporary, of the checkpoint

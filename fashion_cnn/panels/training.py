@@ -92,7 +92,6 @@ class TrainPanel(Panel):
     def __init__(self,
                  data=None,       # a Dataset of your own; None offers those that `data.load` knows
                  explorer=None,   # a CurveExplorer that kept runs join as well
-                 train=None,      # instead of `fashion_cnn.train.train`, for a test
                 ):
         super().__init__()
         wake_up_quietly()
@@ -101,7 +100,7 @@ class TrainPanel(Panel):
         self.knobs, self.recipe, self.limit = form.knobs, form.recipe, form.limit
         self.data, self.model, self.shape = form.data, form.model, form.shape
         self.problems, self.costs = form.problems, form.costs
-        self.trainer = Trainer(train, lambda *at: self.progress.show(*at), self.after_epoch)
+        self.trainer = Trainer(lambda *at: self.progress.show(*at), self.after_epoch)
         self.training = False
         self.progress = Progress()
         self.comparison = Comparison()
