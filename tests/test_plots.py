@@ -27,7 +27,6 @@ from fashion_cnn.plots import (
     class_map,
     confusion_matrix,
     curve_grid,
-    embedding,
     feature_maps,
     filters,
     first_images,
@@ -1216,8 +1215,6 @@ def test_figures_of_a_network_are_not_clipped(networks):
         filters(run, "second"),
         feature_maps(run, DATA.test.x[0], caption="random dots"),
         grad_cam(run, DATA.test.x[:7], classes="Trousers and dresses", caption="random dots"),
-        embedding(run, DATA, images=50),
-        embedding(run, DATA.test, "second", method="t-sne", images=30),
     ):
         assert_nothing_clipped(figure)
         assert "image" in figure.get_supxlabel()
@@ -1248,13 +1245,12 @@ def test_what_has_no_picture_is_refused(networks):
         filters,
         lambda run: feature_maps(run, x[0]),
         lambda run: grad_cam(run, x),
-        lambda run: embedding(run, DATA),
     ):
         with pytest.raises(ValueError, match="recorded without its weights"):
             draw(RUN)
 
 
-def test_maps_are_the_same_every_time_and_refuse_what_is_too_little(networks):
+def test_maps_are_the_same_every_time_and_refuse_what_is_too_little():
     features = np.random.default_rng(0).normal(size=(40, 3, 20))
     for method in ("pca", "t-sne"):
         points = flatten_to_map(features, method, seed=3)
@@ -1269,15 +1265,6 @@ def test_maps_are_the_same_every_time_and_refuse_what_is_too_little(networks):
         flatten_to_map(features, "tsne")
     with pytest.raises(ValueError, match="Received: shape"):
         flatten_to_map(features[:3])
-    with pytest.raises(ValueError, match="needs labels"):
-        embedding(networks[0], Split(DATA.test.x))
-    drawn = embedding(networks[0], DATA, "average", images=50).axes[0].collections
-    rows = np.sort(np.random.default_rng(0).permutation(200)[:50])
-    known = flatten_to_map(activations(networks[0], DATA.test.x[rows], "average"))
-    assert np.allclose(
-        np.concatenate([c.get_offsets() for c in drawn]),
-        known[np.argsort(DATA.test.y[rows], kind="stable")],
-    )
 
 
 def test_recorded_runs_are_drawn_without_tensorflow():

@@ -8,7 +8,7 @@ __all__ = ['MAPS', 'move_apart', 'class_map', 'flatten_to_map', 'network_of', 'a
            'activations', 'convolution_named', 'kernels', 'draw_scaled', 'filters',
            'check_spatial', 'feature_maps', 'gradient', 'without_softmax',
            'last_spatial_layer', 'asked_classes', 'grad_cam_maps', 'overlay_heat',
-           'image_over_map', 'grad_cam', 'embedding']
+           'image_over_map', 'grad_cam']
 
 # %% ../../nbs/plots/inside.ipynb #imports
 import contextlib
@@ -23,7 +23,7 @@ from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, INK, add_legend, axes_for, curve_style, fit_text, plural, sheet,
 )
-from .images import as_rgb, check_names, gallery, named_split, tiles
+from .images import as_rgb, check_names, gallery, tiles
 
 # %% ../../nbs/plots/inside.ipynb #cell-088
 def move_apart(places, wide, high):
@@ -401,32 +401,3 @@ def grad_cam(model,               # a keras.Model, or a `Run` that has one
              "full colour: the largest value of each map"]
     return gallery(tiles, below, 6, "What spoke for the class (Grad-CAM)",
                    "; ".join(filter(None, about)))
-
-# %% ../../nbs/plots/inside.ipynb #cell-120
-def embedding(model,                 # a keras.Model, or a `Run` that has one
-              data,                  # a labelled Split, or a Dataset
-              layer: str = None,     # name of a layer; the one before the output if None
-              method: str = "pca",   # or 't-sne'
-              images: int = 1000,    # how many, drawn at random
-              seed: int = 0,         # of the draw and of the method
-              split: str = "test",   # which split of a Dataset
-              ax=None,               # draw into this Matplotlib axes
-             ) -> Figure:            # a point for each image
-    "A map of images as a layer describes them."
-    names = getattr(model, "data", {}).get("class_names")
-    chosen, names, source = named_split(data, getattr(data, "class_names", None) or names, split)
-    if chosen.y is None:
-        refuse("A map by class needs labels, and this split has none.",
-               f"{len(chosen):,} unlabelled images")
-    network = network_of(model)
-    lasting = [each for each in all_layers(network) if not hasattr(each, "layers")
-               and "Dropout" not in type(each).__name__]
-    watched = layer_named(network, layer, lasting[-2::-1], "layer before its output")
-    order = np.random.default_rng(seed).permutation(len(chosen))
-    rows = np.sort(order[:checked_count(images, "images")])
-    points = flatten_to_map(activations(network, chosen.x[rows], watched.name), method, seed)
-    about = ", ".join(filter(None, [source, f"{len(rows):,} of {plural(len(chosen), 'image')}"]))
-    how = {"pca": "PCA", "t-sne": "t-SNE"}[method]
-    directions = ("", "") if method == "t-sne" else ("first direction", "second direction")
-    return class_map(points, chosen.y[rows], names, f"{network.name}, layer {watched.name}",
-                     f"{about}; {how}, seed {seed}", directions, ax)
