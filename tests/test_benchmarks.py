@@ -2,7 +2,6 @@
 import argparse
 import ast
 import os
-import subprocess
 import sys
 from pathlib import Path
 

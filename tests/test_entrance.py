@@ -23,7 +23,7 @@ keras = pytest.importorskip("keras")
 from fashion_cnn.assemble import assemble, resolve_data, unloadable_layers   # noqa: E402
 from fashion_cnn.batches import Batches, balanced_order, class_weights   # noqa: E402
 from fashion_cnn.checkpoint import Checkpoint, Diverged, experiment_key   # noqa: E402
-from fashion_cnn.models import NETWORKS, register   # noqa: E402
+from fashion_cnn.models import NETWORKS   # noqa: E402
 from fashion_cnn.optimizers import checked_callbacks, optimizer   # noqa: E402
 from fashion_cnn.train import train   # noqa: E402
 

@@ -14,7 +14,7 @@ from fashion_cnn.assemble import copy_matching_weights
 from fashion_cnn.augment import pipeline
 from fashion_cnn.checkpoint import weights_hash
 from fashion_cnn.cli import main
-from fashion_cnn.export import FORMATS, export
+from fashion_cnn.export import export
 from fashion_cnn.optimizers import Muon, compile_model
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, load_model, model_bytes

@@ -3,7 +3,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import pickle
 import shutil
 import struct
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion_cnn.data import Split, from_arrays, load, read, save_arrays, save_csv
+from fashion_cnn.data import from_arrays, load, read, save_arrays
 from small import idx, png
 
 RNG = np.random.default_rng(0)

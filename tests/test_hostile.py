@@ -28,9 +28,9 @@ from fashion_cnn import limits
 from fashion_cnn.cli import main
 from fashion_cnn.compare import compare, styled
 from fashion_cnn.data import read
-from fashion_cnn.files import (check_clock, is_abandoned, keras_home, no_formula, provisional, read_json, remove_leftovers, visible,
+from fashion_cnn.files import (check_clock, keras_home, no_formula, provisional, read_json, remove_leftovers, visible,
                                write_atomically)
-from fashion_cnn.run import Run, from_record
+from fashion_cnn.run import Run
 from fashion_cnn.sweep import combinations, load_sweep
 from small import png
 from test_run import made_up_run

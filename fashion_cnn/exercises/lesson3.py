@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from .exercise import Wrong, one_line, solves
+from .exercise import Wrong, solves
 from .judges import (as_array, call, choice, demand, function, noise_images,
                                           number, outputs_of)
 

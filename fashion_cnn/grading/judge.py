@@ -11,7 +11,6 @@ __all__ = ['LONG_ENOUGH', 'gives_answer', 'giving_cells', 'statements', 'dumped'
 import ast
 import json
 import re
-from pathlib import Path
 
 from .. import exercises
 from ..exercises.exercise import without_warnings

@@ -18,7 +18,6 @@ from .form import RecipeForm
 from .given import data_code, with_imports
 from .knobs import recipe_code
 from .trainer import Trainer, in_foreground, one_interrupt, seconds_per_epoch
-from ..recipe import Recipe
 from ..run import Run
 
 # %% ../../nbs/panels/training.ipynb #progress
