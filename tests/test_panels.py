@@ -417,7 +417,7 @@ class Pretended:
         return run
 
 
-def pretending(*arguments):
+def pretended(*arguments):
     "A `TrainPanel` that only pretends."
     panel = TrainPanel(*arguments)
     panel.trainer.train = Pretended()
@@ -432,7 +432,7 @@ def data():
 
 @pytest.fixture
 def panel(data):
-    made = pretending(data)
+    made = pretended(data)
     set_knobs(made, network="a3-small", filters=4, epochs=2, size="500")
     yield made
     made.close()
@@ -640,7 +640,7 @@ def test_what_cannot_be_lengthened_is_said(panel):
 
 def test_keep_reset_and_the_explorer_beside(data):
     explorer = CurveExplorer([])
-    panel = pretending(data, explorer)
+    panel = pretended(data, explorer)
     set_knobs(panel, network="a3-small", filters=4, epochs=1, size="500")
     with pytest.raises(ValueError, match="nothing has been trained"): panel.figure()
     panel.keep()
@@ -659,7 +659,7 @@ def test_keep_reset_and_the_explorer_beside(data):
 
 def test_closing_while_training_leaves_nothing(data):
     scratch = set(os.listdir(tempfile.gettempdir()))
-    panel = pretending(data)
+    panel = pretended(data)
     set_knobs(panel, network="a3-small", filters=4, epochs=4, size="500")
     when_epoch_is_done(panel, 1, panel.close)
     run = panel.train()
@@ -687,7 +687,7 @@ def test_an_estimate_can_be_interrupted(panel, monkeypatch):
 
 def test_named_data_and_what_is_missing():
     pytest.importorskip("keras")
-    panel = pretending()
+    panel = pretended()
     assert panel.shape()[0] == (28, 28, 1) and panel.costs()["parameters"] > 0    # nothing loaded
     for name in panel.knobs["data"].options:
         panel.knobs["data"].value = name

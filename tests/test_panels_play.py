@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from small import sketches
-from test_panels import is_picture, pretending
+from test_panels import is_picture, pretended
 from fashion_cnn.evaluate import Evaluation
 from fashion_cnn.panels import (
     AugmentPanel, ConvolutionStepper, CurveExplorer, ErrorExplorer, PhotographPanel, TrainPanel,
@@ -116,7 +116,7 @@ def photographs(data, run):
 
 
 def pretending(data, run):
-    panel = pretending(data)
+    panel = pretended(data)
     panel.knobs["size"].value = "500"
     return panel
 
@@ -290,7 +290,7 @@ def test_train_more_under_a_planned_schedule_trains_so_many(data, monkeypatch):
 
 def test_runs_that_differ_have_names_that_differ(data):
     explorer, panel = CurveExplorer([]), None
-    panel = pretending(data, explorer)
+    panel = pretended(data, explorer)
     panel.knobs["size"].value = "500"
     for filters, rate in ((8, 0.001), (16, 0.001), (16, 0.01)):
         with panel.together():
