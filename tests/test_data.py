@@ -472,7 +472,7 @@ def test_a_folder_of_arrays_as_numpy_writes_it(tmp_path):
     assert data.fingerprint == from_arrays(x, y, x[:9], y[:9], seed=1).fingerprint and data.input_shape == (4, 4, 1)
     same(read(tmp_path / "plain", "test"), Split(x[:9, ..., None], y[:9]))
     (tmp_path / "plain" / "coat").mkdir()
-    Image.fromarray(x[0]).save(tmp_path / "plain" / "coat" / "1.png")
+    (tmp_path / "plain" / "coat" / "1.png").write_bytes(png(x[0]))
     for name in ("x_dev", "y_val", "more"):
         np.save(tmp_path / "plain" / f"{name}.npy", y)
     with pytest.warns(UserWarning, match=r"not read: more\.npy, x_dev\.npy, y_val\.npy, coat/$"):

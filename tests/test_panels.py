@@ -550,7 +550,8 @@ def test_an_interrupt_keeps_finished_epochs_and_a_second_one_does_no_harm(panel)
 
 
 def test_an_interrupt_while_a_planned_training_is_judged_loses_nothing():
-    trainer = Trainer(train=Pretended())
+    trainer = Trainer()
+    trainer.train = Pretended()
     trainer.train.at_the_end = interrupt
     with pytest.raises(KeyboardInterrupt): trainer.begin(Recipe("trial", "a3-small", schedule="cosine", epochs=2), None)
     trainer.train.at_the_end = lambda: None
@@ -559,7 +560,8 @@ def test_an_interrupt_while_a_planned_training_is_judged_loses_nothing():
 
 
 def test_a_training_under_way_names_its_images(data):
-    trainer = Trainer(train=Pretended())
+    trainer = Trainer()
+    trainer.train = Pretended()
     for limit, images in ((60, data.limited(60)), (None, data)):
         trainer.begin(Recipe("trial", "a3-small", epochs=1), data, limit)
         trainer.run = None
