@@ -545,7 +545,7 @@ def test_ids_that_are_no_numbers(tmp_path):
     assert not (tmp_path / "names.csv").exists()
     for odd in ("1.0", "a ", "'q'", "-0", "nan"):
         ids = np.array([odd, *map(str, range(39))])
-        with pytest.raises(ValueError, match="another form than 17"):
+        with pytest.raises(ValueError, match="a number is written as 17, not as 17.0"):
             save_csv(Split(as_pixels(X), None, ids), tmp_path / "names.csv")
     save_csv(Split(as_pixels(X), None, np.array(["007", *map(str, range(38)), "ü x.png"])), tmp_path / "names.csv")
     assert read(tmp_path / "names.csv").ids.tolist() == ["007", *map(str, range(38)), "ü x.png"]

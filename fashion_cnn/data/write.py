@@ -63,9 +63,9 @@ def save_csv(split: Split,  # square grey images; labels from 0 stay as they are
     starts = list(map(str, _numbers(split).tolist()))
     odd = next((i for i in starts if not _comes_back(i)), None)
     if odd is not None:
-        raise ValueError(f"an Id of the course table has no comma, quotation mark or line end, and "
-                         f"is no number in another form than 17; replace(split, ids=None) numbers "
-                         f"the images. Received: {odd!r}")
+        raise ValueError("an Id of the course table has no comma, quotation mark or line end, and "
+                         "a number is written as 17, not as 17.0 or 017; replace(split, ids=None) "
+                         f"numbers the images. Received: {odd!r}")
     if split.y is not None:
         starts = (f"{i},{label}" for i, label in zip(starts, split.y.tolist()))
     with whole_file(as_path(path)) as file:

@@ -134,7 +134,8 @@ def is_identity_block(answer, exercise):
                               "in the shortcut of an identity block.")
     gaps = [np.max(getattr(layer, "dilation_rate", 1)) for layer in layers_within(block)]
     demand(max(gaps) == 1 and kernels == 2 * [(3, 3, 8, 8)],
-           "Two convolutions of 3 x 3 are asked for, each with `filters` kernels; these are others.")
+           "Two convolutions of 3 x 3 are asked for, each with `filters` kernels; these are "
+           "others.")
     keeps_its_input(block)    # the cell below
 
 # %% ../../nbs/exercises/lesson4.ipynb #block-judge

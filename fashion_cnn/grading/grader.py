@@ -23,7 +23,7 @@ from ..exercises.exercise import one_line
 from .container import end_container, in_container
 from .key import Key
 from .paper import variable
-from .process import (Ended, Process, command, data_folder, own_folders)
+from .process import Ended, Process, command, data_folder, own_folders
 from .walls import has_namespaces, in_namespaces
 
 # %% ../../nbs/grading/grader.ipynb #terms
