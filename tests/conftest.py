@@ -2,6 +2,7 @@
 import fashion_cnn   # first: what it asks of TensorFlow must hold in this process too, not only in those that inherit its environment
 import gc
 import os
+import random
 import shutil
 import signal
 
@@ -23,6 +24,12 @@ def small_heap():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def same_weights():
+    "Weights that no test seeds are the same in every run of its file: Keras takes their seeds from here."
+    random.seed(0)
 
 
 @pytest.fixture(scope="module")
