@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 from . import recipes
-from .files import file_stem
+from .files import as_path, file_stem
 from .recipe import Recipe
 from .run import Run
 
@@ -117,7 +117,7 @@ def refuse_unused(arguments, needed: str, *names: str):
 def absolute_source(source: str) -> str:   # name of a data set, or a path
     "A path from the root, which holds in any folder; the name of a data set stays a name."
     from fashion_cnn.data import sources
-    path = Path(source).expanduser()
+    path = as_path(source)
     return source if source in sources() or not path.exists() else os.path.abspath(path)
 
 # %% ../nbs/commands.ipynb #demo-data

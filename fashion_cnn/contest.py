@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .evaluate import checked_classifier, checked_probabilities, predicted, refuse
-from .files import write_atomically
+from .files import as_path, write_atomically
 
 # %% ../nbs/contest.ipynb #formats
 FORMATS = {"B": ("id", "target", 1), "C": ("Id", "Label", 0)}  # columns, and the first class
@@ -105,7 +105,7 @@ def parsed(text: str,     # what stands in a contest file
 # %% ../nbs/contest.ipynb #read-submission
 def read_submission(path, classes: int = 5):
     "Read a contest file as a table and check it: columns, `classes`, ids."
-    path = Path(path).expanduser()
+    path = as_path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no contest file here. Received: {path.name!r}")
     try: text = path.read_bytes().decode("utf-8-sig")
@@ -120,7 +120,7 @@ def write_submission(table,             # what `submission` gave
                      classes: int = 5,  # how many the contest has
                     ) -> Path:          # the file, read back and found equal
     "Write a contest file in one step; what is wrong with the table is said before that."
-    path = Path(path).expanduser()
+    path = as_path(path)
     content = table.to_csv(index=False, lineterminator="\n")
     expected = parsed(content, classes, path.name)
     write_atomically(path, content.encode())

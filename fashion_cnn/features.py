@@ -12,7 +12,7 @@ __all__ = ['BUILDING', 'split_at_base', 'content', 'architecture', 'without_chan
 import contextlib, errno, hashlib, json, logging, os, re, shutil, warnings, zlib
 from pathlib import Path
 import numpy as np
-from .files import keras_home, provisional, remove_leftovers
+from .files import as_path, keras_home, provisional, remove_leftovers
 from .transfer import base_of, inner_layers, is_random
 import keras
 
@@ -91,9 +91,9 @@ def feature_key(base, images, passes, augmentation, seed, batch_size) -> str:   
 def cache_folder(folder: str | Path | None = None,    # instead of the usual one
                 ) -> Path:                            # need not exist
     "`folder`, or `features` in FASHION_CNN_CACHE, or in fashion_cnn under Keras' own folder."
-    if folder is not None: return Path(folder).expanduser()
+    if folder is not None: return as_path(folder)
     usual = os.environ.get("FASHION_CNN_CACHE") or keras_home() / "fashion_cnn"
-    return Path(usual).expanduser() / "features"
+    return as_path(usual) / "features"
 
 # %% ../nbs/features.ipynb #remove-leftovers
 BUILDING = "building"   # what a file of features is called before it is whole

@@ -167,7 +167,7 @@ def naming_damage(path: Path):
 # %% ../nbs/files.ipynb #keras-home
 def keras_home() -> Path:
     "Keras' own folder."
-    if named := os.environ.get("KERAS_HOME"): return Path(os.path.expanduser(named))
+    if named := os.environ.get("KERAS_HOME"): return as_path(named)
     home = os.path.expanduser("~")
     return Path(tempfile.gettempdir() if home == "~" else home) / ".keras"
 

@@ -10,7 +10,7 @@ __all__ = ['ORIENTATION', 'TURNS', 'FILES', 'GREY', 'WORKING', 'GARMENTS', 'unev
            'PhotographPrediction', 'photograph_figure', 'plan_of', 'predict']
 
 # %% ../nbs/predict.ipynb #exported-imports
-import contextlib, io, os, warnings
+import io, os, warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 from .data.decoding import FITS, as_shown, check_pixels, to_size
 from .data.pixels import as_pixels
 from .evaluate import checked_classifier, percent, refuse
+from .files import as_path
 from .limits import regular_file
 from .plots.style import COLOURS, INK, fit_text, sheet, tidy_axes
 
@@ -78,8 +79,7 @@ def file_content(photograph) -> tuple[bytes, str]:   # content, and what to call
     if "://" in str(photograph):
         refuse("A photograph is a file on this machine: download it, and give its path.",
                repr(str(photograph)))
-    path = Path(photograph)
-    with contextlib.suppress(RuntimeError): path = path.expanduser()    # ~$a.png is nobody's home
+    path = as_path(photograph)
     if path.is_dir():
         refuse("A photograph is one file; of a folder, give each file on its own.", repr(str(path)))
     if not path.exists():

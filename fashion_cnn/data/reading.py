@@ -11,7 +11,6 @@ __all__ = ['TITLES', 'sources', 'refuse_image_size', 'any_picture', 'read_tar', 
            'read_parts', 'read']
 
 # %% ../../nbs/data/reading.ipynb #imports
-import contextlib
 import os
 import re
 import warnings
@@ -36,6 +35,7 @@ from .pickles import (cifar_files, is_cifar_batch, join_cifar_batches,
 from .pictures import (check_picture_options, folder_files, inside_path, is_seen,
                                        read_pictures, tar_files)
 from .tables import read_csv
+from ..files import as_path
 from ..limits import open_zip, regular_file
 
 # %% ../../nbs/data/reading.ipynb #titles
@@ -314,8 +314,7 @@ def reader_by_name(path, start):
 # %% ../../nbs/data/reading.ipynb #cell-089
 def existing_path(path):
     "A path as text or Path, also with Windows' backslashes -> an existing Path."
-    path = Path(path)
-    with contextlib.suppress(RuntimeError): path = path.expanduser()    # ~$a.csv is nobody's home
+    path = as_path(path)
     if not path.exists() and "\\" in str(path):
         path = Path(str(path).replace("\\", "/"))
     if not path.exists():

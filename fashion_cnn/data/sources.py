@@ -29,7 +29,7 @@ from .pixels import as_split, given_names
 from .reading import (TITLES, existing_path, read_parts, refuse_image_size,
                                       sources)
 from .splits import check_split_arguments, counted_from, split_parts
-from ..files import keras_home
+from ..files import as_path, keras_home
 from ..sketch import CLASS_NAMES
 
 # %% ../../nbs/data/sources.ipynb #cell-093
@@ -115,7 +115,7 @@ def find_source(name, path):
         places = _inside(path, _NAMES_INSIDE[name]) if path.is_dir() else [path]
         return next((p for p in places if _holds(p, name)), None), [f"path={str(path)!r}"]
     folder, cache = os.environ.get("FASHION_CNN_DATA"), _keras_cache()
-    places = _inside(Path(folder).expanduser(), _NAMES_INSIDE[name]) if folder else []
+    places = _inside(as_path(folder), _NAMES_INSIDE[name]) if folder else []
     places += [p for p in _inside(cache, _CACHED[name]) if name != "fashion-mnist" or _all_four(p)]
     tried = [f"FASHION_CNN_DATA = {folder!r} does not hold it" if folder else
              "FASHION_CNN_DATA is not set",

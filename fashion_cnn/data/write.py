@@ -175,7 +175,7 @@ def save_arrays(images,            # a Dataset, a Split, (uint8 images, labels),
                 class_names=None,  # names in the order of the labels; None: those of `images`
                 ) -> Path:         # the folder, for load()
     "Write images, piece by piece, as files that `load` maps; it splits them anew."
-    folder, class_names = Path(folder).expanduser(), given_names(class_names)
+    folder, class_names = as_path(folder), given_names(class_names)
     if isinstance(images, Dataset):
         if len(images.test) and test is not None:
             raise ValueError(f"the Dataset has test images of its own. Received: "

@@ -23,6 +23,7 @@ import threading
 from pathlib import Path
 from time import monotonic
 
+from ..files import as_path, keras_home
 from .walls import PACKAGE, has_namespaces, in_namespaces
 
 # %% ../../nbs/grading/process.ipynb #data-folder
@@ -34,9 +35,8 @@ HOMES = ("HOME", "USERPROFILE", "IPYTHONDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", 
 
 def data_folder() -> str:
     "Where the named data sets are."
-    keras = Path(os.environ.get("KERAS_HOME") or Path(os.path.expanduser("~"), ".keras"))
-    named = os.environ.get("FASHION_CNN_DATA") or str(keras / "datasets")
-    return os.path.abspath(os.path.expanduser(named))   # the process has another folder, and home
+    named = os.environ.get("FASHION_CNN_DATA") or keras_home() / "datasets"
+    return os.path.abspath(as_path(named))   # the process has another folder, and home
 
 # %% ../../nbs/grading/process.ipynb #environment
 def environment(own: Path,   # the folder of a submission
