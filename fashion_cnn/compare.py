@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['SEEDED', 'WHOLE', 'BRIEF', 'mismatches', 'same_images', 'mcnemar_p', 'McNemar',
            'mcnemar', 'Difference', 'paired_bootstrap', 't_test', 'accuracy_interval',
-           'difference', 'holm', 'plan_of', 'title_of', 'by_recipe', 'runs_by_recipe',
-           'megaflops', 'figures_of', 'row_of', 'warn_of_twins', 'compare', 'cell_text',
-           'texts_of', 'styled', 'summary']
+           'difference', 'holm', 'plan_of', 'changed_parts', 'title_of', 'by_recipe',
+           'runs_by_recipe', 'megaflops', 'figures_of', 'row_of', 'warn_of_twins',
+           'compare', 'cell_text', 'texts_of', 'styled', 'summary']
 
 # %% ../nbs/compare.ipynb #exports-imports
 import dataclasses, inspect, json, warnings
@@ -194,13 +194,19 @@ def plan_of(run) -> str:
     return json.dumps(plan, sort_keys=True, default=str)
 
 # %% ../nbs/compare.ipynb #title-of
+def changed_parts(old: dict, new: dict) -> str:   # `own` of two recipes
+    "What of a recipe's own is another: 'another model', without writing it out."
+    parts = [part for part in {**old, **new} if old.get(part) != new.get(part)]
+    return f"another {' and '.join(parts)}"
+
 def title_of(run, taken: dict) -> str:
     "The recipe's name; if a title is taken by other runs, with what differs, or with a number."
     title = name = run.recipe.name
     if name in taken:
         changed = taken[name][0].recipe.differences(run.recipe)
-        fields = ["trained weights to start with" if field == "start" else f"{field} {new}"
-                  for field, (_, new) in changed.items() if field not in SEEDED]
+        fields = ["trained weights to start with" if field == "start" else
+                  changed_parts(old, new) if field == "own" else f"{field} {new}"
+                  for field, (old, new) in changed.items() if field not in SEEDED]
         title = f"{name} ({', '.join(fields) or 'other images'})"
     if title not in taken: return title
     return f"{title} #{sum(key.startswith(title) for key in taken) + 1}"

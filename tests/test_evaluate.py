@@ -64,7 +64,7 @@ def judged(draw):
     return rng.choice(present, images), (raw / raw.sum(1, keepdims=True)).astype(np.float32)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(judged())
 def test_equals_scikit_learn(case):
     y, p = case
@@ -103,7 +103,7 @@ def test_equals_scikit_learn(case):
     np.testing.assert_allclose(e.loss, theirs, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(judged(), st.integers(1, 20))
 def test_most_wrong_lists_the_most_confident_mistakes(case, n):
     y, p = case
@@ -262,7 +262,7 @@ def test_evaluation_of_a_run():
     assert percent(0.918, (0.9125, 0.9232), 2) == "91.80 % (91.25 to 92.32)"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(judged())
 def test_the_recall_of_each_class_has_the_interval_of_its_own_images(case):
     y, p = case
@@ -292,7 +292,7 @@ def test_the_lowest_recall_is_that_of_a_class_that_is_there():
 # --- more than one guess, per-class counts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(judged(), st.integers(1, 12))
 def test_top_k_goes_by_a_stable_order(case, k):
     y, p = case
@@ -307,7 +307,7 @@ def test_top_k_goes_by_a_stable_order(case, k):
             assert np.isclose(e.top_k_accuracy(k), theirs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(judged())
 def test_mistakes_add_up_and_percentages_are_percentages(case):
     y, p = case
@@ -360,7 +360,7 @@ def exact_macro_roc_area(y, p):
     return float(sum(areas) / len(areas)) if areas else None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(judged())
 def test_curves_equal_scikit_learn(case):
     y, p = case
@@ -422,18 +422,18 @@ def test_curves_need_names_that_differ():
 # --- calibration
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(1, 20))
 def test_reliability_equals_scipy(seed, n, bins):
     rng = np.random.default_rng(seed)
     y, p = rng.integers(0, 4, n), rng.dirichlet(np.ones(4), n).astype(np.float32)
     e = Evaluation(y, p)
     confidence, table = p.max(1), e.reliability(bins)
-    count, mean = (
-        stats.binned_statistic(confidence, values, statistic, bins, (0, 1)).statistic
-        for values, statistic in ((confidence, "count"), (confidence, "mean"))
+    edges = -np.linspace(0, 1, bins + 1)[::-1]    # SciPy's bins contain their lower end, ours the upper one
+    count, mean, share = (
+        stats.binned_statistic(-confidence, values, statistic, edges).statistic[::-1]
+        for values, statistic in ((confidence, "count"), (confidence, "mean"), (p.argmax(1) == y, "mean"))
     )
-    share = stats.binned_statistic(confidence, p.argmax(1) == y, "mean", bins, (0, 1)).statistic
     np.testing.assert_array_equal(table.images, count)
     np.testing.assert_allclose(table.confidence, mean, rtol=1e-5)
     np.testing.assert_allclose(table.accuracy, share)
@@ -454,7 +454,7 @@ def test_ece_by_hand_and_at_the_ends():
         e.ece(0)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 4))
 def test_temperature_is_found_and_changes_no_decision(seed, heat):
     rng = np.random.default_rng(seed)
@@ -466,7 +466,8 @@ def test_temperature_is_found_and_changes_no_decision(seed, heat):
     t = fit_temperature(e)
     assert abs(t / heat - 1) < 0.15
     cooled = e.at_temperature(t)
-    assert (cooled.predictions == e.predictions).all() and cooled.loss <= e.loss + 1e-6
+    first = np.take_along_axis(cooled.probabilities, e.predictions[:, None], 1)[:, 0]
+    assert (first == cooled.probabilities.max(1)).all() and cooled.loss <= e.loss + 1e-6    # in float32 two can become equal
     for factor in (0.7, 0.95, 1.05, 1.4):
         assert cooled.loss <= e.at_temperature(t * factor).loss + 1e-6
     np.testing.assert_allclose(e.at_temperature(1).probabilities, e.probabilities, atol=1e-5)
@@ -549,7 +550,7 @@ def with_right(right, **about):
     return Evaluation(np.zeros(len(right), int), probabilities, **about)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
 def test_mcnemar_equals_scipy(both, only_first, only_second, neither):
     if not both + only_first + only_second + neither:
@@ -987,6 +988,10 @@ MEASURED = {"train": {"accuracy": 0.9}, "validation": {"accuracy": 0.89}}
         (curves([1, 0.5], [1, 3]), None, ["higher at the end (3.000)"]),
         (curves([2.3, 2.31, 2.3], [2.3, 2.3, 2.3]), None, ["hardly fell"]),
         (curves([2.3], [2.2]), None, ["One epoch only"]),
+        (curves([-0.6, -0.7, -0.8], [-0.58, -0.66, -0.7]), None, ["in epoch 3 of 3", "may still help"]),
+        (curves([-0.6, -0.7, -0.8, -0.9], [-0.5, -0.7, -0.695, -0.697]), None, ["has stayed about there"]),
+        (curves([-0.6, -0.7, -0.8, -0.9], [-0.5, -0.7, -0.6, -0.5]), 2, ["after epoch 2 of 4", "overfitting"]),
+        (curves([-0.6, -0.601], [-0.6, -0.6]), None, ["hardly fell"]),
         (curves(*SHORT, [0.6, 0.9], [0.6, 0.8]), None, ["a gap of 10.0 points: large"]),
         (curves(*SHORT, [0.6, 0.985], [0.6, 0.8285]), None, ["98.5 %", "82.8 %", "a gap of 15.7 points"]),
         (curves(*SHORT, [0.6, 0.8], [0.6, 0.85]), None, ["validation is the better one"]),
@@ -1022,7 +1027,7 @@ def contest(n=4, ids=None, seed=0):
     return Split(rng.integers(0, 256, (n, 2, 2, 1), dtype=np.uint8), ids=ids)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(st.integers(0, 10**9), min_size=1, max_size=40, unique=True),
     st.sampled_from("BC"),

@@ -1,5 +1,6 @@
 "Every figure: nothing clipped, labelled, white, without pyplot; and a report that stands alone."
 
+import dataclasses
 import functools
 import io
 import re
@@ -18,7 +19,7 @@ from PIL import Image
 
 import fashion_cnn
 from fashion_cnn.data import Dataset, Split
-from fashion_cnn.compare import compare
+from fashion_cnn.compare import by_recipe, compare
 from fashion_cnn.evaluate import Evaluation, wilson
 from fashion_cnn.plots import (
     activations,
@@ -27,6 +28,7 @@ from fashion_cnn.plots import (
     class_map,
     confusion_matrix,
     curve_grid,
+    curves_together,
     feature_maps,
     filters,
     first_images,
@@ -429,7 +431,7 @@ def test_texts_of_the_gallery_do_not_overlap():
     ).all()
 
 
-@settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
 @example(["W" * 70, "a $x^2$ b", "%s {0}"])
 @given(
     st.lists(
@@ -535,7 +537,7 @@ def test_counts_begin_at_zero_and_are_right():
         class_counts(Split(DATA.test.x))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 3), st.sampled_from([1, 3]))
 def test_mosaic_holds_every_image(n, columns, gap, channels):
     x = np.random.default_rng(n).integers(0, 256, (n, 5, 4, channels), dtype=np.uint8)
@@ -800,6 +802,37 @@ def test_side_by_side_has_one_scale_and_names_what_was_changed():
     assert "differ in nothing but" in side_by_side(RUN, SEEDS[1]).get_supxlabel().replace("\n", " ")
     with pytest.raises(ValueError, match="Received: dots-cnn, hw2-cnn-augmented"):
         side_by_side(RECIPES[:2], RUN)
+
+
+def with_own(run, **own):
+    "The run, as if its recipe had parts of its own."
+    return dataclasses.replace(run, recipe=run.recipe.replace(own=own), model=None)
+
+
+def test_a_loss_of_ones_own_may_fall_below_zero():
+    from fashion_cnn.panels import curves
+    run = with_own(recorded("brief")[0], loss={"config": "cosine_similarity"})
+    below = {name: [value - 3 for value in run.history[name]] for name in ("loss", "val_loss")}
+    run = dataclasses.replace(run, history={**run.history, **below}, model=None)
+    lowest = min(below["val_loss"])
+    together = curves_together(run).axes[0]
+    axes = [learning_curves(run).axes[0], validation_curves(run, "loss").axes[0],
+            curve_grid(run).axes[0], side_by_side(run, run).axes[0], curves(run, "loss").axes[0]]
+    for ax in (*axes, together):
+        low, high = ax.get_ylim()
+        assert low < lowest < high and "own" in ax.get_ylabel() and "nats" not in ax.get_ylabel()
+    paths = loss_accuracy(run).axes[0]
+    assert paths.get_xlim()[0] < lowest and "own" in paths.get_xlabel()
+    assert learning_curves(recorded("brief")[0]).axes[0].get_ylim()[0] == 0
+
+
+def test_what_is_ones_own_is_named_and_not_written_out():
+    layers = [{"class_name": "Dense", "config": {"units": units}} for units in range(99)]
+    first, second = (with_own(recorded("brief")[0], model={"config": {"layers": layers[:count]}})
+                     for count in (50, 99))
+    assert list(by_recipe([first, second])) == ["brief", "brief (another model)"]
+    caption = " ".join(text.get_text() for text in side_by_side(first, second).texts)
+    assert "another model" in caption and "Dense" not in caption
 
 
 def test_validation_curves_fold_seeds_and_keep_first_and_last_epoch():

@@ -6,11 +6,13 @@
 __all__ = ['MEASURES', 'PARTS', 'MOST_NAMED', 'SWEEP_FIGURES', 'LISTED', 'series', 'smooth',
            'short', 'plan_fields', 'numbered', 'titles', 'by_title', 'run_labels',
            'by_field', 'one_colour', 'part_style', 'draw_series', 'log_scale',
-           'draw_measure', 'legend_entries', 'curves_caption', 'curves', 'best_epochs',
-           'recipe_differences', 'RunList', 'SweepRuns', 'curve_knobs', 'CurveExplorer']
+           'measure_label', 'draw_measure', 'legend_entries', 'curves_caption', 'curves',
+           'best_epochs', 'recipe_differences', 'RunList', 'SweepRuns', 'curve_knobs',
+           'CurveExplorer']
 
 # %% ../../nbs/panels/curves.ipynb #imports
 import dataclasses
+import textwrap
 
 import ipywidgets as widgets
 import numpy as np
@@ -31,7 +33,7 @@ from ..run import Run, recorded
 from ..sweep import Sweep, check_fields
 
 # %% ../../nbs/panels/curves.ipynb #series
-MEASURES = {"loss": "loss\n(cross-entropy, nats)", "accuracy": "accuracy\n(share right)",
+MEASURES = {"loss": "loss", "accuracy": "accuracy\n(share right)",
             "gap of loss": "gap of loss\n(validation - training)",
             "gap of accuracy": "gap of accuracy\n(training - validation)",
             "learning rate": "learning rate", "seconds": "seconds\nper epoch"}
@@ -164,6 +166,12 @@ def log_scale(ax):
 # %% ../../nbs/panels/curves.ipynb #draw-measure
 MOST_NAMED = 12    # curves with a marker and a line in the legend
 
+def measure_label(groups, measure):
+    "The name of a measure, with its unit below."
+    if measure != "loss": return MEASURES[measure]
+    unit = shared_metrics([run for runs in groups.values() for run in runs])["loss"]
+    return "\n".join(["loss", textwrap.fill(f"({unit})", 24)])
+
 def draw_measure(ax, groups, measure, view):
     "All curves of one measure; `view` holds the other arguments of `curves`."
     smoothing = 0 if measure == "learning rate" else view["smoothing"]
@@ -179,7 +187,7 @@ def draw_measure(ax, groups, measure, view):
     if not ax.lines:
         raise ValueError(f"none of these runs has noted its {measure}. Choose another measure. "
                          f"Received: {', '.join(groups)}")
-    tidy_axes(ax).set_ylabel(MEASURES[measure], fontsize=9)
+    tidy_axes(ax).set_ylabel(measure_label(groups, measure), fontsize=9)
     if view["log"] and measure in ("loss", "learning rate", "seconds"): log_scale(ax)
     elif "accuracy" in measure: percent_axis(ax.yaxis)
     if measure.startswith("gap"): ax.axhline(0, color=INK, linewidth=0.8, linestyle=":")

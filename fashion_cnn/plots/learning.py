@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['stack_histories', 'shown_epochs', 'draw_curve', 'as_runs', 'runs_caption',
-           'curve_looks', 'shared_metrics', 'label_epochs', 'draw_curves',
-           'learning_curves', 'draw_together', 'curves_together', 'draw_path',
-           'draw_paths', 'label_paths', 'loss_accuracy', 'changes_text', 'side_by_side',
-           'shared_unit', 'validation_curves', 'curve_grid', 'planned_rates',
-           'noted_rates', 'schedule', 'learning_rate_search', 'seed_lines', 'Folded']
+           'curve_looks', 'shared_metrics', 'has_negative_loss', 'label_epochs',
+           'draw_curves', 'learning_curves', 'draw_together', 'curves_together',
+           'draw_path', 'draw_paths', 'label_paths', 'loss_accuracy', 'changes_text',
+           'side_by_side', 'shared_unit', 'validation_curves', 'curve_grid',
+           'planned_rates', 'noted_rates', 'schedule', 'learning_rate_search',
+           'seed_lines', 'Folded']
 
 # %% ../../nbs/plots/learning.ipynb #imports
 import html
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluate import checked_count, refuse
-from ..compare import by_recipe
+from ..compare import by_recipe, changed_parts
 from ..files import suggest
 from fashion_cnn.plots.style import (
     COLOURS, FAINT, INK, LINES, MARKERS, add_legend, axes_for, curve_style, data_url, fit_text,
@@ -91,17 +92,24 @@ def shared_metrics(runs):
     if len(tasks) > 1:
         refuse("Classifiers and autoencoders have no figure in common; draw them apart.",
                f"tasks {sorted(tasks)}")
-    if tasks == {"reconstruct"}: return {"loss": "mean squared error, pixels 0 to 1"}
-    return {"loss": "cross-entropy, nats", "accuracy": "share of images right"}
+    rebuilt = tasks == {"reconstruct"}
+    loss = "mean squared error, pixels 0 to 1" if rebuilt else "cross-entropy, nats"
+    if any("loss" in run.recipe.own for run in runs): loss = "the recipe's own"
+    return {"loss": loss} if rebuilt else {"loss": loss, "accuracy": "share of images right"}
 
 # %% ../../nbs/plots/learning.ipynb #cell-030
+def has_negative_loss(runs):
+    "Whether a loss fell below zero, as one of the recipe's own can."
+    losses = [run.history.get(key) or [] for run in runs for key in ("loss", "val_loss")]
+    return any(np.any(np.asarray(each, float) < 0) for each in losses)
+
 def label_epochs(ax, runs, metric, unit):
     "Names, limits and ticks of axes with epochs below and one metric at the left."
     ax.set(xlabel="epoch", ylabel=f"{metric}\n({unit})",
            xlim=(0.5, max(run.epochs for run in runs) + 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    if metric == "loss": ax.set_ylim(bottom=0)
-    else: percent_axis(ax.yaxis)
+    if metric != "loss": percent_axis(ax.yaxis)
+    elif not has_negative_loss(runs): ax.set_ylim(bottom=0)
 
 # %% ../../nbs/plots/learning.ipynb #draw-curves-final
 def draw_curves(ax, groups, metric, every):
@@ -157,8 +165,9 @@ def curves_together(run,             # a `Run`, or runs of one recipe with sever
     title, group = next(iter(groups.items()))
     ax = axes_for(ax, f"Loss and accuracy: {title}", runs_caption(runs, every), 7.5, 3.4)
     draw_together(ax, group, checked_count(every, "every"))
-    label_epochs(ax, runs, "loss", "nats")
-    ax.set_ylabel("loss in nats,\naccuracy as a share of 1")
+    label_epochs(ax, runs, "loss", measures["loss"])
+    loss = "loss in nats" if "nats" in measures["loss"] else f"loss ({measures['loss']})"
+    ax.set_ylabel(f"{loss},\naccuracy as a share of 1")
     add_legend(ax)
     return ax.figure
 
@@ -188,11 +197,12 @@ def draw_paths(ax, groups, every):
         draw_path(ax, groups[name], prefix, label, *look, every, numbered=len(groups) == 1)
 
 # %% ../../nbs/plots/learning.ipynb #label-paths-final
-def label_paths(ax):
+def label_paths(ax, runs):
     "Names and limits of axes with loss below and accuracy at the left."
-    ax.set(xlabel="loss (cross-entropy, nats)", ylabel="accuracy\n(share of images right)")
+    ax.set(xlabel=f"loss ({shared_metrics(runs)['loss']})",
+           ylabel="accuracy\n(share of images right)")
     ax.margins(0.1)
-    ax.set_xlim(left=0)
+    if not has_negative_loss(runs): ax.set_xlim(left=0)
     percent_axis(ax.yaxis)
 
 # %% ../../nbs/plots/learning.ipynb #cell-035
@@ -208,14 +218,15 @@ def loss_accuracy(runs,            # a `Run`, or a list of runs: seeds or recipe
     caption = f"{about}. Points grow from the first epoch to the last"
     ax = axes_for(ax, "Accuracy against loss", caption, 7, 3.6)
     draw_paths(ax, by_recipe(runs), every)
-    label_paths(ax)
+    label_paths(ax, runs)
     add_legend(ax)
     return ax.figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-038
 def changes_text(first, second):
     "In what two recipes differ, in a sentence."
-    changes = [f"{field.replace('_', ' ')} {setting_text(a)} and {setting_text(b)}"
+    changes = [changed_parts(a, b) if field == "own" else
+               f"{field.replace('_', ' ')} {setting_text(a)} and {setting_text(b)}"
                for field, (a, b) in first.differences(second).items()
                if field not in ("name", "seed", "source", "reported")]
     if not changes: return "The recipes differ in nothing but name and seed"
@@ -294,7 +305,7 @@ def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
         if columns == 3: draw_paths(row[2], {title: group}, every)
     for row in axes:
         for ax, (metric, unit) in zip(row, measures.items()): label_epochs(ax, runs, metric, unit)
-        if columns == 3: label_paths(row[2])
+        if columns == 3: label_paths(row[2], runs)
         for ax in row: ax.yaxis.label.set_fontsize(8.5)
     for ax in axes[:-1].flat: ax.set_xlabel("")
     handles = {}
@@ -381,7 +392,7 @@ def learning_rate_search(search,     # what `train.find_learning_rate` gave
     ax.axvline(suggested, color=COLOURS[1], linestyle="--", linewidth=1.6,
                label=f"suggested: {suggested:g}")
     ax.set(xscale="log", xlabel="learning rate (log scale)", ylabel="loss of a batch",
-           ylim=(0, 1.25 * search.smoothed.max()))
+           ylim=(min(0, search.smoothed.min()), max(0, 1.25 * search.smoothed.max())))
     add_legend(ax)
     return ax.figure
 
