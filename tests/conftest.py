@@ -5,8 +5,13 @@ import os
 import random
 import shutil
 import signal
+import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")    # of a machine that does other things, too; in CI it draws the same examples every time
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +35,16 @@ def small_heap():
 def same_weights():
     "Weights that no test seeds are the same in every run of its file: Keras takes their seeds from here."
     random.seed(0)
+
+
+@pytest.fixture(scope="module")
+def own_scratch(tmp_path_factory):
+    "The folder for temporary files of a test file and its processes: nobody else's are there."
+    folder = str(tmp_path_factory.mktemp("scratch"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)
+        patch.setenv("TMPDIR", folder)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -153,11 +153,11 @@ def compiled(code, solution):
 
 @contextlib.contextmanager
 def limited(seconds):
-    "A mutant may loop for ever: this interrupts it."
+    "A mutant may loop for ever: this interrupts it after so many seconds of computing, not of waiting."
     def stop(*_): raise TimeoutError("it does not end")
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try: yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -268,7 +268,7 @@ def test_nothing_stays_behind_without_namespaces(tmp_path, monkeypatch):
     if sys.platform != "linux": pytest.skip("processes are found in /proc")
     monkeypatch.setattr(process, "has_namespaces", lambda: False)
     script = ("import os, sys, time\nif not os.fork():\n    os.setsid()\n    if not os.fork(): "
-              "time.sleep(600)\n    os._exit(0)\ntime.sleep(1); print('{}', flush=True)\ntime.sleep(600)")
+              "time.sleep(600)\n    os._exit(0)\nos.wait(); print('{}', flush=True)\ntime.sleep(600)")
     root = process.own_folders()
     child = process.Process([sys.executable, "-c", script], root, seconds=30, memory=4)
     child.replies.get(timeout=30)

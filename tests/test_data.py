@@ -25,7 +25,7 @@ from small import idx, png
 describing = importlib.import_module("fashion_cnn.data.describe")
 room = importlib.import_module("fashion_cnn.data.sources")  # in the package, these names are functions
 
-relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def images(n=40, side=4, channels=1, seed=0):
@@ -570,7 +570,7 @@ def on_disk(tmp_path_factory):
     return Mapped(np.load(path, mmap_mode="r"), rows), images(20, SIDE)[rows]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(key=keys)
 def test_mapped_images_are_indexed_as_numpy_does(on_disk, key):
     mapped, held = on_disk

@@ -195,7 +195,7 @@ def graded(tmp_path_factory):
     (base / "tmp").mkdir()
     done = subprocess.run([*COMMAND, "grade", *files, str(folder / "folder.ipynb" / "x"),
                            "--exercises", *ASKED, "--out", str(out),
-                           "--seconds", "4", "--jobs", "2"],
+                           "--seconds", "8", "--jobs", "2"],
                           capture_output=True, text=True,
                           env={**os.environ, "SECRET": "key", "TMPDIR": str(base / "tmp")},
                           timeout=300)
@@ -248,7 +248,7 @@ def test_each_gets_what_it_deserves(graded, name, states):
     ("crash", "2.1", "Code cell 3, which should give this answer, stopped with NameError"),
     ("crash", "2.3", "RuntimeError: tired"),
     ("endless", "2.3", "was interrupted, as it took too long"),
-    ("stubborn", "2.4", "its 4 seconds were used up, in code cell 3"),
+    ("stubborn", "2.4", "its 8 seconds were used up, in code cell 3"),
     ("slow", "2.3", "no result within the time"),
     ("leaving", "2.4", "ended its own process (exit code 3), in code cell 5"),
     ("aborting", "2.4", "while this answer was tried"),

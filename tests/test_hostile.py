@@ -46,7 +46,7 @@ def confined():
     "Asks a process that gives each order one gigabyte and twenty seconds: `confined(function, path)`."
     process = subprocess.Popen([sys.executable, str(HERE / "confined.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "FASHION_CNN_SCALE": str(SCALE)})
-    while process.stdout.readline().strip() != "ready": pass
+    assert any(line.strip() == "ready" for line in process.stdout), "confined.py has ended before it was ready"
 
     def ask(function, path):
         process.stdin.write(json.dumps([function, str(path)]) + "\n")
@@ -482,7 +482,7 @@ def test_a_writer_that_is_killed_leaves_the_old_or_the_new_and_nothing_else(tmp_
 
 WORKER = """import os, sys, time
 from fashion_cnn.sweep import end_with
-if sys.argv[1:]: end_with(int(sys.argv[1])); print(os.getpid(), flush=True); time.sleep(60)
+if sys.argv[1:]: end_with(int(sys.argv[1])); print(os.getpid(), flush=True); time.sleep(600)
 import subprocess
 subprocess.run([sys.executable, __file__, str(os.getpid())])"""
 
@@ -493,7 +493,7 @@ def test_a_worker_ends_with_the_process_that_started_it(tmp_path):
     worker = int(process.stdout.readline())
     process.kill()
     process.wait()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while running(worker) and time.monotonic() < until: time.sleep(0.05)
     assert not running(worker)
 

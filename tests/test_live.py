@@ -2,6 +2,7 @@
 
 Screenshots are kept where FASHION_CNN_SCREENSHOTS says, else nowhere.
 """
+import contextlib
 import gzip
 import io
 import json
@@ -33,20 +34,11 @@ ANSWER = """async ({pixels}) => {
 }"""
 SHOWN = "() => document.querySelector('figure.live').answer"
 READY = "() => document.querySelector('figure.live')?.dataset.ready"
-RESTS = """() => {   // no further answer for half a second
-  const count = document.querySelector("figure.live").dataset.answered, now = performance.now();
-  if (window.lastCount !== count) [window.lastCount, window.lastTime] = [count, now];
-  return now - window.lastTime > 500;
+ANSWERED = """before => {   // something was asked since, and the last question has its answer
+  const {asked, answered} = document.querySelector("figure.live").dataset;
+  return Number(asked) > before && answered === asked;
 }"""
-PACE = """() => {   // seconds of this machine, now, for a fixed piece of arithmetic: the fastest of many
-  let best = Infinity, sum = 0;
-  for (let turn = 0; turn < 20; turn++) {
-    const begun = performance.now();
-    for (let n = 0; n < 2e6; n++) sum += Math.sqrt(n % 7);
-    best = Math.min(best, performance.now() - begun);
-  }
-  return sum && best / 1000;
-}"""
+WORK = """() => { let sum = 0; for (let n = 0; n < 4e7; n++) sum += Math.sqrt(n % 7); return sum; }"""   # 20 times the pace
 DRAWN, FIRST = 13, 260   # so many of these an answer while drawing may take (7 to 8 were seen), and all until the first one (160 to 175)
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -82,21 +74,29 @@ class Tab:
         self.page.goto(f"{address}/try.html")
         self.page.wait_for_function(READY, timeout=30_000)
 
-    def answered(self, act, stroke=False):
-        "Do something, and give what the page then shows; a stroke is answered on its way, how often depends on the machine."
-        before = int(self.page.locator("figure.live").get_attribute("data-answered"))
+    def answered(self, act):
+        "Do something, and give what the page then shows."
+        before = int(self.page.locator("figure.live").get_attribute("data-asked"))
         act()
-        self.page.wait_for_function("n => Number(document.querySelector('figure.live').dataset.answered) > n", arg=before)
-        if stroke: self.rest()
+        self.page.wait_for_function(ANSWERED, arg=before)
         return self.page.evaluate("""() => { const {seen, probabilities, unlike, nearest} = document.querySelector("figure.live").answer;
           return {seen: [...seen.data], probabilities: [...probabilities], unlike, nearest}; }""")
 
     def seconds(self):
         "What the threads of this page have computed so far: {thread: seconds}, whatever else the machine does meanwhile."
         for process in renderers(self.context.browser) - self.others:
-            tasks = list(Path(f"/proc/{process}/task").iterdir())
-            own = {(task / "comm").read_text().strip(): int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks}
-            if "DedicatedWorker" in own: return {"page": int(Path(f"/proc/{process}/task/{process}/schedstat").read_text().split()[0]) / 1e9, "worker": own["DedicatedWorker"]}
+            own = {}
+            for task in Path(f"/proc/{process}/task").iterdir():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):    # a thread that ends meanwhile
+                    name = "page" if task.name == str(process) else (task / "comm").read_text().strip()
+                    own[name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+            if "DedicatedWorker" in own: return {"page": own["page"], "worker": own["DedicatedWorker"]}
+
+    def pace(self):
+        "What this page computes, in seconds, for a fixed piece of arithmetic: as fast as this machine is now."
+        before = self.seconds()["page"]
+        self.page.evaluate(WORK)
+        return (self.seconds()["page"] - before) / 20
 
     def source(self, name):
         "Choose a source; what was asked there last is answered again."
@@ -104,8 +104,7 @@ class Tab:
         self.rest()
 
     def rest(self):
-        self.page.evaluate("() => { window.lastCount = null; }")
-        self.page.wait_for_function(RESTS)
+        self.page.wait_for_function(ANSWERED, arg=0)
 
     def said(self):
         self.page.wait_for_timeout(450)
@@ -246,7 +245,7 @@ def test_drawing_with_the_mouse_changes_the_answer(tab):
         for across, down in ((0.72, 0.05), (0.86, 0.05), (0.86, 0.5)):    # up, over and down again: the shaft of a boot
             mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"], steps=8)
         mouse.up()
-    found = tab.answered(shaft, stroke=True)
+    found = tab.answered(shaft)
     assert np.abs(np.array(found["probabilities"]) - np.array(list(before))).max() > 0.05
     assert "A drawing has neither folds" in tab.said() or "unlike everything" in tab.said()
     tab.answered(lambda: tab.page.get_by_role("button", name="undo").click())
@@ -275,7 +274,7 @@ def test_the_keyboard_draws_too(tab):
     tab.page.locator(".live-pad").focus()
     tab.page.keyboard.press("Space")
     before = tab.page.evaluate("() => document.querySelector('.live-pad').toDataURL()")
-    tab.answered(lambda: [tab.page.keyboard.press("ArrowUp") for _ in range(12)], stroke=True)
+    tab.answered(lambda: [tab.page.keyboard.press("ArrowUp") for _ in range(12)])
     assert tab.page.evaluate("() => document.querySelector('.live-pad').toDataURL()") != before
 
 
@@ -288,8 +287,8 @@ REDRAW = """() => new Promise(done => {
   (function step(n) {
     send("pointermove", n);
     seen.add(figure.dataset.answered);
-    if (performance.now() - begun < 2000) setTimeout(() => step(n + 1), 4);
-    else { send("pointerup", n); done((seen.size - 1) / 2); }
+    if (seen.size <= 40 && performance.now() - begun < 30000) setTimeout(() => step(n + 1), 4);
+    else { send("pointerup", n); done(seen.size - 1); }
   })(1);
 })"""
 
@@ -299,28 +298,30 @@ def test_answers_keep_up_with_the_pen(browser, address):
     tab = Tab(browser, address)
     tab.source("draw")
     tab.page.wait_for_timeout(300)
-    before, rate = tab.seconds(), tab.page.evaluate(REDRAW)
-    spent = {name: (seconds - before[name]) / (2 * rate) for name, seconds in tab.seconds().items()}
-    pace = tab.page.evaluate(PACE)
-    print(f"answers while drawing: {rate:.0f} a second, each with {1000 * spent['page']:.0f} ms of the page and {1000 * spent['worker']:.0f} ms of the worker; {1000 * pace:.1f} ms the pace")
-    assert max(spent.values()) < max(1 / 20, DRAWN * pace) and rate > 3    # seconds; 20 answers in one, or fewer on a slow processor
+    paces = [tab.pace()]
+    before, answers = tab.seconds(), tab.page.evaluate(REDRAW)
+    spent = {name: (seconds - before[name]) / answers for name, seconds in tab.seconds().items()}
+    paces.append(tab.pace())
+    pace = sum(paces) / 2
+    print(f"{answers} answers while drawing, each with {1000 * spent['page']:.0f} ms of the page and {1000 * spent['worker']:.0f} ms of the worker; {1000 * pace:.1f} ms the pace")
+    assert max(spent.values()) < max(1 / 20, DRAWN * pace) and answers == 40    # seconds; 20 answers in one, or fewer on a slow processor
     tab.context.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="what a thread has computed is read from /proc")
 def test_the_first_answer_comes_soon_on_a_slow_processor(browser, address):
-    "What else the machine does only adds to the seconds, so the least of three openings counts."
+    "Seconds of computing, as a share of what is allowed at the pace of that moment; the least of three openings counts."
     slow, taken = Tab(browser, address, slower=4), []
     while len(taken) < 3:
         usual = Tab(browser, address)
-        spent, pace = usual.seconds(), usual.page.evaluate(PACE)
+        spent, pace = usual.seconds(), usual.pace()
         ready = [int(each.page.locator("figure.live").get_attribute("data-ready")) for each in (usual, slow)]
         usual.context.close()
         print(f"first answer after {ready[0]} ms, throttled four times {ready[1]} ms; computed {1000 * spent['page']:.0f} ms in the page, {1000 * spent['worker']:.0f} ms in the worker; {1000 * pace:.1f} ms the pace")
-        taken.append(4 * spent["page"] + spent["worker"])
-        if min(taken) < max(1.2, FIRST * pace): break
+        taken.append((4 * spent["page"] + spent["worker"]) / max(1.2, FIRST * pace))
+        if min(taken) < 1: break
     slow.context.close()
-    assert min(taken) < max(1.2, FIRST * pace)
+    assert min(taken) < 1
 
 
 def test_nothing_is_asked_of_any_server_once_the_page_is_there(browser, address):

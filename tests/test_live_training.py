@@ -15,6 +15,7 @@ import pages
 from fashion_cnn.page import drawing_ranges
 from fashion_cnn.sketch import PARAMETERS, parameters, render
 from served import served, small_site
+from test_live import renderers
 
 LIVE = pages.ROOT / "nbs" / "live"
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -186,8 +187,9 @@ def test_it_learns_garments_it_has_not_seen_and_the_page_stays_free(page):
     press(page, "pause")
     until(page, "!state.running")
     state = page.evaluate(STATE)
-    print(f"75 % of 500 garments held out after {state['epoch']} epochs and {state['seconds']:.1f} seconds of work; longest task of the page {page.evaluate('() => longest'):.0f} ms")
-    assert state["history"][-1]["val_accuracy"] >= 0.75 and state["epoch"] <= 5
+    print(f"75 % of 500 garments held out within {state['epoch']} epochs and {state['seconds']:.1f} seconds of work; longest task of the page {page.evaluate('() => longest'):.0f} ms")
+    first = next(number for number, each in enumerate(state["history"], 1) if each["val_accuracy"] >= 0.75)
+    assert first <= 5
     assert page.evaluate("() => longest") < 2000    # on a busy machine; below 100 on a quiet one, while the training takes seconds
     assert page.get_by_role("img", name="accuracy by epoch: training").is_visible()
     page.wait_for_timeout(300)
@@ -215,9 +217,8 @@ def test_a_knob_begins_anew_and_the_page_says_what_changed(page):
 def test_start_anew_stands_still_with_new_weights(page):
     press(page, "train")
     until(page, "state.running && state.steps > 3")
-    page.evaluate("() => { delete document.querySelector('figure.live').dataset.steps; }")
     press(page, "start anew")
-    page.wait_for_function("() => document.querySelector('figure.live').dataset.steps !== undefined", timeout=60_000)
+    until(page, "state.steps === 0")
     page.wait_for_timeout(300)
     state = page.evaluate(STATE)
     assert state["steps"] == 0 and not state["running"] and state["history"] == []
@@ -243,8 +244,7 @@ def test_the_example_and_its_maps_follow(page):
     before = page.locator(".live-example").evaluate("each => each.toDataURL()")
     page.locator("input[name=example]").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
-    assert page.locator(".live-example").evaluate("each => each.toDataURL()") != before
+    page.wait_for_function("before => document.querySelector('.live-example').toDataURL() !== before", arg=before)
     page.locator("select[name=maps]").select_option("pool2")
     assert "16 maps of pool2, 6 x 6" in page.locator(".live-note", has_text="It was drawn as").inner_text()
 
@@ -265,28 +265,30 @@ def test_a_class_of_ones_own(page):
     press(page, "train")
     until(page, "state.history.length >= 1")
     press(page, "pause")
+    until(page, "!state.running")
     press(page, "train without")
     until(page, "state.probabilities.length === 10")
     assert page.problems == []
 
 
-def renderer_memory(browser, page):
-    "Megabytes that the processes of this browser hold; their garbage is collected first."
+def resident(processes, page):
+    "Megabytes that these processes hold; the garbage of the page is collected first."
     page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
-    known = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    return {each["id"]: int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{each['id']}/status").read_text())[1]) / 1000 for each in known if each["type"] == "renderer"}
+    return sum(int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{each}/status").read_text())[1]) / 1000 for each in processes)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory of a process is read from /proc")
 def test_memory_is_flat_over_fifty_trainings(browser, address):
-    page, sizes = opened(browser, address), []
+    others, sizes = renderers(browser), []
+    page = opened(browser, address)
+    own = renderers(browser) - others
     for training in range(1, 51):
         page.evaluate("() => { document.querySelector('figure.live').dataset.steps = -1; }")
         press(page, "start anew")
         page.wait_for_function("() => document.querySelector('figure.live').dataset.steps === '0'")
         press(page, "one step")
         page.wait_for_function("() => document.querySelector('figure.live').dataset.steps === '1'")
-        if training in (20, 50): sizes.append(sum(renderer_memory(browser, page).values()))
+        if training in (20, 50): sizes.append(resident(own, page))
     print(f"memory after 20 and 50 trainings: {sizes[0]:.0f} and {sizes[1]:.0f} MB")
     assert sizes[1] - sizes[0] < 40
     page.context.close()

@@ -74,7 +74,7 @@ def tried(name, every=1):
     for number, (_, line, code) in enumerate(mutants(exercise.answer)):
         if number % every: continue
         answer = compiled(code, exercise.answer)
-        with limited(5):
+        with limited(10):
             try: answer = answer() if computes else answer
             except Exception: continue    # there is no answer
             if name in VALUES and np.array_equal(answer, answer_of(exercise)): continue

@@ -35,6 +35,7 @@ from fashion_cnn.run import Run, recorded
 from fashion_cnn.sweep import Sweep, recorded_sweep
 
 ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("own_scratch")
 
 
 def is_picture(content):

@@ -15,7 +15,7 @@ seeds = st.integers(0, 2**64)
 
 
 @given(some_labels, seeds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_labels_any_seed(labels, seed):
     images = draw(labels, seed)
     assert images.shape == (len(labels), 28, 28, 1) and images.dtype == np.uint8
@@ -26,7 +26,7 @@ def test_any_labels_any_seed(labels, seed):
 
 
 @given(some_labels.filter(len), seeds, st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_image_depends_only_on_label_position_and_seed(labels, seed, data):
     i = data.draw(st.integers(0, len(labels) - 1))
     others = data.draw(st.lists(st.integers(0, 9), min_size=i, max_size=i))
@@ -71,7 +71,7 @@ def test_every_class_varies_and_keeps_its_place():
 
 
 @given(st.integers(0, 60), seeds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_sets_are_balanced(images, seed):
     x, y = sketch_set(images, seed)
     assert x.shape == (images, 28, 28, 1) and x.dtype == np.uint8 and y.shape == (images,) and y.dtype == np.int64

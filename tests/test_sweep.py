@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from joblib._parallel_backends import LokyBackend, ThreadingBackend
 
 from small import sketches   # noqa: E402
 from filelock import FileLock
-from fashion_cnn.checkpoint import another_run
+from fashion_cnn.checkpoint import CheckpointCallback, another_run
 from fashion_cnn.cli import main
 from fashion_cnn.files import LOCK
 from fashion_cnn.recipes import get
@@ -112,17 +111,17 @@ def test_a_folder_from_before_a_field_existed_goes_on(two, data, tmp_path):
     write_plan(RECIPE, grid, images, folder)
 
 
-def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(data, tmp_path):
-    grid = {"seed": [0, 1, 2]}
-    def interrupt():    # once the second training is under way
-        while len(list(tmp_path.glob("out/*/checkpoint.npz"))) < 2: time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
-    thread = threading.Thread(target=interrupt, daemon=True)
-    thread.start()
-    stopped = sweep(RECIPE.replace(epochs=8), grid, data, out=tmp_path / "out", progress=False)
-    thread.join()
+def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(data, tmp_path, monkeypatch):
+    grid, epochs, plain = {"seed": [0, 1, 2]}, [], CheckpointCallback.on_epoch_end
+    def interrupting(self, epoch, logs=None):
+        plain(self, epoch, logs)
+        epochs.append(epoch)
+        if epochs[-3:] == [2, 0, 1]: signal.raise_signal(signal.SIGINT)    # after the second epoch of the second training
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointCallback, "on_epoch_end", interrupting)
+        stopped = sweep(RECIPE.replace(epochs=3), grid, data, out=tmp_path / "out", progress=False)
     assert [run.stopped for run in stopped.runs] == ["finished", "interrupted"]
-    whole = sweep(RECIPE.replace(epochs=8), grid, data, out=tmp_path / "out", progress=False)
+    whole = sweep(RECIPE.replace(epochs=3), grid, data, out=tmp_path / "out", progress=False)
     assert [run.stopped for run in whole.runs] == ["finished"] * 3 and whole.runs[0].weights_hash == stopped.runs[0].weights_hash
 
 
@@ -134,7 +133,7 @@ def cluster():
     "A Dask cluster of two processes on this machine."
     distributed, dask = pytest.importorskip("dask.distributed"), pytest.importorskip("dask")
     patience = {"distributed.comm.timeouts.connect": "120s", "distributed.comm.timeouts.tcp": "120s"}    # of a machine with other things to do
-    with dask.config.set(patience), distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started, \
+    with dask.config.set(patience), distributed.LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address=None) as started, \
             distributed.Client(started) as client: yield client
 
 

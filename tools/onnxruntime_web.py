@@ -25,7 +25,9 @@ def fetch(folder):
     "The package as a file in a folder, or None where npm cannot get it."
     if not shutil.which("npm"):
         return None
-    done = subprocess.run(["npm", "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True)
+    command = ["npm", "pack", "--silent", "--fetch-timeout=60000", "--fetch-retries=1", PACKAGE]
+    try: done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180)
+    except subprocess.TimeoutExpired: return None
     return next(Path(folder).glob("*.tgz"), None) if done.returncode == 0 else None
 
 

@@ -207,7 +207,8 @@ function build(figure, worker, plan, garments, mistakes) {
   });
   function look(question) {
     latest = question;
-    ask({kind: "look", number: ++asked, ...question});
+    figure.dataset.asked = ++asked;
+    ask({kind: "look", number: asked, ...question});
   }
   const put = question => look(chosen[source] = question);
   const model = ownModel(file => worker.postMessage({kind: "model", file}));
