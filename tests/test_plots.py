@@ -61,6 +61,7 @@ from fashion_cnn.plots import (
     sweep_lines,
     validation_curves,
 )
+from fashion_cnn.plots.inside import last_spatial_layer
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.report import recipe_rows, report
 from fashion_cnn.run import Run, recorded
@@ -1158,6 +1159,52 @@ def test_activations_are_those_of_the_layer_also_inside_another_model(networks):
     assert np.allclose(nested.predict(x, verbose=0), flat.predict(x, verbose=0), atol=1e-6)
     for layer in flat.layers:
         assert "call" not in vars(layer)
+
+
+def slim(**options):
+    from fashion_cnn.models import build
+
+    return build("slim-resnet", (28, 28, 1), 10, **options)
+
+
+def scaled(maps):
+    "Maps, each with a maximum of 1."
+    return maps / maps.max(axis=(1, 2), keepdims=True)
+
+
+def test_a_network_that_asks_mirror_images_shows_the_images_themselves():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    mirrored, plain = slim(), slim(mirror=False)
+    plain.set_weights(mirrored.get_weights())
+    x = DATA.test.x[:5]
+    for layer in ("scale", "conv2", "average", "probabilities"):
+        mine, known = (activations(each, x, layer, batch_size=2) for each in (mirrored, plain))
+        assert len(mine) == 5 and np.allclose(mine, known, atol=1e-5)
+    means = activations(mirrored, x, "mean_of_mirror_images", batch_size=2)
+    assert np.allclose(means, mirrored.predict(x, verbose=0), atol=1e-6)
+    known, asked, _ = grad_cam_maps(plain, x)
+    maps, _, sure = grad_cam_maps(mirrored, x, classes=asked)
+    assert len(maps) == 5 and np.allclose(scaled(maps), scaled(known), atol=1e-4)
+    assert np.allclose(sure, means[np.arange(5), asked], atol=1e-6)
+
+
+def test_grad_cam_takes_the_scores_of_members():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    both, alone = slim(members=2), slim(mirror=False)
+    for layer in alone.layers:
+        if layer.weights:
+            layer.set_weights(both.get_layer(f"member2_{layer.name}").get_weights())
+    x = DATA.test.x[:5]
+    before = both.predict(x, verbose=0)
+    last = last_spatial_layer(alone, None).name
+    known, asked, _ = grad_cam_maps(alone, x, last)
+    maps = grad_cam_maps(both, x, f"member2_{last}", asked)[0]
+    assert len(maps) == 5 and np.allclose(scaled(maps), scaled(known), atol=1e-4)
+    assert np.allclose(both.predict(x, verbose=0), before)    # the softmax is back
 
 
 def test_grad_cam_equals_the_weights_behind_an_average(networks):

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['MAPS', 'move_apart', 'class_map', 'flatten_to_map', 'network_of', 'all_layers',
            'layer_named', 'calling', 'listening', 'checked_pixels', 'predict_once',
-           'activations', 'convolution_named', 'kernels', 'draw_scaled', 'filters',
-           'check_spatial', 'feature_maps', 'gradient', 'without_softmax',
-           'last_spatial_layer', 'asked_classes', 'grad_cam_maps', 'overlay_heat',
-           'image_over_map', 'grad_cam']
+           'own_rows', 'activations', 'convolution_named', 'kernels', 'draw_scaled',
+           'filters', 'check_spatial', 'feature_maps', 'gradient', 'answering_layers',
+           'without_own_softmax', 'without_softmax', 'last_spatial_layer',
+           'asked_classes', 'grad_cam_maps', 'overlay_heat', 'image_over_map', 'grad_cam']
 
 # %% ../../nbs/plots/inside.ipynb #imports
 import contextlib
@@ -155,6 +155,12 @@ def predict_once(network, x):
     "The output of a network at inference; one built from a list of inputs is given a list."
     return network([x] if isinstance(getattr(network, "input", None), list) else x, training=False)
 
+# %% ../../nbs/plots/inside.ipynb #own-rows
+def own_rows(network, values, images):
+    "Of the rows that a layer gave, those of the images; rows of mirror images stand behind them."
+    mirrored = any(type(layer).__name__ == "BesideMirrorImages" for layer in all_layers(network))
+    return values[:len(images)] if mirrored else values
+
 # %% ../../nbs/plots/inside.ipynb #cell-099
 def activations(model,                     # a keras.Model, or a `Run` that has one
                 images: np.ndarray,        # uint8 (N, H, W, C), or a Split
@@ -168,10 +174,11 @@ def activations(model,                     # a keras.Model, or a `Run` that has 
     watched = layer_named(network, layer, [], "layer")
     outputs = []
     for start in range(0, len(x), batch_size):
-        with listening(watched) as heard: predict_once(network, x[start:start + batch_size])
+        batch = x[start:start + batch_size]
+        with listening(watched) as heard: predict_once(network, batch)
         if not heard:
             refuse("This layer takes no part when the network looks at an image.", watched.name)
-        outputs.append(keras.ops.convert_to_numpy(heard[-1]))
+        outputs.append(own_rows(network, keras.ops.convert_to_numpy(heard[-1]), batch))
     return np.concatenate(outputs)
 
 # %% ../../nbs/plots/inside.ipynb #cell-102
@@ -288,20 +295,38 @@ def gradient(score, start):
     refuse("Grad-CAM needs a gradient, which is taken here with the backend 'tensorflow' or 'jax'.",
            f"backend {backend!r}")
 
-# %% ../../nbs/plots/inside.ipynb #without-softmax-final
-def without_softmax(network):
-    "While this holds, a network gives the scores that go into its last softmax."
+# %% ../../nbs/plots/inside.ipynb #answering-layers
+def answering_layers(network):
+    "The last layer; where the network ends with a mean of answers, the layers that give these."
     import keras
-    last = [layer for layer in all_layers(network) if not hasattr(layer, "layers")][-1]
-    if isinstance(last, keras.layers.Softmax): return calling(last, lambda scores, *_, **__: scores)
-    if getattr(last, "activation", None) is not keras.activations.softmax:
-        return contextlib.nullcontext()
-    @contextlib.contextmanager
-    def linear():
-        last.activation = keras.activations.linear
+    layers = [layer for layer in all_layers(network) if not hasattr(layer, "layers")]
+    last = layers[-1:]
+    while last and type(last[0]).__name__ in ("MeanOfMirrorImages", "MeanOfMembers"):
+        answers = {id(answer) for answer in keras.tree.flatten(last[0].input)}
+        last = [layer for layer in layers if id(getattr(layer, "output", None)) in answers]
+    return last
+
+# %% ../../nbs/plots/inside.ipynb #linear-answer
+@contextlib.contextmanager
+def without_own_softmax(layer):
+    "While this holds, a layer gives the scores that go into its softmax, if it has one."
+    import keras
+    softmax = keras.activations.softmax
+    if isinstance(layer, keras.layers.Softmax):
+        with calling(layer, lambda scores, *_, **__: scores): yield
+    elif getattr(layer, "activation", None) is softmax:
+        layer.activation = keras.activations.linear
         try: yield
-        finally: last.activation = keras.activations.softmax
-    return linear()
+        finally: layer.activation = softmax
+    else: yield
+
+# %% ../../nbs/plots/inside.ipynb #without-softmax
+@contextlib.contextmanager
+def without_softmax(network):
+    "While this holds, a network gives scores: what goes into its last softmax, or their mean."
+    with contextlib.ExitStack() as stack:
+        for layer in answering_layers(network): stack.enter_context(without_own_softmax(layer))
+        yield
 
 # %% ../../nbs/plots/inside.ipynb #cell-112
 def last_spatial_layer(network, name):
@@ -355,7 +380,7 @@ def grad_cam_maps(model,               # a keras.Model, or a `Run` that has one
             return keras.ops.sum(predict_once(network, x) * chosen)
     weights = gradient(score, np.zeros_like(seen)).mean(axis=(1, 2), keepdims=True)
     maps = np.maximum((weights * seen).sum(axis=3), 0)
-    return maps, asked, probabilities[np.arange(len(x)), asked]
+    return own_rows(network, maps, x), asked, probabilities[np.arange(len(x)), asked]
 
 # %% ../../nbs/plots/inside.ipynb #cell-116
 def overlay_heat(picture, heat):
