@@ -1207,6 +1207,26 @@ def test_grad_cam_takes_the_scores_of_members():
     assert np.allclose(both.predict(x, verbose=0), before)    # the softmax is back
 
 
+def test_a_run_takes_images_from_0_to_1_for_the_same_images(networks):
+    run, network = a_run(DATA), networks[0]
+    run._model = network
+    x = DATA.test.x[:5]
+    known = activations(run, x, "probabilities")
+    assert np.allclose(known, run.predict(x), atol=1e-6)
+    for same in (x / 255.0, (x / 255).astype(np.float32)):
+        assert np.array_equal(activations(run, same, "probabilities"), known)
+        assert np.array_equal(grad_cam_maps(run, same)[0], grad_cam_maps(run, x)[0])
+        drawn, image = (feature_maps(each, same[0]).axes[0].images[0] for each in (run, network))
+        assert (drawn.get_array()[..., 0] == 255 - x[0, ..., 0]).all()
+        assert (image.get_array() == drawn.get_array()).all()
+    white = activations(run, x > 127, "probabilities")
+    assert np.array_equal(white, activations(run, np.where(x > 127, 255, 0), "probabilities"))
+    with pytest.raises(ValueError, match="between 0 and 255"):
+        activations(run, x - 300.0, "probabilities")
+    given = activations(network, x / 255.0, "probabilities")    # a model: as its own predict
+    assert np.allclose(given, network.predict(x / 255.0, verbose=0), atol=1e-6)
+
+
 def test_grad_cam_equals_the_weights_behind_an_average(networks):
     "Behind global average pooling a channel's weight is that of the last layer, by positions."
     x = DATA.test.x[:6]

@@ -45,7 +45,7 @@ def in_and_out(model,               # a keras.Model, or a Run with one
     if tuple(np.shape(image)) != tuple(network.input_shape[1:]):
         raise ValueError(f"this network looks at one image of shape {network.input_shape[1:]}. "
                          f"Received: shape {np.shape(image)}")
-    return tuple(layer_input(network, network.get_layer(layer), image))
+    return tuple(layer_input(model, network.get_layer(layer), image))
 
 # %% ../../nbs/panels/convolution.ipynb #most-active
 def most_active(outputs: np.ndarray,   # float32 (h, w, filters)
@@ -258,7 +258,7 @@ class ConvolutionStepper(Panel):
         "What comes into the chosen layer, and what goes out; computed once."
         name = self.knobs["layer"].value
         if name not in self._maps:
-            self._maps = {name: in_and_out(self.model, self.image_shown, name)}
+            self._maps = {name: in_and_out(self.given, self.image_shown, name)}
         return self._maps[name]
 
     def follow_layer(self):

@@ -142,11 +142,11 @@ def sliding_windows(moves: dict = MOVES,   # name -> (image size, window, stride
     return figure
 
 # %% ../../nbs/plots/convolution.ipynb #layer-input
-def layer_input(network, layer, image):
+def layer_input(model, layer, image):
     "What comes into a layer for one image, float32 (h, w, channels), and what goes out."
     import keras
-    cut = keras.Model(network.inputs[0], [layer.input, layer.output])
-    maps = cut(checked_pixels(network, image)[:1], training=False)
+    cut = keras.Model(network_of(model).inputs[0], [layer.input, layer.output])
+    maps = cut(checked_pixels(model, image)[:1], training=False)
     return [keras.ops.convert_to_numpy(each)[0] for each in maps]
 
 # %% ../../nbs/plots/convolution.ipynb #channel-parts
@@ -181,7 +181,7 @@ def channel_sums(model,               # a keras.Model, or a `Run` that has one
     chosen = convolution_named(network, layer)
     if tuple(chosen.strides) != (1, 1):
         refuse("Only a convolution of stride 1 is drawn.", f"stride {chosen.strides}")
-    inputs, outputs = layer_input(network, chosen, image)
+    inputs, outputs = layer_input(model, chosen, image)
     kernel, *bias = chosen.get_weights()
     kernel = kernel[..., number]
     parts = channel_parts(inputs, kernel, chosen.padding == "same")

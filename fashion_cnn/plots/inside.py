@@ -18,6 +18,7 @@ import itertools
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..data.pixels import as_pixels
 from ..evaluate import checked_count, percent, refuse
 from ..files import suggest
 from fashion_cnn.plots.style import (
@@ -140,15 +141,16 @@ def listening(layer, change=lambda output: output):
     with calling(layer, noted): yield heard
 
 # %% ../../nbs/plots/inside.ipynb #cell-098
-def checked_pixels(network, images):
-    "Images for a network, (N, H, W, C); a single image counts as one of one."
+def checked_pixels(model, images):
+    "Images (N, H, W, C) as `predict` of a run or a model sees them; a single one is one of one."
+    network = network_of(model)
     x = np.asarray(getattr(images, "x", images))
     expected = tuple(network.input_shape[1:])
     if x.ndim == len(expected): x = x[None]
     if x.ndim != 4 or not len(x) or any(a not in (None, b) for a, b in zip(expected, x.shape[1:])):
         refuse(f"This network looks at images of shape {expected}, at least one.",
                f"shape {x.shape}")
-    return x
+    return x if network is model else as_pixels(x)
 
 # %% ../../nbs/plots/inside.ipynb #predict-once-final
 def predict_once(network, x):
@@ -170,7 +172,7 @@ def activations(model,                     # a keras.Model, or a `Run` that has 
     "What a layer makes of images."
     import keras
     network = network_of(model)
-    x = checked_pixels(network, images)
+    x = checked_pixels(model, images)
     watched = layer_named(network, layer, [], "layer")
     outputs = []
     for start in range(0, len(x), batch_size):
@@ -259,7 +261,7 @@ def feature_maps(model,              # a keras.Model, or a `Run` that has one
                 ) -> Figure:         # the image, and what each channel sees in it
     "The channels of a layer's output for one image."
     network = network_of(model)
-    image = checked_pixels(network, image)[:1]
+    image = checked_pixels(model, image)[:1]
     name = layer or convolution_named(network, None).name
     maps = np.moveaxis(check_spatial(activations(network, image, name), name)[0], -1, 0)
     count, height, width = maps.shape
@@ -270,7 +272,7 @@ def feature_maps(model,              # a keras.Model, or a `Run` that has one
     figure = sheet(f"Feature maps of {name}", "; ".join(filter(None, [caption, about])), 7.5,
                    1.2 + 0.6 * max(len(rows), 2))
     left, right = figure.subplots(1, 2, width_ratios=[1, 4])
-    left.imshow(as_rgb(image.astype(np.uint8))[0])
+    left.imshow(as_rgb(as_pixels(image))[0])
     left.axis("off")
     draw_scaled(right, shown, 8, max(1, width // 14), min(0, maps.min()), max(maps.max(), 1e-9),
                 "output", rows)
@@ -364,7 +366,7 @@ def grad_cam_maps(model,               # a keras.Model, or a `Run` that has one
     "Where in each image the layer found what speaks for a class (Selvaraju and others, 2017)."
     import keras
     network = network_of(model)
-    x = checked_pixels(network, images)
+    x = checked_pixels(model, images)
     watched = last_spatial_layer(network, layer)
     with listening(watched) as heard:
         probabilities = keras.ops.convert_to_numpy(predict_once(network, x))
@@ -415,12 +417,12 @@ def grad_cam(model,               # a keras.Model, or a `Run` that has one
             ) -> Figure:          # each image, and below it where the evidence for the class lies
     "Images with what speaks for a class (Grad-CAM)."
     network = network_of(model)
-    x = checked_pixels(network, images)
+    x = checked_pixels(model, images)
     names = getattr(model, "data", {}).get("class_names")
     maps, asked, sure = grad_cam_maps(model, x, layer, classes)
     called = [fit_text(names[number] if names else f"class {number}", 85, 8) for number in asked]
     texts = [f"{name}\n{percent(p)}" for name, p in zip(called, sure)]
-    tiles, below = image_over_map(as_rgb(x.astype(np.uint8)), maps, texts)
+    tiles, below = image_over_map(as_rgb(as_pixels(x)), maps, texts)
     about = [caption, plural(len(x), "image"),
              f"{network.name}, layer {last_spatial_layer(network, layer).name}",
              "full colour: the largest value of each map"]
