@@ -425,6 +425,11 @@ def boxes(figure):
     return [patch.get_bbox() for patch in figure.axes[0].patches if type(patch).__name__ == "Rectangle"]
 
 
+def test_an_activation_that_is_a_layer_is_named():
+    leaky = layers.Activation(layers.LeakyReLU())
+    assert diagram.kind_text(leaky) == "Activation LeakyReLU"
+
+
 @pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_drawing_has_every_layer_and_nothing_overlaps(name, compact):

@@ -28,7 +28,7 @@ from fashion_cnn.panels import (
     MEASURES, AugmentPanel, ConvolutionStepper, CurveExplorer, ErrorExplorer, Panel,
     TrainPanel, augmentation_options, augmented, best_epochs, coverage, coverage_curve, curves,
     descendants, field, in_and_out, knob, picture, recipe_differences, sentence, series, smooth,
-    step, steppable, stretched, table)
+    step, step_text, steppable, stretched, table)
 from fashion_cnn.panels.trainer import Trainer, seconds_per_epoch
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, recorded
@@ -777,6 +777,14 @@ def test_an_activation_of_all_numbers_gets_all_numbers(data):
     inputs, outputs = in_and_out(model, data.train.x[0], "shares")
     for number in range(4):
         assert np.isclose(step(model.get_layer("shares"), inputs, 3, 5, number)["after"], outputs[3, 5, number], atol=1e-4)
+
+
+def test_an_activation_that_is_a_layer_is_named(data):
+    import keras
+    leaky = keras.layers.Conv2D(4, 3, activation=keras.layers.LeakyReLU(), name="leaky")
+    model = keras.Sequential([keras.Input((28, 28, 1)), leaky])
+    inputs, _ = in_and_out(model, data.train.x[0], "leaky")
+    assert step_text(leaky, step(leaky, inputs, 3, 5, 1), 0).splitlines()[-1].startswith("LeakyReLU  ")
 
 
 def test_convolutions_with_gaps_or_groups_are_not_stepped_through():

@@ -24,6 +24,7 @@ from fashion_cnn.evaluate import Evaluation, wilson
 from fashion_cnn.plots import (
     activations,
     cell,
+    channel_sums,
     class_counts,
     class_map,
     confusion_matrix,
@@ -1225,6 +1226,26 @@ def test_a_run_takes_images_from_0_to_1_for_the_same_images(networks):
         activations(run, x - 300.0, "probabilities")
     given = activations(network, x / 255.0, "probabilities")    # a model: as its own predict
     assert np.allclose(given, network.predict(x / 255.0, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"dilation_rate": 2}, {"groups": 2}, {"strides": 2}])
+def test_channel_sums_refuse_convolutions_that_they_cannot_show(options):
+    import keras
+
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.Conv2D(4, 3, name="second", **options)]
+    network = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+    [(name, value)] = options.items()
+    with pytest.raises(ValueError, match=f"{name}=.*Received: 'second' with {name}=.*{value}"):
+        channel_sums(network, DATA.test.x[0], "second")
+
+
+def test_channel_sums_name_an_activation_that_is_a_layer():
+    import keras
+
+    leaky = keras.layers.Conv2D(4, 3, activation=keras.layers.LeakyReLU())
+    network = keras.Sequential([keras.Input((28, 28, 1)), leaky])
+    figure = channel_sums(network, DATA.test.x[0])
+    assert figure.axes[-1].get_title() == "after LeakyReLU"
 
 
 def test_grad_cam_equals_the_weights_behind_an_average(networks):

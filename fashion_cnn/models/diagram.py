@@ -127,7 +127,9 @@ def kind_text(layer) -> str:
     "The type of a layer, with window and stride, function or number of layers where it has one."
     kind = type(layer).__name__
     if isinstance(layer, keras.Model): return f"model of {len(layer.layers)} layers"
-    if isinstance(layer, layers.Activation): return f"{kind} {layer.activation.__name__}"
+    if isinstance(layer, layers.Activation):
+        function = layer.activation    # or a layer
+        return f"{kind} {getattr(function, '__name__', type(function).__name__)}"
     window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     stride = getattr(layer, "strides", (1, 1)) if hasattr(layer, "kernel_size") else (1, 1)
     if window: kind += f" {' x '.join(map(str, window))}"

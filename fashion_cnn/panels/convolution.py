@@ -22,7 +22,7 @@ from .base import (
     Panel, button, flow, frame, image_box, knob, put, wake_up_quietly)
 from .given import keep_images, run_code, with_imports
 from ..plots import INK, sheet
-from ..plots.convolution import layer_input
+from ..plots.convolution import activation_name, layer_input
 from ..plots.inside import network_of
 
 # %% ../../nbs/panels/convolution.ipynb #steppable
@@ -116,7 +116,7 @@ def step_text(layer, numbers: dict, channel: int) -> str:   # `numbers`: what `s
     lines = [f"sum of the products  {sums[channel]:+.4f}"]
     if len(sums) > 1: lines.append(f"{len(sums) - 1} other channels  {rest:+.4f}")
     lines += [f"bias  {numbers['bias']:+.4f}", f"together  {numbers['before']:+.4f}",
-              f"{layer.activation.__name__}  {numbers['after']:+.4f}"]
+              f"{activation_name(layer)}  {numbers['after']:+.4f}"]
     return "\n".join(lines)
 
 # %% ../../nbs/panels/convolution.ipynb #draw-map

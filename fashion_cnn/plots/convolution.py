@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOVES', 'response', 'draw_kernel', 'kernel_numbers', 'kernel_responses', 'draw_grid',
            'output_size', 'draw_move', 'sliding_windows', 'layer_input', 'channel_parts',
-           'draw_response', 'channel_sums']
+           'draw_response', 'activation_name', 'channel_sums']
 
 # %% ../../nbs/plots/convolution.ipynb #imports
 import numpy as np
@@ -168,10 +168,15 @@ def draw_response(ax, values, limit, title=""):
     ax.set(xticks=[], yticks=[])
     ax.set_title(title, fontsize=9.5)
 
+# %% ../../nbs/plots/convolution.ipynb #activation-name
+def activation_name(layer) -> str:
+    "What the activation of a layer is called."
+    return getattr(layer.activation, "__name__", type(layer.activation).__name__)
+
 # %% ../../nbs/plots/convolution.ipynb #channel-sums
 def channel_sums(model,               # a keras.Model, or a `Run` that has one
                  image: np.ndarray,   # one image, uint8 (H, W, C)
-                 layer: str = None,   # name of a convolution of stride 1; the first one if None
+                 layer: str = None,   # name of a plain convolution, stride 1; the first if None
                  number: int = 0,     # which of its kernels
                  most: int = 3,       # channels to show: those that add most
                  caption: str = "",   # which image of which data
@@ -179,8 +184,10 @@ def channel_sums(model,               # a keras.Model, or a `Run` that has one
     "How the parts of the channels add up to one map."
     network = network_of(model)
     chosen = convolution_named(network, layer)
-    if tuple(chosen.strides) != (1, 1):
-        refuse("Only a convolution of stride 1 is drawn.", f"stride {chosen.strides}")
+    for name, plain in {"strides": (1, 1), "dilation_rate": (1, 1), "groups": 1}.items():
+        if getattr(chosen, name) == plain: continue
+        refuse(f"Only a convolution with {name}={plain} is drawn.",
+               f"{chosen.name!r} with {name}={getattr(chosen, name)}")
     inputs, outputs = layer_input(model, chosen, image)
     kernel, *bias = chosen.get_weights()
     kernel = kernel[..., number]
@@ -200,5 +207,5 @@ def channel_sums(model,               # a keras.Model, or a `Run` that has one
     above, middle, below = panels[:, -1]
     above.axis("off")
     draw_response(middle, total, limit, f"sum of all {len(parts)}, and bias")
-    draw_response(below, outputs[..., number], limit, f"after {chosen.activation.__name__}")
+    draw_response(below, outputs[..., number], limit, f"after {activation_name(chosen)}")
     return figure
