@@ -409,6 +409,24 @@ def test_layer_table_adds_up():
     assert layer_table(frozen).set_index("layer").loc["dense", ["parameters", "trainable"]].tolist() == [802_944, 0]
 
 
+@pytest.mark.parametrize("layer", [layers.Conv1D(8, 3), layers.LSTM(8), layers.EinsumDense("abc,cd->abd", (10, 8))],
+                         ids=lambda layer: layer.name)
+def test_operations_of_a_layer_of_unknown_kind_are_unknown(layer):
+    inputs = keras.Input((10, 4))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(layer(inputs))))
+    assert np.isnan(operations(layer)) and np.isnan(operations(model)) and np.isnan(cost(model)["MFLOPs"])
+    assert layer_table(model)["MFLOPs"].isna().tolist() == [True, False, False, True]
+
+
+def test_operations_of_what_hardly_computes_are_none():
+    image = keras.Input((5, 7, 4))
+    for layer in (layers.PReLU(), layers.LayerNormalization(axis=[1, 2, 3]), layers.BatchNormalization()):
+        assert operations(keras.Model(image, layer(image))) == 0
+    words = layers.Embedding(10, 4)
+    words(keras.Input((3,)))
+    assert operations(words) == 0
+
+
 def test_operations_need_a_size():
     image = keras.Input((None, None, 3))
     with pytest.raises(ValueError, match="layer 'c' takes any size"):

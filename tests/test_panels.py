@@ -688,6 +688,13 @@ def test_an_estimate_can_be_interrupted(panel, monkeypatch):
     assert panel.train().epochs == 2
 
 
+def test_operations_that_are_not_known_are_no_number(monkeypatch):
+    pytest.importorskip("keras")
+    costs = {"parameters": 1, "trainable": 1, "MFLOPs": float("nan"), "convolutions": 0}
+    monkeypatch.setattr("fashion_cnn.models.cost", lambda model: costs)
+    assert pretended().costs()["MFLOPs per image"] == "unknown"
+
+
 def test_named_data_and_what_is_missing():
     pytest.importorskip("keras")
     panel = pretended()

@@ -220,9 +220,9 @@ class RecipeForm:
         from fashion_cnn.models import cost
         try: price = cost(self.model())
         except (ValueError, TypeError): return None
-        seconds = self.seconds.get(self.timed_as())
+        seconds, work = self.seconds.get(self.timed_as()), price["MFLOPs"]
         return {"parameters": price["parameters"], "trainable": price["trainable"],
-                "MFLOPs per image": f"{price['MFLOPs']:,.2f}",
+                "MFLOPs per image": "unknown" if math.isnan(work) else f"{work:,.2f}",
                 "steps per epoch": math.ceil(self.shape()[2] / self.knobs["batch_size"].value),
                 "seconds per epoch": f"about {seconds:.1f}" if seconds else "not estimated yet"}
 
