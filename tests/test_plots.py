@@ -962,6 +962,35 @@ def test_schedule_shows_what_is_planned():
         schedule(plan, 0)
 
 
+def with_own_schedule(name, **options):
+    "A recipe whose optimizer brings a schedule of its own, described as Keras does it."
+    rate = {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1}}
+    optimizer = {"class_name": "SGD", "config": {"learning_rate": rate}}
+    return Recipe(name, "dots", own={"optimizer": optimizer}, **options)
+
+
+def test_a_schedule_of_the_optimizer_cannot_be_drawn_in_advance():
+    with pytest.raises(ValueError, match="pass the run.*'mine' with the schedule 'CosineDecay'"):
+        schedule(with_own_schedule("mine"))
+    both = with_own_schedule("both", epochs=2, schedule={"name": "one-cycle"})
+    assert labels(schedule(both).axes[0]) == ["both: one-cycle"]    # then the recipe's is used
+    fixed = {"optimizer": {"class_name": "SGD", "config": {"learning_rate": 0.1}}}
+    for own in (fixed, {"optimizer": {"only in Python": "Mine"}}):
+        assert labels(schedule(Recipe("plain", own=own)).axes[0]) == ["plain: fixed"]
+
+
+def test_only_a_rate_that_stays_is_called_fixed():
+    described, called_back, still = (a_run(DATA, 3, name=name) for name in ("mine", "set", "still"))
+    described.recipe = with_own_schedule("mine")
+    for run in (described, called_back):
+        run.history["learning_rate"] = [0.1, 0.05, 0.01]
+    assert labels(schedule([described, called_back, still]).axes[0]) == [
+        "mine: CosineDecay, seed 0",
+        "set: own schedule, seed 0",
+        "still: fixed, seed 0",
+    ]
+
+
 def test_search_marks_the_suggestion():
     search = a_search()
     figure = learning_rate_search(search)

@@ -8,8 +8,8 @@ __all__ = ['stack_histories', 'shown_epochs', 'draw_curve', 'as_runs', 'runs_cap
            'draw_curves', 'learning_curves', 'draw_together', 'curves_together',
            'draw_path', 'draw_paths', 'label_paths', 'loss_accuracy', 'changes_text',
            'side_by_side', 'shared_unit', 'validation_curves', 'curve_grid',
-           'planned_rates', 'noted_rates', 'schedule', 'learning_rate_search',
-           'seed_lines', 'Folded']
+           'own_schedule', 'planned_rates', 'noted_rates', 'schedule_text', 'schedule',
+           'learning_rate_search', 'seed_lines', 'Folded']
 
 # %% ../../nbs/plots/learning.ipynb #imports
 import html
@@ -317,8 +317,19 @@ def curve_grid(runs,            # a `Run`, or a list: seeds and recipes
     return figure
 
 # %% ../../nbs/plots/learning.ipynb #cell-048
+def own_schedule(recipe):
+    "The name of the schedule that an optimizer of one's own brings; '' where it brings none."
+    rate = recipe.own.get("optimizer", {}).get("config", {}).get("learning_rate")
+    if recipe.schedule or not isinstance(rate, dict): return ""
+    return rate.get("class_name", "own schedule")
+
+
 def planned_rates(recipe, steps_per_epoch):
     "Edges in epochs, and the learning rate between each two, as a recipe plans it."
+    if own_schedule(recipe):
+        refuse("A learning rate that the optimizer of your own plans is not drawn in advance. "
+               "Train the recipe and pass the run.",
+               f"recipe {recipe.name!r} with the schedule {own_schedule(recipe)!r}")
     if recipe.schedule and recipe.schedule["name"] == "plateau":
         refuse("A learning rate that waits for a plateau depends on how validation goes and "
                "cannot be drawn in advance. Train the recipe and pass the run.",
@@ -337,6 +348,12 @@ def noted_rates(run):
                f"{run.name!r} with {', '.join(run.history)}")
     starts = [epoch + np.arange(len(rates)) / len(rates) for epoch, rates in enumerate(by_step)]
     return np.append(np.concatenate(starts), len(by_step)), np.concatenate(by_step)
+
+# %% ../../nbs/plots/learning.ipynb #schedule-text
+def schedule_text(recipe, rates):
+    "What a legend says of the schedule of a recipe that was planned or trained at these rates."
+    if recipe.schedule: return recipe.schedule["name"]
+    return own_schedule(recipe) or ("own schedule" if np.ptp(rates) else "fixed")
 
 # %% ../../nbs/plots/learning.ipynb #cell-049
 def schedule(plans,                       # a Recipe (plan), a `Run`, or a list of these
@@ -358,8 +375,7 @@ def schedule(plans,                       # a Recipe (plan), a `Run`, or a list 
         recipe = getattr(plan, "recipe", plan)
         trained = hasattr(plan, "history")
         edges, rates = noted_rates(plan) if trained else planned_rates(plan, steps_per_epoch)
-        kind = (recipe.schedule or {}).get("name", "fixed")
-        label = f"{recipe.name}: {kind}" + f", seed {recipe.seed}" * trained
+        label = f"{recipe.name}: {schedule_text(recipe, rates)}" + f", seed {recipe.seed}" * trained
         look = {"color": COLOURS[i % 7], "linestyle": LINES[i % 4], "linewidth": 1.8}
         ax.stairs(rates, edges, baseline=None, label=fit_text(label, 170, 8.5), **look)
     ax.set(xlabel="epochs done", ylabel="learning rate", xlim=(0, None))
