@@ -56,13 +56,14 @@ def check_format(format: str):
 # %% ../nbs/export.ipynb #metadata
 def metadata(run: Run) -> dict:
     "What another program must know about the network of a run; plain JSON."
+    from fashion_cnn.checkpoint import weights_hash
     return {"recipe": run.name, "seed": run.recipe.seed, "task": run.recipe.task,
             "class_names": list(run.data["class_names"]),
             "input_shape": list(run.data["input_shape"]), "input_type": "float32",
             "pixel_range": [0, 255], "background": 0,
             "output": "an image from 0 to 1" if run.recipe.task == "reconstruct"
                       else "one probability for each class",
-            "data": run.data["source"], "weights_hash": run.weights_hash,
+            "data": run.data["source"], "weights_hash": weights_hash(run.model),
             "environment": run.environment}
 
 # %% ../nbs/export.ipynb #write-metadata

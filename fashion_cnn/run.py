@@ -7,10 +7,10 @@ __all__ = ['PACKAGES', 'LEVELS', 'IN_PACKAGE', 'RECORDED', 'JSON_FIELDS', 'RUN_F
            'RECORD_BYTES', 'FINENESS', 'environment', 'quantize', 'dequantize', 'pack',
            'unpack', 'best_epoch', 'predict_in_blocks', 'stacked', 'as_images', 'way_out',
            'load_model', 'ModelFromFolder', 'model_in_folder', 'network_with_weights',
-           'Run', 'plain_fields', 'model_bytes', 'prediction_bytes', 'named_files',
-           'is_whole', 'lost_files', 'save_run', 'named_arrays', 'read_run_json',
-           'file_of', 'load_run', 'packed_predictions', 'record_text', 'record_run',
-           'from_record', 'recorded']
+           'Run', 'plain_fields', 'model_bytes', 'prediction_bytes', 'saved_hash',
+           'named_files', 'is_whole', 'lost_files', 'save_run', 'named_arrays',
+           'read_run_json', 'file_of', 'load_run', 'packed_predictions', 'record_text',
+           'record_run', 'from_record', 'recorded']
 
 # %% ../nbs/run.ipynb #exports-imports
 import base64, contextlib, dataclasses, hashlib, importlib.metadata, io, json, math, os, platform
@@ -332,6 +332,20 @@ def prediction_bytes(run: Run) -> bytes:
     np.savez_compressed(file, **arrays)
     return file.getvalue()
 
+# %% ../nbs/run.ipynb #saved-hash
+def saved_hash(run: Run) -> str:
+    "The hash of the weights that are to be saved; those of another training are refused."
+    if not run.weights_hash: return ""    # a run made by hand says nothing of its weights
+    from fashion_cnn.checkpoint import weights_hash
+    here, expected = weights_hash(run.model), run.weights_hash
+    if "weights" in run.files: expected = weights_hash(network_with_weights(run))    # rounded
+    if here == expected: return here
+    raise ValueError(f"the figures and predictions of the run {run.name!r} belong to other weights "
+                     "than its model has now, so nothing is written. run.export('keras', path) "
+                     "writes the model alone; train(recipe, data, start=run) goes on from it and "
+                     "gives a run of its own. "
+                     f"Received: weights {here[:12]}..., expected {expected[:12]}...")
+
 # %% ../nbs/run.ipynb #clear
 RUN_FILE = re.compile(r"(model-[0-9a-f]{12}\.keras|predictions-[0-9a-f]{12}\.npz)")
 
@@ -358,7 +372,7 @@ def save_run(run: Run,             # with its model
              folder: str | Path,   # made if it is not there; an earlier run in it is replaced
             ) -> Path:             # the folder
     "Write a run to one folder, in such an order that a failure leaves what was there."
-    folder = as_path(folder)
+    folder, of_weights = as_path(folder), saved_hash(run)
     check_clock()
     contents = {"model": model_bytes(run.model), "predictions": prediction_bytes(run)}
     suffixes = {"model": ".keras", "predictions": ".npz"}
@@ -369,13 +383,14 @@ def save_run(run: Run,             # with its model
         try:
             for kind, content in contents.items():
                 write_atomically(folder / files[kind], content)
-            text = json.dumps({**plain_fields(run), "files": files}, indent=1)
+            fields = {**plain_fields(run), "weights_hash": of_weights, "files": files}
+            text = json.dumps(fields, indent=1)
             write_atomically(folder / "run.json", text.encode())
         finally:
             for name in {*replaced, *files.values()} - named_files(folder):
                 with contextlib.suppress(OSError):   # Windows keeps files that are open
                     (folder / name).unlink()
-    run.folder, run.files = folder, files
+    run.folder, run.files, run.weights_hash = folder, files, of_weights
     return folder
 
 # %% ../nbs/run.ipynb #load-run

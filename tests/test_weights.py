@@ -5,9 +5,11 @@ import warnings
 import numpy as np
 import pytest
 
+from fashion_cnn.checkpoint import weights_hash
 from fashion_cnn.data import load
+from fashion_cnn.export import metadata
 from fashion_cnn.models import build, half_precision, read_half_precision, weights_note
-from fashion_cnn.run import RECORDED, from_record, recorded
+from fashion_cnn.run import RECORDED, Run, from_record, recorded
 from fashion_cnn.sketch import sketch_set
 from fashion_cnn.train import train
 from fashion_cnn.recipe import Recipe
@@ -57,3 +59,25 @@ def test_weights_recorded_beside_a_run(tmp_path):
         with pytest.raises(ValueError, match="65,504"): half_precision(run.model)
     path = run.record(tmp_path / "new")
     with pytest.raises(ValueError, match="recorded without its weights"): from_record(path).model
+
+
+def test_a_recorded_network_is_saved_and_exported_with_the_hash_of_its_rounded_weights(tmp_path):
+    run = recorded("fast")[0]
+    trained, rounded = run.weights_hash, weights_hash(run.model)
+    assert metadata(run)["weights_hash"] == rounded != trained
+    for folder in (tmp_path / "a", tmp_path / "b"):    # the second time as a run that has a folder
+        again = Run.load(run.save(folder))
+        assert weights_hash(again.model) == again.weights_hash == rounded
+    assert recorded("fast")[0].weights_hash == trained
+
+
+def test_weights_that_are_not_those_of_the_run_are_not_saved_as_its_own(tmp_path):
+    data = sketches(96)
+    own = train(Recipe("w", "brief", {"filters": 4, "units": 8}, epochs=1, batch_size=32), data, out=tmp_path / "own", progress=False)
+    before = {path.name: path.read_bytes() for path in own.folder.iterdir()}
+    for run in (own, recorded("fast")[0]):
+        run.model.set_weights([2 * weight for weight in run.model.get_weights()])    # as training on by hand would change them
+        for folder in (tmp_path / "own", tmp_path / "new"):
+            with pytest.raises(ValueError, match=f"the run {run.name!r} belong to other weights.*start=run"): run.save(folder)
+    assert {path.name: path.read_bytes() for path in own.folder.iterdir()} == before and not (tmp_path / "new").exists()
+    assert Run.load(own.folder).model and metadata(own)["weights_hash"] == weights_hash(own.model) != own.weights_hash
