@@ -484,8 +484,9 @@ def record_run(run: Run,                         # with its model, if its weight
         from fashion_cnn.models import half_precision
         note = {name: getattr(run, name) for name in ("metrics", "weights_hash", "environment")}
         write_atomically(path.with_suffix(".npz"), half_precision(run.model, note))
-    else: path.with_suffix(".npz").unlink(missing_ok=True)    # of an earlier record
-    return write_atomically(path, content.encode())
+    write_atomically(path, content.encode())
+    if not weights: path.with_suffix(".npz").unlink(missing_ok=True)    # of an earlier record
+    return path
 
 # %% ../nbs/run.ipynb #cell-040b
 def from_record(path: str | Path) -> Run:

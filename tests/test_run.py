@@ -1,4 +1,5 @@
 "Recipes and runs: what survives JSON, rounding, and a disk that is full."
+import errno
 import json
 import subprocess
 import sys
@@ -259,6 +260,18 @@ def test_full_disk_while_recording_leaves_the_old_record(tmp_path):
                           capture_output=True, text=True)
     assert done.returncode == 1 and "untouched" in done.stderr
     assert (tmp_path / "made-up-seed3.json").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_weights_beside_a_record_stay_until_the_new_record_stands(tmp_path, monkeypatch):
+    run = made_up_run()
+    weights = run.record(tmp_path).with_suffix(".npz")
+    weights.write_bytes(b"weights")
+    def full(path, content): raise OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr("fashion_cnn.run.write_atomically", full)
+        with pytest.raises(OSError, match="No space"): run.record(tmp_path)
+    assert weights.read_bytes() == b"weights"
+    assert run.record(tmp_path) == weights.with_suffix(".json") and not weights.exists()
 
 
 def test_new_files_have_ordinary_rights(tmp_path):
