@@ -276,7 +276,10 @@ def finished_run(folder: Path,              # of run and checkpoint
     check_length(folder, recipe, epochs)
     complete = stopped == "finished" and epochs == recipe.epochs
     if not complete and stopped != "early": return None
-    return None if said_as_lost(folder, checkpoint, under_way) else Run.load(folder)
+    if said_as_lost(folder, checkpoint, under_way): return None
+    run = Run.load(folder)
+    run.recipe = recipe.replace(own=run.recipe.own)    # with the callbacks that were there
+    return run
 
 # %% ../nbs/checkpoint.ipynb #what-was-run
 def what_was_run(folder: Path) -> tuple:    # key of the experiment, epochs, why it ended

@@ -268,6 +268,14 @@ def test_another_experiment_is_not_overwritten(undisturbed, data, tmp_path):
     folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
     with pytest.raises(ValueError, match="learning_rate 0.002 there, 0.1 here.*resume=False"):
         train(RECIPE.replace(learning_rate=0.1), data, out=folder)
+def test_a_finished_run_is_called_as_it_is_asked_for(undisturbed, data):
+    "What changes no training (name, source, reported figures) is that of the recipe at hand."
+    asked = RECIPE.replace(name="another", source="ours", reported={"test accuracy": 0.9})
+    run = train(asked, data, out=undisturbed.folder, progress=False)
+    assert run.recipe == asked and run.name == "another" and run.history == undisturbed.history
+    assert Run.load(undisturbed.folder).name == "trial" and run.weights_hash == undisturbed.weights_hash
+
+
     with pytest.raises(ValueError, match="other images"):
         train(RECIPE, data.limited(50), out=folder)
     (folder / "run.json").unlink()
