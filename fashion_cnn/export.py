@@ -89,14 +89,16 @@ def write_network(model, path: Path, format: str):
 
 # %% ../nbs/export.ipynb #target-path
 def target_path(run: Run, format: str, path: str | Path | None) -> Path:   # with its ending
-    "Where an export goes; a folder that holds something else is refused."
+    "Where an export goes; refused where a file and a folder would take each other's place."
     ending = FORMATS[format][1]
     path = as_path(path or file_stem(run.name))
     if ending and path.suffix != ending: path = path.with_name(path.name + ending)
-    if not path.is_dir() or format == "saved_model" and (path / "saved_model.pb").exists():
-        return path
-    raise ValueError(f"{path.name!r} is a folder that holds something else, and is not replaced. "
-                     f"Choose another name. Received: {str(path)!r}")
+    if format == "saved_model": fits = not path.exists() or (path / "saved_model.pb").exists()
+    else: fits = not path.is_dir()
+    if fits: return path
+    kind = "folder that holds something else" if path.is_dir() else "file, where a folder would go"
+    raise ValueError(f"{path.name!r} is a {kind}, and is not replaced. Choose another name. "
+                     f"Received: {str(path)!r}")
 
 # %% ../nbs/export.ipynb #export-call
 def export(run: Run,                        # with its model

@@ -14,7 +14,7 @@ from fashion_cnn.assemble import copy_matching_weights
 from fashion_cnn.augment import pipeline
 from fashion_cnn.checkpoint import weights_hash
 from fashion_cnn.cli import main
-from fashion_cnn.export import export
+from fashion_cnn.export import export, target_path
 from fashion_cnn.optimizers import Muon, compile_model
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, load_model, model_bytes
@@ -226,6 +226,14 @@ def test_what_cannot_be_exported_is_said(run, tmp_path, monkeypatch):
     if keras.backend.backend() != "torch":
         with pytest.raises(ValueError, match="KERAS_BACKEND=torch"): export(run, "torch", tmp_path / "net")
     assert not list(tmp_path.iterdir())
+
+
+def test_files_and_folders_of_others_are_refused_before_the_export(run, tmp_path):
+    (tmp_path / "file").write_bytes(b"mine")
+    (tmp_path / "folder.keras").mkdir()
+    for format, name, kind in (("saved_model", "file", "file, where a folder would go"), ("keras", "folder", "folder that holds something else")):
+        with pytest.raises(ValueError, match=f"is a {kind}.*Choose another name"): target_path(run, format, tmp_path / name)
+    assert target_path(run, "keras", tmp_path / "file") and target_path(run, "saved_model", tmp_path / "new") == tmp_path / "new"
 
 
 def test_a_name_may_begin_with_a_dot(run, tmp_path):
