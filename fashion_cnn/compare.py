@@ -190,7 +190,8 @@ def plan_of(run) -> str:
     plan = dataclasses.asdict(run.recipe)
     for field in SEEDED: plan.pop(field, None)
     plan["start"] = bool(plan.get("start"))    # each seed may have had its own start
-    plan["images"] = [run.data.get(name) for name in ("source", "fingerprint", "limit")]
+    which = run.data.get("fingerprint") or run.data.get("limit")    # the images themselves say more
+    plan["images"] = [run.data.get("source"), which]
     return json.dumps(plan, sort_keys=True, default=str)
 
 # %% ../nbs/compare.ipynb #title-of

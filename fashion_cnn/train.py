@@ -80,9 +80,12 @@ def evaluate(model: keras.Model,   # compiled
     return {**metrics, "images": images}
 
 # %% ../nbs/train.ipynb #about
-def about_data(data: Dataset, limit: int | None) -> dict:
+def about_data(data: Dataset,       # with no more images than the limit allows
+               limit: int | None,   # noted where a split has so many: else it left nothing out
+              ) -> dict:
     "What a run notes down of its images."
     images = {name: len(split) for name, split in data.splits().items()}
+    limit = limit if limit in images.values() else None
     return {"source": data.source, "class_names": list(data.class_names),
             "input_shape": list(data.input_shape), "classes": data.classes, "images": images,
             "fingerprint": data.fingerprint, "limit": limit,

@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from copy import copy
 
 import numpy as np
 from pathlib import Path
@@ -34,6 +35,9 @@ from fashion_cnn.models import speed
 from fashion_cnn.models.speed import in_one_vector
 from fashion_cnn.optimizers import (Muon, compile_model, learning_rate, learning_rates,   # noqa: E402
                                     orthogonal, recipe_callbacks, stopping_as_field)
+from fashion_cnn.compare import by_recipe
+from fashion_cnn.panels.trainer import about_images
+from fashion_cnn.recipes import budget
 from fashion_cnn.learning_rate_finder import find_learning_rate
 from fashion_cnn.train import train   # noqa: E402
 
@@ -264,10 +268,6 @@ def test_twice_into_the_same_folder(undisturbed, data):
     assert (undisturbed.folder / "run.json").stat().st_mtime_ns == began
 
 
-def test_another_experiment_is_not_overwritten(undisturbed, data, tmp_path):
-    folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
-    with pytest.raises(ValueError, match="learning_rate 0.002 there, 0.1 here.*resume=False"):
-        train(RECIPE.replace(learning_rate=0.1), data, out=folder)
 def test_a_finished_run_is_called_as_it_is_asked_for(undisturbed, data):
     "What changes no training (name, source, reported figures) is that of the recipe at hand."
     asked = RECIPE.replace(name="another", source="ours", reported={"test accuracy": 0.9})
@@ -276,6 +276,10 @@ def test_a_finished_run_is_called_as_it_is_asked_for(undisturbed, data):
     assert Run.load(undisturbed.folder).name == "trial" and run.weights_hash == undisturbed.weights_hash
 
 
+def test_another_experiment_is_not_overwritten(undisturbed, data, tmp_path):
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
+    with pytest.raises(ValueError, match="learning_rate 0.002 there, 0.1 here.*resume=False"):
+        train(RECIPE.replace(learning_rate=0.1), data, out=folder)
     with pytest.raises(ValueError, match="other images"):
         train(RECIPE, data.limited(50), out=folder)
     (folder / "run.json").unlink()
@@ -307,6 +311,16 @@ def test_starting_over_can_itself_be_cut_off(undisturbed, data, tmp_path, monkey
     assert Run.load(folder).weights_hash == undisturbed.weights_hash == hash_of_model(undisturbed)
     continued = train(other, data, out=folder, progress=False)
     assert continued.weights_hash == train(other, data, progress=False).weights_hash
+
+
+def test_a_limit_that_left_nothing_out_is_none(undisturbed, data):
+    idle, cut, older = copy(undisturbed), copy(undisturbed), copy(undisturbed)
+    idle.data, cut.data = training.about_data(data, 10**6), training.about_data(data.limited(50), 50)
+    older.data = {**undisturbed.data, "limit": 10**6}    # as it was noted once
+    assert idle.data == undisturbed.data and about_images(data, 10**6)["limit"] is None
+    assert cut.data["limit"] == 50 == about_images(data, 50)["limit"]
+    assert len(by_recipe([undisturbed, idle, older])) == 1 and len(by_recipe([undisturbed, cut])) == 2
+    assert budget(RECIPE, idle) == "full" and budget(RECIPE, cut) == "50 training images only"
 
 
 def test_other_peoples_files_stay(data, tmp_path):

@@ -84,6 +84,7 @@ def about_images(data, limit) -> dict:
     "What a run says of its images."
     data = data if limit is None else data.limited(limit)
     images = {name: len(split) for name, split in data.splits().items()}
+    limit = limit if limit in images.values() else None    # else it left nothing out
     return {"source": data.source, "class_names": list(data.class_names), "images": images,
             "fingerprint": data.fingerprint, "limit": limit}
 
