@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['QUICK_EPOCHS', 'KEYS', 'TEST_KEYS', 'ARRAYS', 'UNEQUAL', 'BUILDING', 'STATES',
-           'resolve_recipe', 'trained_model', 'arrays_of', 'way_from', 'check_splits',
-           'resolve_data', 'note_unequal', 'copy_matching_weights', 'shapes',
-           'fitted_and_inputs', 'seeded', 'random_states', 'images_let_go',
+           'resolve_recipe', 'trained_model', 'check_cached', 'arrays_of', 'way_from',
+           'check_splits', 'resolve_data', 'note_unequal', 'copy_matching_weights',
+           'shapes', 'fitted_and_inputs', 'seeded', 'random_states', 'images_let_go',
            'check_outputs', 'all_layers', 'why_unloadable', 'unloadable_layers',
            'check_last_batch', 'assemble']
 
@@ -17,7 +17,7 @@ from unittest import mock
 
 import numpy as np
 
-from .augment import pipeline
+from .augment import mixes_labels, pipeline
 from .batches import Batches
 from .checkpoint import weights_hash
 from .data import Dataset, Split, from_arrays, load, quick
@@ -49,6 +49,7 @@ def resolve_recipe(recipe: Recipe,               # as it was given
         raise ValueError("this recipe goes on from trained weights; pass the run or model that "
                          "holds them as start= (in a terminal: --start). "
                          f"Received: recipe.start={recipe.start!r}, start=None")
+    check_cached(recipe)
     return recipe.replace(**changes)
 
 # %% ../nbs/assemble.ipynb #trained-model
@@ -58,6 +59,18 @@ def trained_model(source) -> keras.Model:   # of a Run, or the keras.Model itsel
     if isinstance(source, keras.Model): return source
     raise TypeError("start must be a Run, such as Run.load(folder), or a keras.Model. "
                     f"Received: {source!r}")
+
+# %% ../nbs/assemble.ipynb #check-cached
+def check_cached(recipe: Recipe):
+    "Refuse an augmentation that mixes labels where the features of a frozen base are kept."
+    if not (recipe.cache_features and recipe.augmentation): return
+    with random_states():
+        change = pipeline(recipe.augmentation, seed=recipe.seed, **recipe.augmentation_options)
+    if not mixes_labels(change): return
+    raise ValueError("this augmentation mixes labels, and cached features are kept without them: "
+                     "take cache_features=0, or another augmentation (garments: cutmix=0). "
+                     f"Received: cache_features={recipe.cache_features}, augmentation="
+                     f"{recipe.augmentation!r}, augmentation_options={recipe.augmentation_options}")
 
 # %% ../nbs/assemble.ipynb #resolve-data
 KEYS = (("x", "y"), ("x_train", "y_train"), ("images", "labels"), ("images", "target"),

@@ -13,7 +13,7 @@ from fashion_cnn.models import NETWORKS, build as build_network   # noqa: E402
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.run import Run, from_record   # noqa: E402
 from fashion_cnn.optimizers import training_model   # noqa: E402
-from fashion_cnn.train import train   # noqa: E402
+from fashion_cnn.train import find_learning_rate, train   # noqa: E402
 
 SMALL = Recipe("small", network="a3-small", network_options={"filters": 2, "units": 8, "dropout": 0.3},
                epochs=2, batch_size=64)
@@ -182,6 +182,14 @@ def test_cached_features_of_augmented_images(data, tmp_path, monkeypatch):
     whole = train(recipe, data, progress=False)
     train(recipe, data, epochs=1, out=tmp_path / "run", progress=False)
     assert train(recipe, data, out=tmp_path / "run", progress=False).weights_hash == whole.weights_hash
+
+
+@pytest.mark.parametrize("change", [{"augmentation": "mixup"}, {"augmentation": "cutmix"}, {"augmentation": "garments", "augmentation_options": {"cutmix": 0.5}}])
+def test_labels_cannot_be_mixed_where_features_are_cached(data, change, monkeypatch):
+    recipe = FROZEN.replace(cache_features=1, **change)
+    monkeypatch.setattr("fashion_cnn.assemble.build", lambda *_, **__: pytest.fail("built"))
+    for work in (train, find_learning_rate):
+        with pytest.raises(ValueError, match=f"mixes labels.*cache_features=0.*Received: .*{change['augmentation']}"): work(recipe, data)
 
 
 # Every recipe
