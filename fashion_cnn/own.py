@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ONLY_NAME', 'SCALING', 'NO_COPY', 'from_description', 'description', 'made_again',
-           'as_graph', 'layer_names', 'renamed', 'numbered_anew', 'check_input',
+           'as_graph', 'layer_names', 'renamed', 'numbered_anew', 'check_input', 'unlike',
            'brings_weights', 'own_network', 'unbuilt_copy', 'copies', 'per_image',
            'failure', 'wants_rows', 'loss_for', 'plain_rate', 'as_fields', 'excluded',
            'has_schedule', 'check_optimizer', 'OwnParts', 'with_network', 'with_loss',
@@ -120,14 +120,23 @@ def check_input(model: keras.Model, input_shape: tuple):   # (height, width, cha
                   "scales them: begin with keras.layers.Rescaling(1 / 255)", stacklevel=5)
 
 # %% ../nbs/own.ipynb #own-network
+def unlike(one: np.ndarray, other: np.ndarray) -> bool:
+    "Whether two draws of random weights differ in size by more than chance explains."
+    sizes = sorted(np.sqrt(np.square(weights, dtype="float64").mean()) for weights in (one, other))
+    return one.size > 8 and sizes[1] > (1.3 + 8 / one.size ** 0.5) * sizes[0]
+
+
 def brings_weights(make, example: keras.Model, config: dict, seed: int) -> bool:
     "Whether a function gave its network weights of which a description knows nothing."
     def weights(make, seed):
         with seeded(seed): return as_graph(make(), example.input_shape[1:]).get_weights()
-    own, plain = example.get_weights(), weights(lambda: from_description(config), seed)
+    def described(): return from_description(config)
+    own, plain = example.get_weights(), weights(described, seed)
     changed = [n for n, pair in enumerate(zip(own, plain)) if not np.array_equal(*pair)]
-    other = weights(make, seed ^ 1) if changed else own
-    return any(np.array_equal(own[n], other[n]) for n in changed)
+    if not changed: return False
+    own_again, plain_again = weights(make, seed ^ 1), weights(described, seed ^ 1)
+    return any(np.array_equal(own[n], own_again[n]) or np.array_equal(plain[n], plain_again[n])
+               or unlike(own[n], plain[n]) for n in changed)
 
 
 def own_network(model, input_shape: tuple, seed: int):   # a keras.Model, or what makes one

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras
+from fashion_cnn.assemble import seeded
 from fashion_cnn.checkpoint import weights_hash
 from fashion_cnn.optimizers import copied_optimizer, optimizer
 from fashion_cnn.own import (ONLY_NAME, description, loss_for, numbered_anew, own_network, own_parts, wants_rows,
@@ -215,6 +216,32 @@ def test_weights_that_a_function_brings_are_kept(data):
     run = train(RECIPE.replace(learning_rate=1e-12), data, model=make, progress=False)
     assert all(map(lambda one, other: np.allclose(one, other, atol=1e-6), run.model.get_weights(), trained.get_weights()))
     assert run.recipe.own["model"]["weights"] == weights_hash(trained)[:16]
+
+
+def smaller(made):
+    kernel, bias = made.layers[-1].get_weights()
+    made.layers[-1].set_weights([0.01 * kernel, bias])
+
+def unlike_zero(made):
+    kernel, bias = made.layers[-1].get_weights()
+    made.layers[-1].set_weights([kernel, np.random.normal(0, 0.01, bias.shape)])
+
+@pytest.mark.parametrize("change", [smaller, unlike_zero])
+def test_weights_that_a_function_makes_of_those_of_the_seed_are_kept(data, change):
+    def make():
+        made = network()
+        change(made)
+        return made
+    with seeded(RECIPE.seed): wanted = make().get_weights()
+    run = train(RECIPE.replace(learning_rate=1e-12), data, model=make, progress=False)
+    assert all(np.allclose(*pair, atol=1e-6) for pair in zip(run.model.get_weights(), wanted)) and "weights" in run.recipe.own["model"]
+    other, = train_seeds(RECIPE, data, [1], model=make)
+    assert other.recipe.own["model"]["weights"] != run.recipe.own["model"]["weights"]
+
+
+def test_other_draws_of_the_same_kind_are_no_weights_of_a_function():
+    def second(): return [network() for _ in range(2)][1]    # its seeds are not those of its description
+    for seed in range(5): assert "weights" not in own_network(second, SHAPE, seed)[1]
 
 
 def test_an_optimizer_is_known_by_more_than_its_name():
