@@ -106,7 +106,7 @@ def test_training_speaks_of_validation_and_never_of_test(run_folder, capsys, tmp
 
 
 def test_evaluating_on_other_classes_is_refused(run_folder, pictures, tmp_path, capsys):
-    for name in ("Bag", "Coat"): shutil.copytree(pictures / name, tmp_path / name)
+    for name, other in {"Bag": "basket", "Coat": "cloak"}.items(): shutil.copytree(pictures / name, tmp_path / other)
     assert main(["evaluate", str(run_folder), "--data", str(tmp_path)]) == 1
     assert "other classes" in capsys.readouterr().err
 

@@ -39,7 +39,7 @@ ANSWERED = """before => {   // something was asked since, and the last question 
   return Number(asked) > before && answered === asked;
 }"""
 WORK = """() => { let sum = 0; for (let n = 0; n < 4e7; n++) sum += Math.sqrt(n % 7); return sum; }"""   # 20 times the pace
-DRAWN, FIRST = 13, 260   # so many of these an answer while drawing may take (7 to 8 were seen), and all until the first one (160 to 175)
+DRAWN, FIRST = 13, 260   # so many of these an answer while drawing may take (4 to 8 were seen), and all until the first one (105 to 175)
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

@@ -120,25 +120,26 @@ def test_nothing_is_kept_of_a_training_that_has_ended(data):
 
 
 PROGRAM = f"""
-import os, signal, sys
+import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import keras
 from small import sketches
 from fashion_cnn.recipe import Recipe
 from fashion_cnn.train import train
-
+train(Recipe.from_json(sys.argv[2]), sketches(96), out=sys.argv[1])
+"""
+PLUG = """
+import keras, os, signal
 class PulledPlug(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None): self.epoch = epoch
     def on_train_batch_end(self, batch, logs=None):
         if (self.epoch, batch) == (1, 1): os.kill(os.getpid(), signal.SIGKILL)
-
-train(Recipe.from_json(sys.argv[2]), sketches(96), out=sys.argv[1], callbacks=[PulledPlug()])
 """
 
 
 def test_killed_in_the_middle_of_an_epoch(undisturbed, data, tmp_path):
     "SIGKILL, in the second batch of the second epoch."
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path / "run"), RECIPE.to_json()], capture_output=True, text=True)
+    program = PLUG + PROGRAM.replace("out=sys.argv[1]", "out=sys.argv[1], callbacks=[PulledPlug()]")
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "run"), RECIPE.to_json()], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
     assert (tmp_path / "run" / "checkpoint.npz").exists() and not (tmp_path / "run" / "run.json").exists()
     resumed = train(RECIPE, data, out=tmp_path / "run", progress=False)
